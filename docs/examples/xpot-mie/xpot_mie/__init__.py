@@ -1,0 +1,1 @@
+"""XPOT plugin: Mie pair potentials."""

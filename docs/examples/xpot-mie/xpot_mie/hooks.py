@@ -1,0 +1,33 @@
+"""What this plugin registers. Light: numpy and ASE are imported only when a study uses the fitter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xpot_core.api import Provider, hookimpl
+from xpot_mie.options import MieOptions
+
+xpot_api_version = 1
+
+
+@hookimpl
+def xpot_register_fitters() -> Iterable[Provider]:
+    """The fitter ``mie``."""
+    yield Provider(
+        name="mie",
+        summary="Mie pair potentials by linear least squares",
+        load="xpot_mie.fitter:MieFitter",
+        options=MieOptions,
+        produces=("mie",),
+    )
+
+
+@hookimpl
+def xpot_register_predictors() -> Iterable[Provider]:
+    """The predictor ``mie``."""
+    yield Provider(
+        name="mie",
+        summary="Evaluates potentials of the fitter mie",
+        load="xpot_mie.predictor:MiePredictor",
+        accepts=("mie",),
+    )

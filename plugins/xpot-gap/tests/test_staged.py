@@ -1,0 +1,265 @@
+"""One design, many sigmas: equal to what gap_fit and quippy say."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gap_cases import make_data, make_options, make_request
+from xpot_gap.cache import Cache
+from xpot_gap.design import GapDesign
+from xpot_gap.dump import read_dump
+from xpot_gap.fitter import GapFitter
+from xpot_gap.predictor import GapPredictor
+
+from xpot_core.api import (
+    DifferentiableDesign,
+    ErrorTable,
+    FitError,
+    Limits,
+    PluginError,
+    Predictions,
+    StagedFitter,
+    TrainingData,
+    error_table,
+)
+
+pytest.importorskip("quippy")
+
+FOLDS = [0, 1, 2] * 3 + [-2, -2]
+SIGMAS = {
+    "sigma_energy": {"Elastic": 0.001, "AIMD-NVT": 0.02},
+    "sigma_force": {"Elastic": 0.02, "AIMD-NVT": 0.2},
+    "sigma_virial": {"Elastic": 0.02, "AIMD-NVT": 0.4},
+}
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    return make_data(11, folds=FOLDS)
+
+
+@pytest.fixture(scope="module")
+def design(data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> GapDesign:
+    folder = tmp_path_factory.mktemp("design")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XPOT_CACHE", str(folder / "cache"))
+        return GapFitter().prepare(make_request(data, folder))
+
+
+def test_protocols(design: GapDesign) -> None:
+    assert isinstance(GapFitter(), StagedFitter)
+    assert isinstance(design, DifferentiableDesign)
+
+
+def test_written_potential_is_what_gap_fit_refits(
+    design: GapDesign, data: TrainingData, tmp_path: Path
+) -> None:
+    options = make_options(**SIGMAS)
+    for name in ("staged", "whole"):
+        (tmp_path / name).mkdir()
+    staged = design.fit(options, directory=tmp_path / "staged")
+    whole = GapFitter().fit(make_request(data.training(), tmp_path / "whole", options=options))
+    one = GapPredictor().predict(staged, data.frames, directory=tmp_path)
+    two = GapPredictor().predict(whole, data.frames, directory=tmp_path)
+    assert np.max(np.abs(one.energies - two.energies)) / 8 < 1e-6
+    assert max(np.max(np.abs(a - b)) for a, b in zip(one.forces, two.forces, strict=True)) < 1e-5
+    text = staged.path("potential").read_text()
+    assert "config_type_sigma={AIMD-NVT:0.02:0.2:0.4:0.0:Elastic:0.001:0.02:0.02:0.0}" in text
+
+
+@pytest.mark.parametrize("leave_out", [None, 1])
+def test_errors_are_those_of_the_written_potential(
+    design: GapDesign, data: TrainingData, tmp_path: Path, leave_out: int | None
+) -> None:
+    """Through the sums for scans, and through the rows where those do not fit into memory."""
+    options = make_options(**SIGMAS)
+    potential = design.fit(options, directory=tmp_path, leave_out=leave_out)
+    predictions = GapPredictor().predict(potential, data.frames, directory=tmp_path)
+
+    def expected_for(part: TrainingData) -> ErrorTable:
+        index = [i for i, f in enumerate(data.frames) if any(f is g for g in part.frames)]
+        assert predictions.virials is not None
+        own = Predictions(
+            predictions.energies[index], [predictions.forces[i] for i in index], predictions.virials[index]
+        )
+        return error_table(own, part.frames)
+
+    for gram_bytes in (1e9, 0):
+        design._gram_bytes = gram_bytes
+        errors = design.errors(options, leave_out=leave_out)
+        for table, part in (
+            (errors.train, data.training(leave_out)),
+            (errors.validation, data.evaluation(leave_out)),
+        ):
+            expected = expected_for(part)
+            assert table.groups == expected.groups
+            for quantity in ("energy", "energy_sqrt", "force", "virial"):
+                for group in table.groups:
+                    ours, theirs = table.total(quantity, [group]), expected.total(quantity, [group])
+                    assert ours.count == theirs.count
+                    assert ours.rmse == pytest.approx(theirs.rmse, rel=1e-4)
+                    assert ours.mae == pytest.approx(theirs.mae, rel=1e-4)
+
+
+@pytest.mark.parametrize("leave_out", [None, 2])
+def test_gradient_by_finite_differences(design: GapDesign, leave_out: int | None) -> None:
+    design._gram_bytes = 1e9
+    shares = {"energy_sqrt": 1.0, "force": 0.3, "virial": 0.1}
+
+    def value(table: ErrorTable) -> float:
+        return sum(share * table.total(q).square for q, share in shares.items())
+
+    def sensitivity(table: ErrorTable) -> Mapping[str, Mapping[str, float]]:
+        return {q: dict.fromkeys(table.groups, share) for q, share in shares.items()}
+
+    def changed(name: str, factor: float) -> object:
+        option, _, group = name.partition(".")
+        new = {g: s * (factor if g == group or not group else 1) for g, s in SIGMAS[option].items()}
+        return make_options(**{**SIGMAS, option: new})
+
+    names = ["sigma_energy.Elastic", "sigma_force.AIMD-NVT", "sigma_virial.Elastic", "sigma_force"]
+    errors, gradient = design.error_gradient(make_options(**SIGMAS), names, sensitivity, leave_out=leave_out)
+    assert value(errors.validation) == pytest.approx(
+        value(design.errors(make_options(**SIGMAS), leave_out=leave_out).validation)
+    )
+    h = 1e-3
+    for name in names:
+        up, down = (
+            value(design.errors(changed(name, math.exp(s * h)), leave_out=leave_out).validation)
+            for s in (1, -1)
+        )
+        assert gradient[name] == pytest.approx((up - down) / (2 * h), rel=2e-3, abs=1e-6)
+
+
+def test_gradient_by_something_else_is_refused(design: GapDesign) -> None:
+    with pytest.raises(PluginError, match="no hyperparameter of the regression"):
+        design.error_gradient(make_options(), ["descriptors.1.soap.cutoff"], lambda table: {})
+
+
+def test_virials_left_out_of_the_regression(design: GapDesign, data: TrainingData, tmp_path: Path) -> None:
+    options = make_options(virials=False)
+    staged = design.fit(options, directory=tmp_path)
+    (tmp_path / "whole").mkdir()
+    whole = GapFitter().fit(make_request(data.training(), tmp_path / "whole", options=options))
+    one = GapPredictor().predict(staged, data.frames, directory=tmp_path)
+    two = GapPredictor().predict(whole, data.frames, directory=tmp_path)
+    assert np.max(np.abs(one.energies - two.energies)) / 8 < 1e-6
+
+
+def test_other_descriptors_are_refused(design: GapDesign) -> None:
+    with pytest.raises(PluginError, match="differ from those that were prepared"):
+        design.errors(make_options(descriptors=[{"distance_2b": {}}]))
+
+
+def test_memory_limit_bounds_the_sums(data: TrainingData, tmp_path: Path) -> None:
+    request = make_request(data, tmp_path, limits=Limits(memory_bytes=80_000_000))
+    assert GapFitter().prepare(request)._gram_bytes == 40_000_000
+
+
+def test_second_preparation_comes_from_the_cache(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = GapFitter().prepare(make_request(data, tmp_path))
+    monkeypatch.setattr("xpot_gap.plan.run", lambda *a, **k: pytest.fail("gap_fit ran again"))
+    second = GapFitter().prepare(make_request(data, tmp_path, options=make_options(**SIGMAS)))
+    before, after = first.errors(make_options()), second.errors(make_options())
+    assert before.validation == after.validation
+
+
+def test_other_energies_are_not_found_in_the_cache(
+    data: TrainingData, tmp_path: Path, own_cache: Path
+) -> None:
+    GapFitter().prepare(make_request(data.training(), tmp_path))
+    count = len([p for p in (own_cache / "gap").iterdir() if p.is_dir()])
+    GapFitter().prepare(make_request(data.training(0), tmp_path))
+    assert len([p for p in (own_cache / "gap").iterdir() if p.is_dir()]) == count + 1
+
+
+def test_without_cache_nothing_is_kept(data: TrainingData, tmp_path: Path, own_cache: Path) -> None:
+    design = GapFitter().prepare(make_request(data.training(), tmp_path, options=make_options(cache_gb=0)))
+    assert not (own_cache / "gap").exists()
+    assert design.errors(make_options(cache_gb=0)).train.total("force").count
+
+
+def _fill(cache: Cache, source: Path, key: str, size: int) -> None:
+    folder = source / key
+    folder.mkdir()
+    (folder / "kernel.npy").write_bytes(b"x" * size)
+    with cache.building(key):
+        cache.put(key, folder)
+
+
+def test_cache_drops_the_least_recently_used(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 2500)
+    for age, key in enumerate(("a", "b")):
+        _fill(cache, tmp_path, key, 1000)
+        os.utime(tmp_path / "cache" / key, (age, age))
+    assert cache.get("a")
+    _fill(cache, tmp_path, "c", 1000)
+    assert cache.get("a")
+    assert cache.get("c")
+    assert not cache.get("b")
+
+
+def test_cache_leaves_out_what_is_larger_than_itself(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 10)
+    _fill(cache, tmp_path, "a", 1000)
+    assert cache.get("a") is None
+    assert (tmp_path / "a" / "kernel.npy").exists()
+
+
+def test_cache_builds_once_for_all(tmp_path: Path) -> None:
+    cache, built = Cache(tmp_path / "cache", 1e6), []
+
+    def want(number: int) -> None:
+        with cache.building("k"):
+            if cache.get("k") is None:
+                built.append(number)
+                folder = tmp_path / str(number)
+                folder.mkdir()
+                (folder / "f").write_text("x")
+                cache.put("k", folder)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(want, range(4)))
+    assert len(built) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("system_Kmn.0", "1.0 2.0", "sizes that do not fit"),
+        ("system_globalY.0", "1.0 NaN", "NaN|no number|sizes"),
+        ("system_Kmm", None, "wrote no system_Kmm"),
+    ],
+)
+def test_torn_dump(tmp_path: Path, name: str, text: str | None, message: str) -> None:
+    for file, content in (("Kmm", "1.0"), ("Kmn.0", "1.0"), ("globalY.0", "1.0"), ("lambda.0", "1.0")):
+        (tmp_path / f"system_{file}").write_text(content)
+    if text is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(FitError, match=message):
+        read_dump(tmp_path / "system")
+
+
+def test_unexpected_layout_is_noticed(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gap_fit that orders its rows otherwise must not give wrong fits."""
+    monkeypatch.setattr("xpot_gap.rows.PROBE_SIGMAS", (0.02, 0.1, 0.3))
+    with pytest.raises(FitError, match="not laid out as expected"):
+        GapFitter().prepare(make_request(data, tmp_path))
+
+
+def test_fold_that_does_not_exist(design: GapDesign) -> None:
+    design._gram_bytes = 1e9
+    with pytest.raises(PluginError, match="no fold 9"):
+        design.errors(make_options(), leave_out=9)

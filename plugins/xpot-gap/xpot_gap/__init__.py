@@ -1,0 +1,1 @@
+"""Gaussian approximation potentials for XPOT."""

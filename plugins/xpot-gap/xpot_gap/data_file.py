@@ -1,0 +1,191 @@
+"""Extended XYZ as gap_fit reads it, and the reference energies that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xpot_core.api import FitError, FloatArray, Frame, InputError, TrainingData
+from xpot_gap.options import GapOptions
+
+VACUUM = 10.0
+"""Vacuum in Å beyond the longest cutoff for directions that are not periodic."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many target values of each kind a data file holds."""
+
+    energies: int
+    forces: int
+    virials: int
+
+
+def write_data_file(
+    path: Path,
+    frames: Sequence[Frame],
+    names: Mapping[str, str],
+    *,
+    virials: bool,
+    cutoff: float,
+    sigmas: Mapping[str, tuple[float, float, float]] | None = None,
+) -> Counts:
+    """Write frames for gap_fit.
+
+    Virials stand as nine flat numbers, positive under compression, as gap_fit wants them; ASE's own
+    writer would make them JSON, which gap_fit drops without a word.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    frames
+        Structures with reference values.
+    names
+        Group -> config type.
+    virials
+        Whether virials are written.
+    cutoff
+        Longest cutoff in Å, for the vacuum around cells that are not periodic.
+    sigmas
+        Group -> sigma of energy, force and virial, written into each frame. gap_fit takes those as
+        absolute, so they are scaled by sqrt(n_atoms) here.
+    """
+    n_energies = n_forces = n_virials = 0
+    with path.open("w", encoding="utf-8") as file:
+        for frame in frames:
+            _check_numbers(frame)
+            info = [f"config_type={names[frame.group]}"]
+            columns = "species:S:1:pos:R:3"
+            values = [np.asarray(frame.atoms.positions, dtype=float)]
+            if frame.energy is not None:
+                info.append(f"energy={float(frame.energy)!r}")
+                n_energies += 1
+            if frame.forces is not None:
+                columns += ":force:R:3"
+                values.append(np.asarray(frame.forces, dtype=float))
+                n_forces += frame.forces.size
+            if virials and frame.virial is not None:
+                info.append(f'virial="{_numbers(frame.virial)}"')
+                n_virials += 6
+            if sigmas:
+                energy, force, virial = sigmas[frame.group]
+                root = frame.n_atoms**0.5
+                info.append(
+                    f"energy_sigma={energy * root!r} force_sigma={force!r} virial_sigma={virial * root!r}"
+                )
+            lattice = periodic_cell(frame, cutoff + VACUUM)
+            file.write(f'{frame.n_atoms}\nLattice="{_numbers(lattice)}" Properties={columns} ')
+            file.write(f'{" ".join(info)} pbc="T T T"\n')
+            for symbol, row in zip(frame.atoms.get_chemical_symbols(), np.hstack(values), strict=True):
+                file.write(f"{symbol} {_numbers(row)}\n")
+    return Counts(n_energies, n_forces, n_virials)
+
+
+def periodic_cell(frame: Frame, vacuum: float) -> FloatArray:
+    """Cell vectors, shape (3, 3) in Å, for a program that takes every direction as periodic.
+
+    Directions that are not periodic get a vector perpendicular to the others and long enough that no
+    atom sees its image.
+    """
+    atoms = frame.atoms.copy()
+    if not atoms.pbc.all():
+        cell = np.array(atoms.cell.array, dtype=float)
+        cell[~atoms.pbc] = 0.0
+        atoms.set_cell(cell)
+        full = np.array(atoms.cell.complete().array)
+        for axis in np.flatnonzero(~atoms.pbc):
+            direction = full[axis] / np.linalg.norm(full[axis])
+            extent = np.ptp(atoms.positions @ direction)
+            cell[axis] = direction * (extent + vacuum)
+        return cell
+    return np.array(atoms.cell.array, dtype=float)
+
+
+def _numbers(values: FloatArray) -> str:
+    return " ".join(repr(float(v)) for v in np.asarray(values).ravel())
+
+
+def _check_numbers(frame: Frame) -> None:
+    place = frame.source or f"a structure of group {frame.group}"
+    for what, value in (
+        ("position", frame.atoms.positions),
+        ("energy", frame.energy),
+        ("force", frame.forces),
+        ("virial", frame.virial),
+    ):
+        if value is not None and not np.isfinite(np.asarray(value, dtype=float)).all():
+            raise FitError(
+                f"{place}: {what} is not a finite number",
+                remedy="gap_fit would give a potential full of NaN: mend or remove the structure",
+            )
+
+
+def isolated_energies(data: TrainingData) -> dict[str, float]:
+    """Energies of isolated atoms in eV that the data tells: given ones, then one-atom frames."""
+    energies: dict[str, float] = {}
+    for frame in data.frames:
+        # One atom in a periodic cell is a crystal unless its images are far away.
+        lonely = not frame.atoms.pbc.any() or min(frame.atoms.cell.lengths()) >= VACUUM
+        if frame.n_atoms == 1 and frame.energy is not None and lonely:
+            energies.setdefault(frame.atoms.get_chemical_symbols()[0], frame.energy)
+    return energies | dict(data.reference_energies)
+
+
+def average_energies(data: TrainingData) -> dict[str, float]:
+    """Energies per element in eV that describe the energies per atom of all cells best.
+
+    Minimises sum_i (E_i / n_i - sum_s e_s c_is)^2 with the concentrations c; for one element this is
+    gap_fit's own ``e0_method=average``. Where the compositions do not determine it, the solution of
+    least norm is taken.
+    """
+    rows, targets = [], []
+    for frame in data.frames:
+        if frame.energy is not None:
+            symbols = frame.atoms.get_chemical_symbols()
+            rows.append([symbols.count(s) / frame.n_atoms for s in data.elements])
+            targets.append(frame.energy / frame.n_atoms)
+    if not rows:
+        raise InputError("no training structure has an energy: e0 cannot be an average", key="e0")
+    solution = np.linalg.lstsq(np.array(rows), np.array(targets), rcond=None)[0]
+    return {s: float(e) for s, e in zip(data.elements, solution, strict=True)}
+
+
+def reference_energies(options: GapOptions, data: TrainingData) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Energy of an atom on its own in eV for every element, and notes for the user.
+
+    Parameters
+    ----------
+    options
+        Options of the fit.
+    data
+        Training frames only.
+    """
+    if isinstance(options.e0, dict):
+        missing = [s for s in data.elements if s not in options.e0]
+        if missing:
+            raise InputError(
+                f"gives no energy for {', '.join(missing)}",
+                key="e0",
+                value=options.e0,
+                remedy="gap_fit would silently take 0: name every element",
+            )
+        return {s: float(options.e0[s]) for s in data.elements}, ()
+    known = isolated_energies(data)
+    missing = [s for s in data.elements if s not in known]
+    if options.e0 == "average" or (options.e0 == "auto" and missing):
+        notes: tuple[str, ...] = ()
+        if missing and options.e0 == "auto":
+            notes = (f"e0 is an average: the energy of an isolated {missing[0]} atom is not known",)
+        return average_energies(data), notes
+    if missing:
+        raise InputError(
+            f"the data has no isolated atom of {', '.join(missing)}",
+            key="e0",
+            value=options.e0,
+            remedy="add the isolated atom, give e0 as a mapping, or write e0: average",
+        )
+    return {s: float(known[s]) for s in data.elements}, ()

@@ -1,0 +1,364 @@
+"""A GAP prepared for many regressions: one run of gap_fit, any number of sigmas.
+
+What is exact: the coefficients for given sigmas are those that gap_fit itself would find with the same
+sparse points, seed and e0 (the same least-squares problem), and predictions for held-out structures are
+those of the potential that would be written.
+
+What is approximate, in cross-validation only: sparse points and, where it is an average, e0 are chosen
+once from the training structures of all folds, so the fold left out had a say in *where* the kernel is
+expanded, not in the coefficients. An external validation set has no say in anything: its kernel rows
+come from a second run that reads the sparse points of the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel
+
+from xpot_core.api import (
+    EVALUATE_ONLY,
+    DesignErrors,
+    ErrorTable,
+    FitError,
+    FitRequest,
+    FittedPotential,
+    FloatArray,
+    Frame,
+    PluginError,
+    TrainingData,
+    resolve,
+)
+from xpot_gap import xml
+from xpot_gap.cache import Cache, content_key, default_folder
+from xpot_gap.command import sigma_arguments
+from xpot_gap.dump import LinearSystem, read_dump
+from xpot_gap.fitter import potential
+from xpot_gap.options import GapOptions
+from xpot_gap.plan import Plan
+from xpot_gap.rows import (
+    KINDS,
+    PROBE_SIGMAS,
+    VIRIAL,
+    RowMap,
+    check_layout,
+    error_table,
+    row_map,
+    sensitivity_weights,
+)
+from xpot_gap.runner import gap_fit_program
+from xpot_gap.solve import GramBlocks, GramSolution, exact, sparse_factor
+
+_PROBE = [f"default_sigma={{{' '.join(map(str, PROBE_SIGMAS))} 0.0}}"]
+_DUMP = "system"
+_SHARE_OF_LIMIT = 0.5
+_GRAM_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What one run leaves behind."""
+
+    kernel: FloatArray
+    target: FloatArray
+    sparse: FloatArray
+    text: str
+
+
+class GapDesign:
+    """Kernels of all frames; see the module for what is exact.
+
+    Parameters
+    ----------
+    plan
+        How gap_fit was run.
+    data
+        All frames with their folds.
+    trained, held
+        Kernels of the training and of the evaluation-only frames.
+    seconds
+        What the preparation cost.
+    gram_bytes
+        Memory that sums kept for scans may take; without it every trial goes through the rows.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        data: TrainingData,
+        trained: Stored,
+        held: Stored | None,
+        seconds: Mapping[str, float],
+        gram_bytes: float = _GRAM_BYTES,
+    ) -> None:
+        self.plan = plan
+        self.seconds = seconds
+        self._elements, self._groups = data.elements, data.groups
+        self._trained, self._held = trained, held
+        training, evaluation = data.training(), data.evaluation()
+        self._folds = data.fold_numbers
+        self._rows = row_map(training.frames, training.folds, data.groups)
+        self._held_rows = row_map(evaluation.frames, evaluation.folds, data.groups)
+        self._factor = sparse_factor(trained.sparse)
+        self._gram_bytes = gram_bytes
+        self._grams: dict[int | None, GramBlocks] | None = None
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of sigmas: one for each kind of value in each group."""
+        return len(KINDS) * len(self._groups)
+
+    def fit(
+        self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
+    ) -> FittedPotential:
+        """Solve as gap_fit does, by QR, and write the potential."""
+        start = time.perf_counter()
+        chosen = self._checked(options)
+        weight = np.sqrt(self._row_weights(chosen, leave_out))
+        alpha, spread = exact(self._trained.kernel, self._trained.target, weight, self._factor)
+        solved = time.perf_counter()
+        text = xml.with_coefficients(self._trained.text, alpha)
+        text = xml.with_stable_label(xml.with_sigmas(text, sigma_arguments(chosen, self.plan.names)))
+        return potential(
+            directory,
+            text,
+            self._elements,
+            seconds={"solve": solved - start, "write": time.perf_counter() - solved},
+            notes=self.plan.notes,
+            metadata={
+                "command": [
+                    "gap_fit",
+                    *self.plan.arguments("train.xyz", sigma_arguments(chosen, self.plan.names)),
+                ],
+                "n_sparse": len(alpha),
+                "rows": int(np.count_nonzero(weight)),
+                "condition": spread,
+                "e0": self.plan.e0,
+                "left_out": leave_out,
+            },
+        )
+
+    def errors(self, options: BaseModel, *, leave_out: int | None = None) -> DesignErrors:
+        """Solve, and compare with the reference values of all frames."""
+        errors, _, _ = self._evaluate(self._checked(options), leave_out)
+        return errors
+
+    def error_gradient(
+        self,
+        options: BaseModel,
+        names: Sequence[str],
+        sensitivity: Callable[[ErrorTable], Mapping[str, Mapping[str, float]]],
+        *,
+        leave_out: int | None = None,
+    ) -> tuple[DesignErrors, dict[str, float]]:
+        """Errors and the exact gradient of a function of the validation errors by ln(sigma).
+
+        Names are ``sigma_energy`` (all groups) or ``sigma_energy.Elastic``, likewise for force and virial.
+        """
+        chosen = self._checked(options)
+        blocks = {name: self._blocks_of(name) for name in names}
+        errors, solution, residuals = self._evaluate(chosen, leave_out)
+        kernel, rows, residual = residuals
+        factors = sensitivity_weights(rows, self._groups, sensitivity(errors.validation))
+        used = np.flatnonzero(factors)
+        # residual = target - kernel alpha
+        direction = -2.0 * (kernel[used].T @ (factors[used] * residual[used]))
+        weight = self._block_weights(chosen)
+        grams = self._gram(leave_out)
+        if solution is None or grams is None:
+            raise FitError("there is no gradient: the sums for scans do not fit into memory or are singular")
+        # weight = sigma^-2
+        by_sigma = -2.0 * grams.log_weight_gradient(solution, weight, direction)
+        return errors, {name: float(by_sigma[indices].sum()) for name, indices in blocks.items()}
+
+    def _evaluate(
+        self, options: GapOptions, leave_out: int | None
+    ) -> tuple[DesignErrors, GramSolution | None, tuple[FloatArray, RowMap, FloatArray]]:
+        start = time.perf_counter()
+        alpha, solution, notes = self._solve(options, leave_out)
+        solved = time.perf_counter()
+        residual = self._trained.target - self._trained.kernel @ alpha
+        outside = (
+            self._rows.fold == leave_out if leave_out is not None else np.zeros(len(residual), dtype=bool)
+        )
+        train = error_table(residual[~outside], self._rows.take(~outside), self._groups)
+        if leave_out is not None:
+            unseen = (self._trained.kernel[outside], self._rows.take(outside), residual[outside])
+        elif self._held is not None:
+            unseen = (self._held.kernel, self._held_rows, self._held.target - self._held.kernel @ alpha)
+        else:
+            unseen = (np.zeros((0, len(alpha))), self._held_rows, np.zeros(0))
+        validation = error_table(unseen[2], unseen[1], self._groups)
+        seconds = {"solve": solved - start, "predict": time.perf_counter() - solved}
+        return DesignErrors(train, validation, seconds, {"n_sparse": len(alpha)}, notes), solution, unseen
+
+    def _solve(
+        self, options: GapOptions, leave_out: int | None
+    ) -> tuple[FloatArray, GramSolution | None, tuple[str, ...]]:
+        notes = self.plan.notes
+        grams = self._gram(leave_out)
+        if grams is not None:
+            try:
+                solution = grams.solve(self._block_weights(options))
+                return solution.alpha, solution, notes
+            except FitError:
+                notes += ("the fast solver failed; solved by QR",)
+        weight = np.sqrt(self._row_weights(options, leave_out))
+        alpha, _ = exact(self._trained.kernel, self._trained.target, weight, self._factor)
+        return alpha, None, notes
+
+    def _gram(self, leave_out: int | None) -> GramBlocks | None:
+        if leave_out is not None and leave_out not in self._folds:
+            raise PluginError(f"there is no fold {leave_out} in the data")
+        needed = GramBlocks.bytes_needed(len(self._factor), self.n_blocks) * (1 + len(self._folds))
+        if needed > self._gram_bytes:
+            return None
+        if self._grams is None:
+            block = self._rows.kind * len(self._groups) + self._rows.group
+            self._grams = GramBlocks.leaving_out(
+                self._factor,
+                self._trained.kernel,
+                self._trained.target,
+                self._rows.scale,
+                block,
+                self.n_blocks,
+                self._rows.fold,
+                self._folds,
+            )
+        return self._grams[leave_out]
+
+    def _block_weights(self, options: GapOptions) -> FloatArray:
+        """1/sigma^2 of each block, kinds first; 0 where virials are not fitted."""
+        given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
+        sigma = np.array([[resolve(value, group) for group in self._groups] for value in given], dtype=float)
+        weight = 1.0 / sigma**2
+        if not options.virials:
+            weight[VIRIAL] = 0.0
+        return weight.ravel()
+
+    def _row_weights(self, options: GapOptions, leave_out: int | None) -> FloatArray:
+        """1/variance of each row; 0 for rows that are left out."""
+        by_block = self._block_weights(options).reshape(len(KINDS), -1)
+        weight = by_block[self._rows.kind, self._rows.group] * self._rows.scale**2
+        if leave_out is not None:
+            weight[self._rows.fold == leave_out] = 0.0
+        return weight
+
+    def _blocks_of(self, name: str) -> list[int]:
+        option, _, group = name.partition(".")
+        kinds = {f"sigma_{kind}": i for i, kind in enumerate(KINDS)}
+        if option not in kinds or (group and group not in self._groups):
+            raise PluginError(
+                f"'{name}' is no hyperparameter of the regression: errors have no gradient by it"
+            )
+        start = kinds[option] * len(self._groups)
+        return [start + i for i, g in enumerate(self._groups) if not group or g == group]
+
+    def _checked(self, options: BaseModel) -> GapOptions:
+        assert isinstance(options, GapOptions)
+        if options.descriptors != self.plan.options.descriptors:
+            raise PluginError("the descriptors differ from those that were prepared")
+        return options
+
+
+def prepare(request: FitRequest) -> GapDesign:
+    """Run gap_fit, or find what an equal run left in the cache."""
+    start = time.perf_counter()
+    training, evaluation = request.data.training(), request.data.evaluation()
+    plan = Plan.make(request, training)
+    trained = _stored(plan, request, training.frames, "train.xyz")
+    held = None
+    if any(fold == EVALUATE_ONLY for fold in request.data.folds):
+        names = []
+        for number, points in enumerate(xml.sparse_points(trained.text)):
+            names.append(f"sparse-{number}.txt")
+            (request.directory / names[-1]).write_text(points, encoding="ascii")
+        # The content of the files stands in the key through the text of the potential.
+        held = _stored(plan.with_sparse_files(names), request, evaluation.frames, "held.xyz", trained)
+        for name in names:
+            (request.directory / name).unlink()
+    limit = request.limits.memory_bytes
+    gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)
+    seconds = {"descriptors": time.perf_counter() - start}
+    return GapDesign(plan, request.data, trained, held, seconds, gram_bytes)
+
+
+def _stored(
+    plan: Plan, request: FitRequest, frames: Sequence[Frame], data_file: str, parent: Stored | None = None
+) -> Stored:
+    options = plan.options
+    arguments = plan.arguments(data_file, _PROBE, [f"linear_system_dump_file={_DUMP}"])
+    if options.cache_gb == 0:
+        return _load(_build(plan, request, frames, arguments, data_file, parent))
+    cache = Cache(Path(options.cache_dir) if options.cache_dir else default_folder(), options.cache_gb * 1e9)
+    key = content_key(_facts(plan, arguments, frames, parent))
+    with cache.building(key):
+        entry = cache.get(key) or cache.put(key, _build(plan, request, frames, arguments, data_file, parent))
+        return _load(entry)
+
+
+def _build(
+    plan: Plan,
+    request: FitRequest,
+    frames: Sequence[Frame],
+    arguments: Sequence[str],
+    data_file: str,
+    parent: Stored | None,
+) -> Path:
+    """Run gap_fit and keep its linear system as arrays; returns the folder."""
+    directory = request.directory
+    given = plan.write_inputs(directory, frames, data_file, virials=True, sigmas=False)
+    plan.foresee(directory, arguments, request.limits, request.threads)
+    _, text = plan.execute(directory, arguments, given, request.limits, request.threads)
+    system = read_dump(directory / _DUMP)
+    rows = row_map(frames, [0] * len(frames), request.data.groups)
+    check_layout(system, rows, frames, plan.e0, core=bool(plan.options.core_param_file))
+    if parent is not None and not np.allclose(system.sparse, parent.sparse, rtol=1e-9, atol=1e-12):
+        raise FitError("gap_fit did not take the sparse points that it was given")
+    return _save(system, text, directory)
+
+
+def _save(system: LinearSystem, text: str, directory: Path) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="kernels-", dir=directory))
+    np.save(folder / "kernel.npy", system.kernel)
+    np.save(folder / "target.npy", system.target)
+    np.save(folder / "sparse.npy", system.sparse)
+    (folder / "gap.xml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _load(folder: Path) -> Stored:
+    return Stored(
+        np.load(folder / "kernel.npy", mmap_mode="r"),
+        np.load(folder / "target.npy"),
+        np.load(folder / "sparse.npy"),
+        (folder / "gap.xml").read_text(encoding="utf-8"),
+    )
+
+
+def _facts(
+    plan: Plan, arguments: Sequence[str], frames: Sequence[Frame], parent: Stored | None
+) -> dict[str, object]:
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(json.dumps([frame.atoms.get_chemical_symbols(), frame.atoms.pbc.tolist()]).encode())
+        digest.update(f"{plan.names[frame.group]}|{frame.energy!r}".encode())
+        for values in (frame.atoms.positions, frame.atoms.cell.array, frame.forces, frame.virial):
+            digest.update(b"-" if values is None else np.ascontiguousarray(values, dtype=float).tobytes())
+    program = gap_fit_program(plan.options.program)
+    core = plan.options.core_param_file
+    return {
+        "format": 1,
+        "arguments": list(arguments),
+        "frames": digest.hexdigest(),
+        "program": [str(program), program.stat().st_size, program.stat().st_mtime_ns],
+        "core": hashlib.sha256(Path(core).read_bytes()).hexdigest() if core else None,
+        "parent": hashlib.sha256(parent.text.encode()).hexdigest() if parent else None,
+    }

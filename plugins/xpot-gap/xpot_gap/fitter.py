@@ -1,0 +1,61 @@
+"""The GAP fitter: gap_fit as a whole, or its linear system kept for many regressions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xpot_core.api import FitRequest, FittedPotential
+from xpot_gap import xml
+from xpot_gap.plan import LOG, XML, Plan
+
+if TYPE_CHECKING:
+    from xpot_gap.design import GapDesign
+
+_DATA = "train.xyz"
+
+
+class GapFitter:
+    """Fits Gaussian approximation potentials with the gap_fit program.
+
+    `fit` is one run of gap_fit. `prepare` is one run too (two with an external validation set) whose
+    linear system is kept, see `xpot_gap.design` for what is exact and what is approximate then.
+    """
+
+    def fit(self, request: FitRequest) -> FittedPotential:
+        """Run gap_fit once on the training frames."""
+        plan = Plan.make(request, request.data)
+        virials = plan.options.virials
+        given = plan.write_inputs(request.directory, request.data.frames, _DATA, virials=virials, sigmas=True)
+        arguments = plan.arguments(_DATA)
+        forecast = plan.foresee(request.directory, arguments, request.limits, request.threads)
+        result, text = plan.execute(request.directory, arguments, given, request.limits, request.threads)
+        plan.check_sigmas(result.log)
+        return potential(
+            request.directory,
+            xml.with_stable_label(text),
+            request.data.elements,
+            seconds={"descriptors": result.seconds},
+            notes=plan.notes,
+            metadata={
+                "command": ["gap_fit", *arguments],
+                "predicted_peak_bytes": forecast.peak_bytes,
+                "peak_bytes": result.peak_bytes,
+                "n_sparse": len(xml.coefficients(text)),
+                "counts": {"energies": given.energies, "forces": given.forces, "virials": given.virials},
+                "e0": plan.e0,
+            },
+        )
+
+    def prepare(self, request: FitRequest) -> GapDesign:
+        """Let gap_fit choose sparse points and compute kernels; keep them."""
+        from xpot_gap.design import prepare
+
+        return prepare(request)
+
+
+def potential(directory: Path, text: str, elements: tuple[str, ...], **facts: Any) -> FittedPotential:
+    """Write a potential and describe it."""
+    (directory / XML).write_text(text, encoding="utf-8")
+    facts["metadata"] = {**facts.get("metadata", {}), "label": xml.label(text), "log": LOG}
+    return FittedPotential.from_files("gap-xml", directory, {"potential": XML}, elements, **facts)

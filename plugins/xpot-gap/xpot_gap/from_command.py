@@ -1,0 +1,238 @@
+"""Turns an existing gap_fit command line into a study file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ase.data import chemical_symbols
+
+from xpot_core.api import InputError
+from xpot_gap.options import Angle3b, Descriptor, Distance2b, Soap
+
+_OPTIONS: dict[str, type[Descriptor]] = {"distance_2b": Distance2b, "angle_3b": Angle3b, "soap": Soap}
+# What the plugin sets itself, or what changes no result.
+_OURS = {
+    "do_copy_at_file",
+    "do_copy_atoms_file",
+    "sparse_separate_file",
+    "gp_file",
+    "gap_file",
+    "do_ip_timing",
+    "verbosity",
+    "openmp_chunk_size",
+    "mpi_blocksize_rows",
+    "mpi_blocksize_cols",
+    "mpi_print_all",
+    "config_type_parameter_name",
+    "sigma_per_atom",
+    "kernel_regularisation_is_per_atom",
+    "parameter_name_prefix",
+}
+_DESCRIPTOR_OURS = {"covariance_type", "add_species", "n_species", "species_Z", "Z", "Z1", "Z2"}
+_ALIASES = {
+    "atoms_filename": "at_file",
+    "default_kernel_regularisation": "default_sigma",
+    "config_type_kernel_regularisation": "config_type_sigma",
+    "baseline_param_filename": "core_param_file",
+    "baseline_ip_args": "core_ip_args",
+}
+
+
+def study_from_command(command: str) -> dict[str, Any]:
+    """The study file that fits as a gap_fit command does, as plain data.
+
+    Nothing of the command is dropped in silence: what the plugin cannot express is an error that names it.
+
+    Parameters
+    ----------
+    command
+        The command line as it was typed, with or without ``gap_fit`` in front.
+
+    Returns
+    -------
+    dict
+        ``study``, ``data``, ``fitter``, ``seed``; ``#`` holds remarks for the head of the file.
+    """
+    settings = _settings(command)
+    get = settings.pop
+    if "at_file" not in settings or "gap" not in settings:
+        raise InputError("the command has no at_file= or no gap=", remedy="quote the whole gap_fit command")
+    prefix = settings.get("parameter_name_prefix", "")
+    keys = {
+        ours: prefix + get(f"{theirs}_parameter_name", theirs)
+        for ours, theirs in (("energy", "energy"), ("forces", "force"), ("virial", "virial"))
+    }
+    if settings.get("sigma_per_atom", "T").upper().startswith("F"):
+        raise InputError("sigma_per_atom=F is not supported", remedy="give sigmas per atom")
+    data = {
+        "train": get("at_file"),
+        "validation": {"fraction": 0.1},
+        "keys": keys,
+        "group_by": settings.get("config_type_parameter_name", "config_type"),
+    }
+    gap: dict[str, Any] = {"descriptors": [_descriptor(text) for text in _split(get("gap"), ":")]}
+    gap |= _sigmas(get("default_sigma", ""), get("config_type_sigma", ""))
+    gap |= _e0(get("e0", ""), get("e0_method", ""))
+    if "sparse_jitter" in settings:
+        gap["sparse_jitter"] = _value(get("sparse_jitter"))
+    for name in ("core_param_file", "core_ip_args"):
+        if name in settings:
+            gap[name] = _bare(get(name))
+    seed = int(get("rnd_seed", "0"))
+    unknown = sorted(set(settings) - _OURS)
+    if unknown:
+        raise InputError(
+            f"the plugin has no option for {', '.join(f'{k}={settings[k]}' for k in unknown)}",
+            remedy="leave it out of the command if the fit does not need it",
+        )
+    notes = ["Made from a gap_fit command: check the data keys, and say what is to be tuned."]
+    if isinstance(gap.get("sigma_energy"), dict):
+        notes.append(
+            "config_type_sigma: every group of the data must be named; gap_fit took default_sigma for others."
+        )
+    return {
+        "#": notes,
+        "study": "from-gap-fit",
+        "data": data,
+        "fitter": {"gap": gap},
+        "seed": max(seed, 0),
+    }
+
+
+def _settings(command: str) -> dict[str, str]:
+    """Key -> value; braces and quotes keep blanks together."""
+    text = " ".join(command.replace("\\\n", " ").split())
+    words = _words(text)
+    if words and "=" not in words[0]:
+        words = words[1:]
+    settings = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise InputError(f"'{word}' is no key=value setting of gap_fit")
+        key = key.strip("'\"")
+        settings[_ALIASES.get(key, key)] = _bare(value)
+    return settings
+
+
+def _words(text: str) -> list[str]:
+    """Split at blanks outside of braces and quotes."""
+    words, current, depth, quote = [], "", 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        depth += (character == "{") - (character == "}")
+        if character == " " and depth <= 0 and not quote:
+            if current:
+                words.append(current)
+            current = ""
+        else:
+            current += character
+    if depth or quote:
+        raise InputError("braces or quotes of the command do not close", value=text)
+    return [*words, current] if current else words
+
+
+def _bare(value: str) -> str:
+    """Without the quotes and braces around the whole."""
+    value = value.strip()
+    for _ in range(3):
+        if len(value) >= 2 and (value[0] == value[-1] in "'\"" or (value[0], value[-1]) == ("{", "}")):
+            value = value[1:-1].strip()
+    return value
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split outside of braces."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if character == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text.replace("d", "e").replace("D", "e") if kind is float else text)
+        except ValueError:
+            continue
+    return text
+
+
+def _descriptor(text: str) -> dict[str, Any]:
+    words = _words(text)
+    kind = words[0]
+    # A word on its own is a switch that is on.
+    pairs = {key: value if equals else "T" for key, equals, value in (w.partition("=") for w in words[1:])}
+    if kind not in _OPTIONS:
+        raise InputError(f"descriptor '{kind}' cannot be taken over", remedy=f"known: {', '.join(_OPTIONS)}")
+    pairs["delta"] = pairs.pop("energy_scale", pairs.get("delta", "1.0"))
+    covariance = pairs.get("covariance_type", "dot_product" if kind == "soap" else "ard_se").lower()
+    if covariance != ("dot_product" if kind == "soap" else "ard_se"):
+        raise InputError(f"{kind}: covariance_type={covariance} is not supported")
+    known = _OPTIONS[kind].model_fields
+    chosen: dict[str, Any] = {}
+    for key, value in pairs.items():
+        if key == "config_type_n_sparse":
+            chosen["n_sparse"] = _by_group(_bare(value))
+        elif key == "zeta":
+            zeta = float(value)
+            chosen["zeta"] = int(zeta) if zeta == int(zeta) else zeta
+        elif key == "sparse_method":
+            chosen[key] = value.lower()
+        elif key in known:
+            chosen[key] = _value(_bare(value))
+        elif key not in _DESCRIPTOR_OURS:
+            raise InputError(f"{kind}: the plugin has no option for {key}={value}")
+    # gap_fit's own defaults, where the plugin has others.
+    chosen.setdefault("cutoff_transition_width", 0.5)
+    if kind == "soap":
+        chosen.setdefault("zeta", 1)
+    numbers = {"distance_2b": ("Z1", "Z2"), "angle_3b": ("Z", "Z1", "Z2"), "soap": ("Z",)}[kind]
+    species = [pairs[k] for k in numbers if k in pairs]
+    if species:
+        chosen["species"] = [chemical_symbols[int(_bare(z))] for z in species]
+    return {kind: chosen}
+
+
+def _by_group(text: str) -> dict[str, int]:
+    parts = text.split(":")
+    return {name: int(number) for name, number in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _sigmas(default: str, by_type: str) -> dict[str, Any]:
+    names = ("sigma_energy", "sigma_force", "sigma_virial")
+    first = [float(v) for v in re.split(r"[ ,]+", default.strip()) if v]
+    if len(first) != 4:
+        raise InputError("default_sigma must give four numbers", value=default)
+    fixed: dict[str, Any] = {name: value for name, value in zip(names, first, strict=False) if value > 0}
+    if first[2] == 0:
+        fixed["virials"] = False
+    if not by_type:
+        return fixed
+    parts = by_type.strip().split(":")
+    if len(parts) % 5:
+        raise InputError(
+            "config_type_sigma must give a name and four numbers for each config type", value=by_type
+        )
+    rows = {parts[i]: [float(v) for v in parts[i + 1 : i + 4]] for i in range(0, len(parts), 5)}
+    return {
+        **fixed,
+        **{name: {group: values[k] for group, values in rows.items()} for k, name in enumerate(names)},
+    }
+
+
+def _e0(e0: str, method: str) -> dict[str, Any]:
+    if e0:
+        parts = e0.split(":")
+        if len(parts) % 2:
+            raise InputError("e0 must give a symbol and an energy for each element", value=e0)
+        return {"e0": {s: float(v) for s, v in zip(parts[::2], parts[1::2], strict=True)}}
+    return {"e0": "average" if method == "average" else "isolated"}

@@ -1,0 +1,48 @@
+"""What this plugin registers; imports neither quippy nor scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xpot_core.api import Provider, hookimpl
+from xpot_gap.options import GapOptions, GapPredictorOptions
+
+xpot_api_version = 1
+
+_CITATION = (
+    "A. P. Bartók et al., Phys. Rev. Lett. 104, 136403 (2010); "
+    "A. P. Bartók and G. Csányi, Int. J. Quantum Chem. 115, 1051 (2015); "
+    "S. Klawohn et al., J. Chem. Phys. 159, 174108 (2023)"
+)
+
+
+@hookimpl
+def xpot_register_fitters() -> Iterable[Provider]:
+    """The gap_fit program, whole or in stages."""
+    yield Provider(
+        name="gap",
+        summary="Gaussian approximation potentials: gap_fit of QUIP, regression in stages",
+        load="xpot_gap.fitter:GapFitter",
+        options=GapOptions,
+        packages=("quippy",),
+        produces=("gap-xml",),
+        citation=_CITATION,
+        tools={
+            "export": "xpot_gap.export:export",
+            "from-gap-fit": "xpot_gap.from_command:study_from_command",
+        },
+    )
+
+
+@hookimpl
+def xpot_register_predictors() -> Iterable[Provider]:
+    """Evaluation with quippy."""
+    yield Provider(
+        name="gap",
+        summary="Gaussian approximation potentials evaluated by quippy in processes of their own",
+        load="xpot_gap.predictor:GapPredictor",
+        options=GapPredictorOptions,
+        packages=("quippy",),
+        accepts=("gap-xml",),
+        citation=_CITATION,
+    )

@@ -1,0 +1,230 @@
+"""One gap_fit run from frames and options to a checked potential."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xpot_core.api import FitRequest, Frame, InfeasibleError, InputError, Limits, TrainingData, resolve
+from xpot_gap import xml
+from xpot_gap.command import (
+    CORE_FILE,
+    LONGEST_ARGUMENT,
+    MOST_GROUPS,
+    DescriptorCommand,
+    describe_descriptors,
+    gap_fit_arguments,
+    safe_names,
+    sigma_arguments,
+    sigmas_by_group,
+)
+from xpot_gap.data_file import Counts, reference_energies, write_data_file
+from xpot_gap.options import GapOptions, SoapTurbo
+from xpot_gap.runner import (
+    TAIL,
+    DryRun,
+    RunResult,
+    check_counts,
+    check_sigmas,
+    gap_fit_program,
+    parse_dry_run,
+    run,
+)
+
+LOG = "fit.log"
+XML = "gap.xml"
+SETTINGS = "gap_fit.settings"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run of gap_fit needs to know.
+
+    Attributes
+    ----------
+    options
+        Options of the fit.
+    descriptors
+        Expanded over species.
+    names
+        Group -> config type.
+    e0
+        Energy of an atom on its own, eV.
+    seed
+        Seed of the study.
+    notes
+        For the user.
+    """
+
+    options: GapOptions
+    descriptors: tuple[DescriptorCommand, ...]
+    names: dict[str, str]
+    e0: dict[str, float]
+    seed: int
+    notes: tuple[str, ...]
+
+    @classmethod
+    def make(cls, request: FitRequest, data: TrainingData) -> Plan:
+        """Plan a fit to `data`, the training frames."""
+        options = request.options
+        assert isinstance(options, GapOptions)
+        if not data.frames:
+            raise InputError("there is no training structure")
+        if not data.elements:
+            raise InputError("the training structures have no atoms")
+        _check_mappings(options, data.groups)
+        names = safe_names(data.groups)
+        e0, notes = reference_energies(options, data)
+        return cls(
+            options,
+            tuple(describe_descriptors(options, data.elements, names)),
+            names,
+            e0,
+            request.seed,
+            notes,
+        )
+
+    @property
+    def cutoff(self) -> float:
+        """Longest cutoff in Å."""
+        chosen = [entry.chosen for entry in self.options.descriptors]
+        return max(c.rcut_hard if isinstance(c, SoapTurbo) else c.cutoff for c in chosen)
+
+    def arguments(
+        self, data_file: str, sigmas: Sequence[str] | None = None, extra: Sequence[str] = ()
+    ) -> list[str]:
+        """The argument list."""
+        return gap_fit_arguments(
+            self.options,
+            self.descriptors,
+            sigmas=sigma_arguments(self.options, self.names) if sigmas is None else sigmas,
+            e0=self.e0,
+            seed=self.seed,
+            data_file=data_file,
+            xml_file=XML,
+            extra=extra,
+        )
+
+    def write_inputs(
+        self, directory: Path, frames: Sequence[Frame], data_file: str, *, virials: bool, sigmas: bool
+    ) -> Counts:
+        """Write data file and core potential; with `sigmas`, those that do not fit into the arguments."""
+        if self.options.core_param_file:
+            source = Path(self.options.core_param_file)
+            if not source.is_file():
+                raise InputError("no such file", key="core_param_file", value=str(source))
+            shutil.copyfile(source, directory / CORE_FILE)
+        by_group = sigmas_by_group(self.options, self.names)
+        return write_data_file(
+            directory / data_file,
+            frames,
+            self.names,
+            virials=virials,
+            cutoff=self.cutoff,
+            sigmas=by_group if sigmas and len(self.names) > MOST_GROUPS else None,
+        )
+
+    def foresee(self, directory: Path, arguments: Sequence[str], limits: Limits, threads: int) -> DryRun:
+        """Ask gap_fit what it would need, and refuse what cannot be done.
+
+        Raises
+        ------
+        InfeasibleError
+            If it needs more memory than the trial may use or the machine has free, or if there are
+            fewer environments than sparse points.
+        """
+        command = self._command(directory, [*arguments, "dryrun=T"])
+        # The memory of the forecast itself is not what is to be judged.
+        result = run(command, directory, log_name=LOG, threads=threads, limits=Limits(limits.seconds))
+        forecast = parse_dry_run(result.log)
+        if len(forecast.n_descriptors) == len(self.descriptors):
+            for descriptor, available in zip(self.descriptors, forecast.n_descriptors, strict=True):
+                wanted = descriptor.n_sparse_total
+                if descriptor.sparse_file is None and (available == 0 or wanted > available):
+                    raise InfeasibleError(
+                        f"{descriptor.title}: {wanted} sparse points wanted, "
+                        f"the data has {available} environments",
+                        remedy="lower n_sparse, or raise the cutoff if the species are never that close",
+                        log=result.log[-TAIL:],
+                    )
+        limit = limits.memory_bytes if limits.memory_bytes is not None else _available_bytes()
+        if limit is not None and forecast.peak_bytes > limit:
+            whose = "the trial may use" if limits.memory_bytes is not None else "the machine has free"
+            raise InfeasibleError(
+                f"gap_fit would need {forecast.peak_bytes / 1e9:.2f} GB of memory, "
+                f"{whose} {limit / 1e9:.2f} GB",
+                remedy="lower n_sparse, n_max or l_max, or raise the limit",
+                log=result.log[-TAIL:],
+            )
+        return forecast
+
+    def execute(
+        self, directory: Path, arguments: Sequence[str], given: Counts, limits: Limits, threads: int
+    ) -> tuple[RunResult, str]:
+        """Run gap_fit and check what came out.
+
+        Returns
+        -------
+        result
+            Log, time and memory.
+        text
+            The potential.
+        """
+        (directory / XML).unlink(missing_ok=True)
+        result = run(
+            self._command(directory, arguments), directory, log_name=LOG, threads=threads, limits=limits
+        )
+        check_counts(result.log, given)
+        return result, xml.read_checked(directory / XML, result.log)
+
+    def _command(self, directory: Path, arguments: Sequence[str]) -> list[str]:
+        program = str(gap_fit_program(self.options.program))
+        if max(map(len, arguments)) <= LONGEST_ARGUMENT:
+            return [program, *arguments]
+        (directory / SETTINGS).write_text("\n".join(arguments) + "\n", encoding="utf-8")
+        return [program, f"config_file={SETTINGS}"]
+
+    def check_sigmas(self, log: str) -> None:
+        """Compare the sigmas in the log with the options."""
+        by_group = sigmas_by_group(self.options, self.names)
+        if by_group and len(self.names) <= MOST_GROUPS:
+            check_sigmas(log, {self.names[g]: values for g, values in by_group.items()})
+        elif not by_group:
+            options = self.options
+            single = (options.sigma_energy, options.sigma_force, options.sigma_virial)
+            check_sigmas(
+                log, {"default": (resolve(single[0], ""), resolve(single[1], ""), resolve(single[2], ""))}
+            )
+
+    def with_sparse_files(self, files: Sequence[str]) -> Plan:
+        """The same plan with sparse points read from files."""
+        pairs = zip(self.descriptors, files, strict=True)
+        return replace(self, descriptors=tuple(replace(d, sparse_file=f) for d, f in pairs))
+
+
+def _check_mappings(options: GapOptions, groups: Sequence[str]) -> None:
+    """gap_fit takes its default for groups that a mapping forgets, and ignores names it does not know."""
+    given = {f"sigma_{kind}": getattr(options, f"sigma_{kind}") for kind in ("energy", "force", "virial")}
+    for index, entry in enumerate(options.descriptors):
+        given[f"descriptors.{index}.{entry.kind}.n_sparse"] = entry.chosen.n_sparse
+    for key, value in given.items():
+        if isinstance(value, dict) and set(value) != set(groups):
+            odd = sorted(set(value) ^ set(groups))[0]
+            fault = "gives no value for" if odd in groups else "names a group that is not in the data:"
+            raise InputError(
+                f"{fault} '{odd}'", key=key, value=value, remedy=f"name every group: {', '.join(groups)}"
+            )
+
+
+def _available_bytes() -> int | None:
+    """Memory that the machine could give now; None where the system does not tell."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None

@@ -1,0 +1,1 @@
+"""XPOT plugin: optimizers of Optuna."""

@@ -1,0 +1,32 @@
+"""`optuna-gp`: apart from the other samplers, since it alone needs torch."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import optuna
+
+from xpot_core.api import History
+from xpot_optuna.options import GPOptions
+from xpot_optuna.samplers import OptunaOptimizer
+
+if find_spec("torch") is None:
+    # Optuna would say so after the initial trials only.
+    raise ImportError("optuna-gp needs torch: pip install 'xpot-optuna[gp]'")
+
+
+class GPOptimizer(OptunaOptimizer[GPOptions]):
+    """Gaussian process with logEI.
+
+    It learns from complete trials only: failed ones are told as the worst loss that did occur.
+    """
+
+    failed = "worst"
+
+    def sampler(self, history: History, seed: int) -> optuna.samplers.BaseSampler:
+        """The process with our options."""
+        return optuna.samplers.GPSampler(
+            n_startup_trials=self.options.initial,
+            deterministic_objective=self.options.deterministic,
+            seed=seed,
+        )

@@ -1,0 +1,49 @@
+"""What this plugin offers; imports nothing of Optuna."""
+
+from __future__ import annotations
+
+from xpot_core.api import Provider, hookimpl
+from xpot_optuna.options import CMAESOptions, GPOptions, NSGA2Options, TPEOptions
+
+_OPTUNA = "T. Akiba et al., Proc. 25th ACM SIGKDD, 2623 (2019)"
+
+
+@hookimpl
+def xpot_register_optimizers() -> list[Provider]:
+    """`optuna-tpe`, `optuna-cmaes`, `optuna-gp` and `optuna-nsga2`."""
+    return [
+        Provider(
+            name="optuna-tpe",
+            summary="Multivariate tree of Parzen estimators: cheap, any space, one or several objectives.",
+            load="xpot_optuna.samplers:TPEOptimizer",
+            options=TPEOptions,
+            packages=("optuna",),
+            citation=_OPTUNA,
+            objectives=True,
+        ),
+        Provider(
+            name="optuna-cmaes",
+            summary="CMA-ES: for numbers, and budgets of several hundred trials.",
+            load="xpot_optuna.cmaes:CMAESOptimizer",
+            options=CMAESOptions,
+            packages=("cmaes",),
+            citation="N. Hansen, A. Ostermeier, Evol. Comput. 9, 159 (2001); " + _OPTUNA,
+        ),
+        Provider(
+            name="optuna-gp",
+            summary="Optuna's Gaussian process with logEI; needs torch.",
+            load="xpot_optuna.gp:GPOptimizer",
+            options=GPOptions,
+            packages=("optuna", "torch"),
+            citation=_OPTUNA,
+        ),
+        Provider(
+            name="optuna-nsga2",
+            summary="NSGA-II: a genetic algorithm for the trade-off between several objectives.",
+            load="xpot_optuna.samplers:NSGA2Optimizer",
+            options=NSGA2Options,
+            packages=("optuna",),
+            citation="K. Deb et al., IEEE Trans. Evol. Comput. 6, 182 (2002); " + _OPTUNA,
+            objectives=True,
+        ),
+    ]

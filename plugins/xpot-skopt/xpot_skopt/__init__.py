@@ -1,0 +1,1 @@
+"""XPOT plugin: Bayesian optimization with scikit-optimize."""

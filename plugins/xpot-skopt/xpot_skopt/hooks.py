@@ -1,0 +1,31 @@
+"""What this plugin offers; imports nothing of scikit-optimize."""
+
+from __future__ import annotations
+
+from xpot_core.api import Provider, hookimpl
+from xpot_skopt.options import ForestOptions, GPOptions
+
+_CITATION = "T. Head et al., scikit-optimize, doi:10.5281/zenodo.1157319"
+
+
+@hookimpl
+def xpot_register_optimizers() -> list[Provider]:
+    """`skopt-gp` and `skopt-forest`."""
+    return [
+        Provider(
+            name="skopt-gp",
+            summary="Bayesian optimization with a Gaussian process: fewest trials, for costly fits.",
+            load="xpot_skopt.gp:GPOptimizer",
+            options=GPOptions,
+            packages=("skopt",),
+            citation=_CITATION,
+        ),
+        Provider(
+            name="skopt-forest",
+            summary="Sequential optimization with a random forest or extra trees: robust, for many choices.",
+            load="xpot_skopt.forest:ForestOptimizer",
+            options=ForestOptions,
+            packages=("skopt",),
+            citation=_CITATION,
+        ),
+    ]

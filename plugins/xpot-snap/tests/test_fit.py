@@ -1,0 +1,260 @@
+"""From frames to files that LAMMPS runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from snap_cases import DATA, cells, frames_from, needs_data, small_data, structure_of, training_data
+from xpot_snap import pool
+from xpot_snap.columns import ColumnLayout
+from xpot_snap.fitter import SnapFitter
+from xpot_snap.lammps_session import LammpsSession
+from xpot_snap.options import SnapOptions
+from xpot_snap.potential import write_potential
+from xpot_snap.predictor import PotentialEvaluator, SnapPredictor
+from xpot_snap.reduce import Task
+from xpot_snap.settings import DescriptorSettings
+
+from xpot_core.api import FitError, FitRequest, FittedPotential, Frame, InputError, PredictError, error_table
+
+
+@pytest.fixture(scope="module")
+def potential(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("potential")
+    settings = DescriptorSettings(("Si",), (4,), 3.7)
+    beta = np.random.default_rng(1).normal(size=ColumnLayout.of(settings).size)
+    return write_potential(folder, settings, beta, {"Si": -5.0})
+
+
+def test_nothing_on_the_screen_and_no_files(tmp_path):
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom snap_cases import small_data\n"
+        "from xpot_core.api import FitRequest\nfrom xpot_snap.fitter import SnapFitter\n"
+        "from xpot_snap.options import SnapOptions\n"
+        "SnapFitter().fit(FitRequest(SnapOptions(twojmax=2), small_data(6, 0, 0), Path(sys.argv[1]), threads=2))\n"
+    )
+    (tmp_path / "out").mkdir()
+    (tmp_path / "cwd").mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "out")],
+        cwd=tmp_path / "cwd",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == ""
+    assert run.stderr == ""
+    assert list((tmp_path / "cwd").iterdir()) == []
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "InP.mod",
+        "InP.snapcoeff",
+        "InP.snapparam",
+    ]
+
+
+def test_include_runs_in_plain_lammps(potential, tmp_path):
+    """The include as a user has it: with the variable, from another folder."""
+    with LammpsSession() as session:
+        session.commands(
+            [
+                "units metal",
+                "lattice diamond 5.43",
+                "region box block 0 2 0 2 0 2",
+                "create_box 1 box",
+                "create_atoms 1 box",
+                "mass 1 28.0855",
+                f"variable potential_dir index {potential.directory}",
+                f"include {potential.path('include')}",
+            ]
+        )
+        session.run()
+        energy = session.lmp.get_thermo("pe")
+    from ase.build import bulk
+
+    atoms = bulk("Si", "diamond", 5.43, cubic=True) * (2, 2, 2)
+    with PotentialEvaluator(potential.path("include"), ["Si"]) as evaluator:
+        assert energy / 64 == pytest.approx(evaluator.evaluate(atoms)[0] / 64, abs=1e-8)
+
+
+def test_folder_with_a_blank(potential, tmp_path):
+    folder = tmp_path / "my potential"
+    folder.mkdir()
+    for name in potential.files.values():
+        (folder / name).write_bytes((potential.directory / name).read_bytes())
+    with PotentialEvaluator(folder / "Si.mod", ["Si"]) as evaluator:
+        assert np.isfinite(evaluator.evaluate(cells()["cubic"])[0])
+
+
+@pytest.mark.parametrize("name", list(cells()))
+def test_predicted_forces_are_derivatives(potential, name):
+    atoms = cells()[name]
+    direction = np.random.default_rng(2).normal(size=(len(atoms), 3))
+    h = 1e-5
+    with PotentialEvaluator(potential.path("include"), ["Si"]) as evaluator:
+        _, forces, virial = evaluator.evaluate(atoms)
+        energies = []
+        for sign in (1, -1):
+            moved = atoms.copy()
+            moved.positions += sign * h * direction
+            energies.append(evaluator.evaluate(moved)[0])
+        strain = np.random.default_rng(3).normal(size=(3, 3))
+        strain += strain.T
+        strained_energies = []
+        for sign in (1, -1):
+            strained = atoms.copy()
+            strained.set_cell(np.array(atoms.cell) @ (np.eye(3) + sign * h * strain))
+            strained.positions = atoms.positions @ (np.eye(3) + sign * h * strain)
+            strained_energies.append(evaluator.evaluate(strained)[0])
+    size = max(np.abs(virial).max(), np.abs(forces).max(), 1.0)
+    assert (forces * direction).sum() == pytest.approx(
+        -(energies[0] - energies[1]) / (2 * h), abs=1e-5 * size
+    )
+    slope = -(strained_energies[0] - strained_energies[1]) / (2 * h)
+    assert (virial * strain).sum() == pytest.approx(slope, abs=1e-5 * size)
+
+
+def test_predictor_reports_what_is_wrong(potential, tmp_path):
+    frame = Frame(Atoms("Cu", cell=np.eye(3) * 4, pbc=True), None, None, None, "g", "x.xyz#3")
+    with pytest.raises(InputError, match="x.xyz#3.*Cu"):
+        SnapPredictor().predict(potential, [frame], directory=tmp_path)
+    potential.path("include")
+    broken = FittedPotential.from_files("snap", potential.directory, {"include": "Si.mod"}, ["Si"])
+    text = potential.path("parameters").read_text()
+    try:
+        potential.path("parameters").write_text("nonsense 1\n")
+        with pytest.raises(PredictError, match="(?i)parameter"):
+            SnapPredictor().predict(
+                broken, [Frame(cells()["cubic"], None, None, None, "g")], directory=tmp_path
+            )
+    finally:
+        potential.path("parameters").write_text(text)
+
+
+def test_molecules_without_cell_have_no_virial(potential, tmp_path):
+    frames = [Frame(cells()[n], None, None, None, "g") for n in ("molecule", "cubic")]
+    virials = SnapPredictor().predict(potential, frames, directory=tmp_path).virials
+    assert np.isnan(virials[0]).all()
+    assert np.isfinite(virials[1]).all()
+
+
+def test_frames_without_some_targets(tmp_path):
+    data = small_data(12, 0, 0)
+    frames = tuple(
+        Frame(
+            f.atoms,
+            None if i == 0 else f.energy,
+            None if i == 1 else f.forces,
+            None if i < 4 else f.virial,
+            f.group,
+            f.source,
+            f.identity,
+        )
+        for i, f in enumerate(data.frames)
+    )
+    partial = type(data)(frames, data.folds, data.elements, data.groups)
+    design = SnapFitter().prepare(FitRequest(SnapOptions(twojmax=2), partial, tmp_path))
+    errors = design.errors(SnapOptions(twojmax=2)).train
+    assert errors.total("energy").count == 11
+    assert errors.total("force").count == 3 * 6 * 11
+    assert errors.total("virial").count == 6 * sum(f.virial is not None for f in frames)
+
+
+def test_leave_out_equals_a_fit_without_the_fold(tmp_path):
+    data = small_data(18, 3, 3)
+    options = SnapOptions(twojmax=3, vweight=0.1)
+    staged = (
+        SnapFitter()
+        .prepare(FitRequest(options, data, tmp_path))
+        .fit(options, directory=tmp_path, leave_out=1)
+    )
+    first = staged.path("coefficients").read_text()
+    SnapFitter().fit(FitRequest(options, data.training(1), tmp_path))
+    second = staged.path("coefficients").read_text()
+    a, b = (np.array([float(x) for x in t.split() if x[-1].isdigit()][:40]) for t in (first, second))
+    assert a == pytest.approx(b, rel=1e-5, abs=1e-8)
+
+
+def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
+    data = small_data(4, 0, 0)
+    from xpot_snap.translate import descriptor_settings, structures_of
+
+    structures = structures_of(data, {})
+    job = pool.Job(descriptor_settings(SnapOptions(twojmax=2), data.elements), structures, np.ones(4), False)
+    tasks = [Task(-1, "bulk", (0, 1)), Task(-1, "bulk", (2, 3))]
+    workers = pool.WorkerPool(2)
+    killed = []
+    original = pool.WorkerPool._tell
+
+    def tell(worker, job, tasks, waiting, first=False):
+        original(worker, job, tasks, waiting, first)
+        if worker.task == 0 and len(killed) < deaths:
+            killed.append(worker.process.pid)
+            worker.process.kill()
+
+    monkeypatch.setattr(pool.WorkerPool, "_tell", staticmethod(tell))
+    deaths = 1
+    results = list(workers.run(job, tasks))
+    assert [t for t, _ in results] == tasks
+    assert len(killed) == 1
+    killed.clear()
+    deaths = 9
+    with pytest.raises(FitError, match=r"crashed twice \(signal 9\).*small#0, small#1"):
+        list(workers.run(job, tasks))
+    assert len(killed) == 2
+    workers.close()
+
+
+def test_error_in_a_worker_is_the_error_of_the_fit():
+    bad = structure_of(Atoms("In", cell=np.zeros((3, 3)), pbc=True), ("In", "P"))
+    good = structure_of(Atoms("In", cell=np.eye(3) * 4, pbc=True), ("In", "P"))
+    job = pool.Job(DescriptorSettings(("In", "P"), (2, 2), 3.0), [good, bad], np.ones(2), False)
+    workers = pool.WorkerPool(2)
+    with pytest.raises(FitError, match="zero or linearly dependent"):
+        list(workers.run(job, [Task(0, "a", (0,)), Task(0, "a", (1,))]))
+    # the pool starts anew
+    assert len(list(workers.run(job, [Task(0, "a", (0,)), Task(1, "a", (0,))]))) == 2
+    workers.close()
+
+
+@needs_data
+@pytest.mark.parametrize("quadratic", [False, True])
+def test_silicon(quadratic, tmp_path):
+    """Real data: exported files in LAMMPS give what the design says, on cells in any orientation."""
+    train = frames_from(DATA / "zuo2020" / "Si_train.xyz", 8)
+    test = frames_from(DATA / "zuo2020" / "Si_test.xyz", 3)
+    options = SnapOptions(twojmax=4, quadratic=quadratic, rcutfac=4.8, vweight=0.01)
+    data = training_data(train, 0, test)
+    design = SnapFitter().prepare(FitRequest(options, data, tmp_path))
+    errors = design.errors(options)
+    potential = design.fit(options, directory=tmp_path)
+    for frames, table in ((train, errors.train), (test, errors.validation)):
+        expected = error_table(SnapPredictor().predict(potential, frames, directory=tmp_path), frames)
+        for quantity in ("energy", "force", "virial"):
+            assert table.total(quantity).rmse == pytest.approx(expected.total(quantity).rmse, rel=1e-5)
+    assert errors.validation.total("force").rmse < 0.4
+    x = design.regression.solve(_weights(options, data)).coefficients
+    predicted = SnapPredictor().predict(potential, train, directory=tmp_path)
+    energies = design.blocks.energy.rows[: len(train), 0, :-1] @ x
+    n_atoms = np.array([f.n_atoms for f in train])
+    assert np.abs(energies - predicted.energies / n_atoms).max() < 1e-8
+
+
+def _weights(options, data):
+    from xpot_snap.translate import regression_weights
+
+    return regression_weights(options, data.groups)
+
+
+def test_hooks_are_light():
+    script = "import sys, xpot_snap.hooks as h; list(h.xpot_register_fitters()); print([m for m in ('lammps', 'scipy', 'fitsnap3lib') if m in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"

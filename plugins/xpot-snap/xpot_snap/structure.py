@@ -1,0 +1,45 @@
+"""A training structure as plain arrays: what is sent to worker processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """One structure with its targets.
+
+    Attributes
+    ----------
+    types
+        Shape (n,), LAMMPS types from 1.
+    positions, cell, periodic
+        Shapes (n, 3), (3, 3), (3,); Å.
+    energy
+        Target energy of the cell in eV, element shifts already subtracted, or None.
+    forces
+        Shape (n, 3), eV/Å, or None.
+    virial
+        Shape (3, 3), eV, positive under compression, or None.
+    label
+        Name for messages.
+    """
+
+    types: npt.NDArray[np.intp]
+    positions: FloatArray
+    cell: FloatArray
+    periodic: npt.NDArray[np.bool_]
+    energy: float | None = None
+    forces: FloatArray | None = None
+    virial: FloatArray | None = None
+    label: str = "structure"
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.types)

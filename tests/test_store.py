@@ -1,0 +1,269 @@
+"""The SQLite store: transactions, final states, the lease, and files that are not what they seem."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from xpot_core.errors import InputError, StudyLockedError, XpotError
+from xpot_core.store import SCHEMA_VERSION, Store
+from xpot_core.types import Failure, TrialResult, TrialState
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with contextlib.closing(Store(tmp_path / "study.sqlite")) as made:
+        yield made
+
+
+def complete(number: int, loss: float = 1.0) -> TrialResult:
+    return TrialResult(
+        number, TrialState.COMPLETE, loss=loss, objectives=(loss,), parts={"force": loss}, notes=("x",)
+    )
+
+
+def test_numbers_go_on_and_values_survive(store: Store) -> None:
+    values = {"a": 0.1 + 0.2, "layers": [16, 16], "flag": True, "name": "Größe"}
+    assert [t.number for t in store.add([values, values], "sobol")] == [0, 1]
+    assert [t.number for t in store.add([values], "grid")] == [2]
+    trial = store.trial(2)
+    assert trial.values == values
+    assert trial.state is TrialState.WAITING
+    assert trial.optimizer == "grid"
+
+
+def test_life_of_a_trial(store: Store) -> None:
+    store.add([{"a": 1}], "sobol")
+    assert store.start(0).state is TrialState.RUNNING
+    trial = store.finish(complete(0, 0.5))
+    assert (trial.state, trial.loss, trial.objectives, trial.parts, trial.notes) == (
+        TrialState.COMPLETE,
+        0.5,
+        (0.5,),
+        {"force": 0.5},
+        ("x",),
+    )
+    assert trial.started is not None
+    assert trial.finished is not None
+    assert trial.finished >= trial.started
+
+
+def test_finished_is_final(store: Store) -> None:
+    store.add([{"a": 1}], "sobol")
+    store.start(0)
+    store.finish(complete(0, 0.5))
+    late = TrialResult(0, TrialState.FAILED, failure=Failure("fit", "x", "late"))
+    assert store.finish(late).state is TrialState.COMPLETE
+    assert store.finish(complete(0, 0.1)).loss == 0.5
+    store.requeue()
+    assert store.trial(0).state is TrialState.COMPLETE
+
+
+def test_failures_survive(store: Store) -> None:
+    store.add([{"a": 1}], "sobol")
+    failure = Failure("fit", "fitter x", "singular", "add a ridge", "log\nlines", True)
+    assert store.finish(TrialResult(0, TrialState.TIMEOUT, failure=failure)).failure == failure
+
+
+def test_requeue_only_what_runs(store: Store) -> None:
+    store.add([{"a": i} for i in range(4)], "sobol")
+    for number in (0, 1, 2):
+        store.start(number)
+    store.finish(complete(0))
+    assert store.requeue([1]) == 1
+    assert [t.state.value for t in store.trials()] == ["COMPLETE", "WAITING", "RUNNING", "WAITING"]
+    assert store.requeue() == 1
+    assert store.trial(2).started is None
+    assert store.requeue() == 0
+
+
+def test_a_broken_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(TypeError):
+        store.add([{"a": 1}, {"a": object()}], "sobol")  # the second cannot be JSON
+    assert store.trials() == []
+    store.add([{"a": 1}], "sobol")
+    assert len(store.trials()) == 1
+
+
+def test_facts(store: Store) -> None:
+    assert store.get("nothing", 3) == 3
+    store.set("fact", {"a": [1, None, "ü"]})
+    store.set("fact", {"a": [2]})
+    assert store.get("fact") == {"a": [2]}
+
+
+def test_no_such_trial(store: Store) -> None:
+    store.add([{"a": 1}], "sobol")
+    with pytest.raises(InputError, match="there is no trial 7") as caught:
+        store.trial(7)
+    assert "1 trials" in (caught.value.remedy or "")
+
+
+def test_journal_is_safe_on_network_file_systems(store: Store, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "study.sqlite")) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+    store.set("a", 1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["study.sqlite"]  # no -wal, no -shm, no journal left
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+def test_readonly_looks_while_another_writes(store: Store, tmp_path: Path) -> None:
+    store.add([{"a": 1}], "sobol")
+    with contextlib.closing(Store(tmp_path / "study.sqlite", readonly=True)) as reader:
+        assert len(reader.trials()) == 1
+        store.add([{"a": 2}], "sobol")
+        assert len(reader.trials()) == 2
+        with pytest.raises(XpotError, match="readonly"):
+            reader.set("a", 1)
+
+
+def test_readonly_does_not_make_a_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no study here") as caught:
+        Store(tmp_path / "none.sqlite", readonly=True)
+    assert "xpot run" in (caught.value.remedy or "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_odd_characters_in_the_path(tmp_path: Path) -> None:
+    path = tmp_path / "50% of # all? ü.sqlite"
+    with contextlib.closing(Store(path)) as store:
+        store.set("a", 1)
+    with contextlib.closing(Store(path, readonly=True)) as store:
+        assert store.get("a") == 1
+
+
+# -- files that are not stores ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no data base, it is text\n" * 40, b"SQLite format 3\x00" + b"\xff" * 2000]
+)
+@pytest.mark.parametrize("readonly", [True, False])
+def test_not_a_data_base(tmp_path: Path, content: bytes, readonly: bool) -> None:
+    path = tmp_path / "study.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is not a study store") as caught:
+        Store(path, readonly=readonly)
+    assert caught.value.file == path
+    assert path.read_bytes() == content, "the user's file was changed"
+
+
+def test_another_data_base(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE cats (name TEXT)")
+        db.commit()
+    with pytest.raises(InputError, match="is not a study store"):
+        Store(path)
+
+
+def test_other_schema_version(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    Store(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+        db.commit()
+    with pytest.raises(InputError, match=f"schema version 99, this xpot reads {SCHEMA_VERSION}"):
+        Store(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_readonly_file_and_folder(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    Store(path).close()
+    path.chmod(0o444)
+    with contextlib.closing(Store(path)) as store, pytest.raises(XpotError, match="readonly") as caught:
+        store.set("a", 1)
+    assert "writable" in (caught.value.remedy or "")
+
+
+def test_full_disk_is_told_and_loses_nothing(store: Store) -> None:
+    """A page limit makes SQLite say what a full disk makes it say."""
+    store.add([{"a": 1}], "sobol")
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(XpotError, match="full") as caught:
+        store.set("big", "x" * 100_000)
+    assert "disk space" in (caught.value.remedy or "")
+    assert [t.values for t in store.trials()] == [{"a": 1}]
+
+
+# -- the lease -------------------------------------------------------------------------------------
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from xpot_core.store import Store
+store = Store(Path(sys.argv[1]))
+store.acquire()
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@contextlib.contextmanager
+def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_second_process_is_refused_with_the_pid(store: Store, tmp_path: Path) -> None:
+    with holder(tmp_path / "study.sqlite") as process:
+        with pytest.raises(StudyLockedError, match=f"process {process.pid} on host"):
+            store.acquire()
+        assert store.owner() is not None
+        assert store.owner()[1] == process.pid  # type: ignore[index]
+
+
+def test_lease_of_a_dead_process_is_taken_over(store: Store, tmp_path: Path) -> None:
+    with holder(tmp_path / "study.sqlite") as process:
+        process.kill()
+        process.wait()
+        assert store.owner() is None
+        store.acquire()
+        assert store.owner() is not None
+        assert store.owner()[1] == os.getpid()  # type: ignore[index]
+
+
+def test_recycled_pid_is_not_the_owner(store: Store) -> None:
+    store.acquire()
+    with store._transaction():
+        # Process 1 exists, and did not start when the lease says.
+        store._db.execute("UPDATE lease SET pid = 1, start = 1000.0")
+    assert store.owner() is None
+    store.acquire()
+
+
+def test_foreign_host_counts_by_heartbeat(store: Store) -> None:
+    store.acquire()
+    with store._transaction():
+        store._db.execute("UPDATE lease SET host = 'node17', pid = 4711, heartbeat = ?", (time.time() - 5,))
+    with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
+        store.acquire()
+    with store._transaction():
+        store._db.execute("UPDATE lease SET heartbeat = ?", (time.time() - 3600,))
+    store.acquire()
+
+
+def test_release_and_again(store: Store) -> None:
+    store.acquire()
+    store.acquire()  # the same process may
+    store.heartbeat()
+    store.release()
+    assert store.owner() is None

@@ -1,0 +1,18 @@
+"""Options of the built-in executors."""
+
+from __future__ import annotations
+
+from xpot_core.options import OptionsModel, option
+
+
+class SerialOptions(OptionsModel):
+    """Options of ``serial``."""
+
+    threads: int = option(1, "Threads or processes that one fit may use.", ge=1)
+
+
+class LocalOptions(OptionsModel):
+    """Options of ``local``."""
+
+    workers: int = option(2, "Trials that run at once, each in a process of its own.", ge=1)
+    threads: int = option(1, "Threads or processes that one fit may use.", ge=1)

@@ -1,0 +1,50 @@
+"""The core's own providers."""
+
+from __future__ import annotations
+
+from xpot_core.builtin.executor_options import LocalOptions, SerialOptions
+from xpot_core.builtin.loss_options import EnergyForceOptions
+from xpot_core.builtin.optimizer_options import PROVIDERS as OPTIMIZERS
+from xpot_core.hookspecs import hookimpl
+from xpot_core.interfaces.provider import Provider
+
+PAPER = "D. F. Thomas du Toit and V. L. Deringer, J. Chem. Phys. 159, 024803 (2023)"
+
+
+@hookimpl
+def xpot_register_losses() -> list[Provider]:
+    """The paper's loss."""
+    return [
+        Provider(
+            "energy-force",
+            "weighted sum of energy and force errors (optionally virials), as in the XPOT paper",
+            "xpot_core.builtin.loss:EnergyForceLoss",
+            EnergyForceOptions,
+            citation=PAPER,
+        )
+    ]
+
+
+@hookimpl
+def xpot_register_optimizers() -> tuple[Provider, ...]:
+    """Random, Sobol and grid search."""
+    return OPTIMIZERS
+
+
+@hookimpl
+def xpot_register_executors() -> list[Provider]:
+    """Serial in this process, or worker processes on this machine."""
+    return [
+        Provider(
+            "serial",
+            "one trial after the other in this process",
+            "xpot_core.builtin.serial:SerialExecutor",
+            SerialOptions,
+        ),
+        Provider(
+            "local",
+            "worker processes on this machine; a crash or a hang costs one trial",
+            "xpot_core.builtin.local:LocalExecutor",
+            LocalOptions,
+        ),
+    ]

@@ -1,0 +1,79 @@
+"""The loss of the XPOT paper, with its usual extensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from xpot_core.builtin.loss_options import EnergyForceOptions
+from xpot_core.errors import InputError
+from xpot_core.metrics import ErrorTable, error_table
+from xpot_core.types import Frame, LossValue, Predictions
+
+
+class EnergyForceLoss:
+    """``L = alpha * E + (1 - alpha) * F (+ virial * V)``.
+
+    ``E = sqrt(mean_i dE_i^2 / n_i)`` in eV/atom^(1/2) with the energy deviation of cell i divided by
+    the square root of its number of atoms; ``F`` is the RMSE over force components in eV/Å; ``V`` the
+    RMSE over virial components per atom in eV. With ``measure: mae`` means of absolute deviations
+    take the place of the root mean squares.
+
+    Source: D. F. Thomas du Toit and V. L. Deringer, J. Chem. Phys. 159, 024803 (2023), loss function.
+    """
+
+    def __init__(self, options: EnergyForceOptions) -> None:
+        self.options = options
+        for group, weight in options.group_weights.items():
+            if not (weight >= 0 and math.isfinite(weight)):
+                raise InputError(
+                    "must not be negative", key=f"loss.energy-force.group_weights.{group}", value=weight
+                )
+
+    @property
+    def _weights(self) -> dict[str, float]:
+        o = self.options
+        weights = {"energy_sqrt": o.alpha, "force": 1.0 - o.alpha, "virial": o.virial}
+        # A term of weight zero is not looked at, so alpha = 1 needs no forces.
+        return {quantity: weight for quantity, weight in weights.items() if weight > 0}
+
+    def compute(self, predictions: Predictions, reference: Sequence[Frame]) -> LossValue:
+        """Loss of predictions for frames with reference values."""
+        return self.from_errors(error_table(predictions, reference))
+
+    def from_errors(self, errors: ErrorTable) -> LossValue:
+        """Loss from error sums; NaN where they hold no data for a term."""
+        parts = {q: self._mean(errors, q) for q in self._weights}
+        value = sum(weight * parts[q] for q, weight in self._weights.items())
+        return LossValue(value, parts)
+
+    def _mean(self, errors: ErrorTable, quantity: str) -> float:
+        count, total = 0.0, 0.0
+        for group, sums in errors.sums.get(quantity, {}).items():
+            weight = self.options.group_weights.get(group, 1.0)
+            one = sums.square if self.options.measure == "rmse" else sums.absolute
+            count += weight * sums.count
+            total += weight * (math.nan if one is None else one) if weight else 0.0
+        if count == 0:
+            return math.nan
+        mean = total / count
+        return math.sqrt(max(mean, 0.0)) if self.options.measure == "rmse" else mean
+
+    def sensitivity(self, errors: ErrorTable) -> Mapping[str, Mapping[str, float]]:
+        """d(loss)/d(sum of squares); only for ``measure: rmse``.
+
+        With ``R = sqrt(sum_g w_g S_g / sum_g w_g n_g)``: ``dR/dS_g = w_g / (2 R sum_g w_g n_g)``.
+        """
+        if self.options.measure != "rmse":
+            raise InputError(
+                "has no gradient", key="loss.energy-force.measure", value="mae", remedy="use rmse"
+            )
+        slopes: dict[str, dict[str, float]] = {}
+        for quantity, weight in self._weights.items():
+            row = errors.sums.get(quantity, {})
+            group_weights = {g: self.options.group_weights.get(g, 1.0) for g in row}
+            count = sum(group_weights[g] * s.count for g, s in row.items())
+            mean = self._mean(errors, quantity)
+            if count and mean > 0:
+                slopes[quantity] = {g: weight * group_weights[g] / (2.0 * mean * count) for g in row}
+        return slopes

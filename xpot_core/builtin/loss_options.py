@@ -1,0 +1,25 @@
+"""Options of the built-in loss."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from xpot_core.options import OptionsModel, option
+
+
+class EnergyForceOptions(OptionsModel):
+    """Options of ``energy-force``."""
+
+    alpha: float = option(
+        0.5,
+        "Weight of the energy term; 1 - alpha weighs the forces. Only losses at one alpha compare.",
+        ge=0,
+        le=1,
+    )
+    measure: Literal["rmse", "mae"] = option("rmse", "Root mean square or mean absolute deviations.")
+    virial: float = option(
+        0.0, "Weight of a further term: deviation of the virial per atom.", unit="1/(eV/atom)", ge=0
+    )
+    group_weights: dict[str, float] = option(
+        dict, "Weight of each group in the means; groups not named weigh 1, weight 0 leaves a group out."
+    )

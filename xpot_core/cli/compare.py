@@ -1,0 +1,40 @@
+"""``xpot compare``: studies side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option
+
+
+@click.command()
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY STUDY...")
+@click.option(
+    "--figures", "figures_dir", type=PATH, metavar="DIR", help="Write a figure as SVG, PDF and CSV."
+)
+@json_option
+@runs_option
+def compare(studies: tuple[str, ...], figures_dir: Path | None, as_json: bool, runs: Path) -> None:
+    """Compare the winners of studies on the validation and test structures that they share.
+
+    Errors have 95 % bootstrap intervals over structures; who is better is told from paired draws.
+    """
+    from xpot_core.report.compare import compare_studies
+    from xpot_core.results import StudyResults
+
+    comparison = compare_studies([StudyResults.open(study, runs) for study in studies])
+    if as_json:
+        print_json(comparison.to_json())
+    else:
+        from xpot_core.report.compare_show import comparison_renderables
+
+        out = console()
+        for renderable in comparison_renderables(comparison):
+            out.print(renderable)
+    if figures_dir is not None:
+        from xpot_core.report.compare_show import comparison_figure
+
+        files = comparison_figure(comparison).save(figures_dir)
+        click.echo(f"wrote {len(files)} files to {figures_dir}", err=True)

@@ -1,0 +1,62 @@
+"""``xpot doctor``: faults found before hours are spent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import (
+    console,
+    json_option,
+    open_study,
+    print_json,
+    runs_option,
+    set_option,
+    study_file_argument,
+)
+
+
+@click.command()
+@study_file_argument
+@click.option("--no-fit", is_flag=True, help="Do not time one fit.")
+@json_option
+@runs_option
+@set_option
+def doctor(study_file: Path, no_fit: bool, as_json: bool, runs: Path, overrides: tuple[str, ...]) -> int:
+    """Check data, search space and installation, and time one fit. Exit status 1 on warnings."""
+    from xpot_core.doctor import examine
+
+    study = open_study(study_file, overrides, runs)
+    findings = examine(study, measure=not no_fit)
+    if as_json:
+        print_json(findings.to_json())
+        return int(bool(findings.warnings))
+    from rich.table import Table
+
+    out = console()
+    table = Table(
+        "set", "group", "structures", "atoms", "energy (eV/atom)", "max force (eV/Å)", "virials", box=None
+    )
+    for row in findings.groups:
+        table.add_row(
+            row["set"],
+            row["group"],
+            str(row["structures"]),
+            str(row["atoms"]),
+            f"{row['energy_min']:.4g} to {row['energy_max']:.4g}",
+            f"{row['force_max']:.3g}",
+            str(row["virials"]),
+        )
+    out.print(table)
+    if findings.space:
+        space = Table("hyperparameter", "range", box=None)
+        for row in findings.space:
+            space.add_row(row["name"], row["range"])
+        out.print(space)
+    for fact in findings.facts:
+        out.print(fact, markup=False)
+    for warning in findings.warnings:
+        out.print(f"warning: {warning}", markup=False)
+    out.print("no faults found" if not findings.warnings else f"{len(findings.warnings)} warnings")
+    return int(bool(findings.warnings))

@@ -1,0 +1,75 @@
+"""``xpot fit``: one fit at fixed values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import (
+    console,
+    json_option,
+    open_study,
+    print_json,
+    runs_option,
+    set_option,
+    study_file_argument,
+)
+
+
+@click.command()
+@study_file_argument
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="Folder for the potential; by default fit/ in the run folder.",
+)
+@json_option
+@runs_option
+@set_option
+def fit(study_file: Path, to: Path | None, as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
+    """Fit once to all training frames and print the errors on every set.
+
+    The fitter block must hold fixed values only; ``--set`` gives those that the study searches.
+    """
+    from xpot_core.errors import InputError, XpotError
+    from xpot_core.pipeline import failed_result
+
+    study = open_study(study_file, overrides, runs)
+    if len(study.space):
+        name, fitter = study.space.names[0], study.runner.fitter.name
+        raise study.file.located(
+            InputError(
+                f"{len(study.space)} options are searched here, first '{name}'",
+                key=f"fitter.{fitter}.{name}",
+                remedy=f"fix them, e.g. --set fitter.{fitter}.{name}=VALUE, or use xpot run",
+            )
+        )
+    directory = to or study.directory / "fit"
+    try:
+        model = study.runner.finish({}, directory, seed=study.config.seed)
+    except XpotError:
+        raise
+    except Exception as error:
+        failure = failed_result(0, error, "fit", f"fitter {study.runner.fitter.name}", directory).failure
+        assert failure is not None
+        raise XpotError(f"the fit failed: {failure.message}", remedy=failure.hint) from error
+    summaries = {name: table.summary() for name, table in model.errors.items()}
+    if as_json:
+        print_json(
+            {"potential": model.potential.to_json(), "errors": summaries, "seconds": dict(model.seconds)}
+        )
+        return
+    from rich.table import Table
+
+    table = Table("set", "energy RMSE (meV/atom)", "force RMSE (eV/Å)", "virial RMSE (meV/atom)", box=None)
+    for name, summary in summaries.items():
+        row = [summary[k] for k in ("energy_rmse", "force_rmse", "virial_rmse")]
+        table.add_row(name, *["-" if v is None else f"{v:.4g}" for v in row])
+    out = console()
+    out.print(table)
+    for note in model.potential.notes:
+        out.print(f"note: {note}", markup=False)
+    out.print(
+        f"potential: {', '.join(str(model.potential.path(r)) for r in model.potential.files)}", markup=False
+    )

@@ -1,0 +1,177 @@
+"""Progress of a running study: a live line on a terminal, one line a trial in a log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from xpot_core.metrics import ErrorTable
+from xpot_core.store import best_of
+from xpot_core.study import Observer, Study
+from xpot_core.types import Trial, TrialState
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@contextmanager
+def make_observer(console: Console, quiet: bool) -> Iterator[Observer]:
+    """The observer that fits the place where output goes."""
+    if quiet:
+        yield SilentObserver()
+    elif not console.is_terminal:
+        yield LogObserver(console)
+    else:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[status]}"),
+        )
+        with Progress(*columns, console=console) as progress:
+            yield LiveObserver(progress)
+
+
+class SilentObserver:
+    """Says nothing; counts what the others show."""
+
+    def __init__(self) -> None:
+        self.trials: dict[int, Trial] = {}
+        self.budget = 0
+        self.began = time.monotonic()
+        self.done_before = 0
+
+    def study_started(self, study: Study, trials: list[Trial], budget: int) -> None:
+        """Take over the history."""
+        self.trials = {t.number: t for t in trials}
+        self.budget = budget
+        self.done_before = self.finished
+
+    def trial_started(self, trial: Trial) -> None:
+        """Keep the running trial."""
+        self.trials[trial.number] = trial
+
+    def trial_finished(self, trial: Trial) -> None:
+        """Keep the finished trial."""
+        self.trials[trial.number] = trial
+
+    def message(self, text: str) -> None:
+        """Nothing to say."""
+
+    @property
+    def finished(self) -> int:
+        """Number of finished trials."""
+        return sum(t.state.finished for t in self.trials.values())
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial so far."""
+        return best_of(list(self.trials.values()))
+
+    @property
+    def seconds_left(self) -> float:
+        """Time to the budget at the pace of this run."""
+        done = self.finished - self.done_before
+        if not done:
+            return math.nan
+        return (time.monotonic() - self.began) / done * (self.budget - self.finished)
+
+
+class LogObserver(SilentObserver):
+    """One plain line a trial, for logs of batch jobs."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def trial_finished(self, trial: Trial) -> None:
+        """Write the line."""
+        super().trial_finished(trial)
+        best = self.best
+        mark = " *" if best is not None and best.number == trial.number else ""
+        self.console.print(
+            f"[{self.finished}/{self.budget}] trial {trial.number} {describe(trial)}{mark}", markup=False
+        )
+
+    def message(self, text: str) -> None:
+        """Write it."""
+        self.console.print(text, markup=False)
+
+
+class LiveObserver(SilentObserver):
+    """A bar with the best loss, its errors, a sparkline of the losses and the time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+        self.task = progress.add_task("starting", total=None, status="")
+
+    def study_started(self, study: Study, trials: list[Trial], budget: int) -> None:
+        """Set the bar."""
+        super().study_started(study, trials, budget)
+        self.progress.update(self.task, description=study.config.study, total=budget, completed=self.finished)
+        self._update()
+
+    def trial_started(self, trial: Trial) -> None:
+        """Count it as running."""
+        super().trial_started(trial)
+        self._update()
+
+    def trial_finished(self, trial: Trial) -> None:
+        """Advance the bar; failures stay readable above it."""
+        super().trial_finished(trial)
+        if trial.failure is not None:
+            self.progress.console.print(f"trial {trial.number} {describe(trial)}", markup=False)
+        self.progress.update(self.task, completed=self.finished)
+        self._update()
+
+    def message(self, text: str) -> None:
+        """Write it above the bar."""
+        self.progress.console.print(text, markup=False)
+
+    def _update(self) -> None:
+        best = self.best
+        running = [str(t.number) for t in self.trials.values() if t.state is TrialState.RUNNING]
+        parts = []
+        if best is not None:
+            parts.append(f"best {best.number}: {describe(best)}")
+        parts.append(sparkline([t.loss for t in self.trials.values() if t.loss is not None]))
+        if running:
+            parts.append(f"running {', '.join(running)}")
+        left = self.seconds_left
+        if not math.isnan(left):
+            parts.append(f"{left / 60:.1f} min left" if left >= 60 else f"{left:.0f} s left")
+        self.progress.update(self.task, status="  ".join(p for p in parts if p))
+
+
+def describe(trial: Trial) -> str:
+    """Loss and errors of a trial, or why it has none, on one line."""
+    if trial.failure is not None:
+        first = trial.failure.message.splitlines()[0]
+        return f"{trial.state} in {trial.failure.stage}: {first[:100]}"
+    text = f"loss {trial.loss:.5g}"
+    if "validation" in trial.errors:
+        summary = ErrorTable.from_json(trial.errors["validation"]).summary()
+        if summary["energy_rmse"] is not None:
+            text += f"  E {summary['energy_rmse']:.3g} meV/atom"
+        if summary["force_rmse"] is not None:
+            text += f"  F {summary['force_rmse']:.3g} eV/Å"
+    return text
+
+
+def sparkline(losses: list[float], width: int = 24) -> str:
+    """The last losses as small bars, on a logarithmic scale."""
+    shown = [math.log(loss) for loss in losses[-width:] if loss > 0]
+    if len(shown) < 2 or max(shown) == min(shown):
+        return ""
+    span = max(shown) - min(shown)
+    return "".join(_BARS[int((value - min(shown)) / span * (len(_BARS) - 1))] for value in shown)

@@ -1,0 +1,36 @@
+"""``xpot report``: one HTML file with figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import PATH, runs_option, study_argument
+
+
+@click.command()
+@study_argument
+@click.option("--output", "-o", type=PATH, help="The HTML file; by default report.html in the run folder.")
+@click.option(
+    "--figures", "figures_dir", type=PATH, metavar="DIR", help="Also write each figure as SVG, PDF and CSV."
+)
+@runs_option
+def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path) -> None:
+    """Write one self-contained HTML file with the figures of a study; it may be running."""
+    import logging
+
+    from xpot_core.report.style import require_matplotlib
+    from xpot_core.results import StudyResults
+
+    results = StudyResults.open(study, runs)
+    require_matplotlib()
+    for name in ("matplotlib", "fontTools", "PIL"):
+        # With --debug they write thousands of lines about fonts, which is nothing of ours.
+        logging.getLogger(name).setLevel(logging.WARNING)
+    from xpot_core.report.html import write_report
+
+    path, files = write_report(results, output, figures_dir)
+    click.echo(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    if figures_dir is not None:
+        click.echo(f"wrote {len(files)} files to {figures_dir}")

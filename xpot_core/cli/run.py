@@ -1,0 +1,59 @@
+"""``xpot run``: the search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import console, open_study, runs_option, set_option, study_file_argument
+
+
+@click.command()
+@study_file_argument
+@click.option(
+    "--trials", type=click.IntRange(min=1), help="Number of finished trials, overriding the study file."
+)
+@click.option(
+    "--time", "time_limit", type=str, help="Wall time of this run, e.g. 2h, overriding the study file."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Worker processes: runs with the executor 'local'."
+)
+@click.option("--restart", is_flag=True, help="Move earlier results of this study aside and start anew.")
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@runs_option
+@set_option
+def run(
+    study_file: Path,
+    trials: int | None,
+    time_limit: str | None,
+    workers: int | None,
+    restart: bool,
+    quiet: bool,
+    runs: Path,
+    overrides: tuple[str, ...],
+) -> int:
+    """Run or resume a study. Ctrl-C ends it cleanly; the same command continues it."""
+    from xpot_core.cli.progress import make_observer
+    from xpot_core.report.tables import summary_renderables
+    from xpot_core.results import StudyResults
+
+    if time_limit is not None:
+        overrides = (*overrides, f"budget.time={time_limit}")
+    if workers is not None:
+        overrides = (*overrides, f"executor={{local: {{workers: {workers}}}}}")
+    study = open_study(study_file, overrides, runs)
+    out = console()
+    for warning in study.dataset.warnings:
+        console(stderr=True).print(f"warning: {warning}", markup=False)
+    with make_observer(out, quiet) as observer:
+        outcome = study.run(trials=trials, observer=observer, restart=restart)
+    out.print(f"{study.config.study}: {outcome.reason}", markup=False)
+    results = StudyResults.open(study.directory)
+    for renderable in summary_renderables(results):
+        out.print(renderable)
+    if outcome.interrupted or (not outcome.complete and results.best is None):
+        return 1
+    failed_alike = outcome.reason.startswith("the last")
+    return 1 if failed_alike else 0

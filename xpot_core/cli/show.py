@@ -1,0 +1,149 @@
+"""``xpot show``: tables of a study, also while it runs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from xpot_core.cli.common import console, json_option, print_json, runs_option, study_argument
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from xpot_core.results import StudyResults
+
+_REFRESH_SECONDS = 2.0
+
+
+@click.command()
+@study_argument
+@click.option(
+    "--top", type=click.IntRange(min=0), default=10, show_default=True, help="How many of the best trials."
+)
+@click.option("--trial", type=str, metavar="N", help="Everything about one trial: its number, or best.")
+@click.option("--failed", is_flag=True, help="Failed trials with hints.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all trials as CSV.")
+@click.option("--watch", is_flag=True, help="Follow a running study until it ends.")
+@json_option
+@runs_option
+def show(
+    study: str,
+    top: int,
+    trial: str | None,
+    failed: bool,
+    as_csv: bool,
+    watch: bool,
+    as_json: bool,
+    runs: Path,
+) -> None:
+    """Show the best trials, the errors by group, failures, and where the potential is."""
+    from xpot_core.errors import InputError
+    from xpot_core.results import StudyResults, trial_json
+
+    given = [
+        n
+        for n, on in (("--json", as_json), ("--csv", as_csv), ("--watch", watch), ("--failed", failed))
+        if on
+    ]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} exclude each other", remedy="give one of them")
+    results = StudyResults.open(study, runs)
+    if as_json:
+        print_json(results.to_json() if trial is None else trial_json(results.trial(trial)))
+    elif as_csv:
+        from xpot_core.report.tables import trials_csv
+
+        click.echo(trials_csv(results), nl=False)
+    elif watch:
+        _watch(results, top)
+    else:
+        out = console()
+        for renderable in _renderables(results, top, trial, failed):
+            out.print(renderable)
+
+
+def _renderables(results: StudyResults, top: int, trial: str | None, failed: bool) -> list[RenderableType]:
+    from rich.text import Text
+
+    from xpot_core.report import tables
+    from xpot_core.report.series import shown_errors
+
+    if trial is not None:
+        return tables.trial_renderables(results.trial(trial))
+    failures = any(t.failure for t in results.trials)
+    if failed:
+        return [tables.failure_table(results) if failures else Text("no trial failed")]
+    found = tables.summary_renderables(results)
+    if results.best is None:
+        return found
+    if top:
+        found.append(tables.best_table(results, top))
+    errors = shown_errors(results)
+    if any(len(t.groups) > 1 for t in errors.values()):
+        found.append(tables.group_table(errors))
+    if failures:
+        found.append(tables.failure_table(results))
+    return found
+
+
+def _watch(results: StudyResults, top: int) -> None:
+    """Follow the study: a table that redraws itself on a terminal, a line a change in a log."""
+    import contextlib
+
+    from rich.console import Group
+    from rich.live import Live
+
+    from xpot_core.results import StudyResults
+    from xpot_core.store import STORE_NAME, Store
+
+    def running() -> bool:
+        with contextlib.closing(Store(results.directory / STORE_NAME, readonly=True)) as store:
+            return store.owner() is not None
+
+    out = console()
+    if not out.is_terminal:
+        last = ""
+        while True:
+            alive = running()
+            line = _line(StudyResults.open(results.directory))
+            if line != last:
+                out.print(line, markup=False)
+            if not alive:
+                return
+            last = line
+            time.sleep(_REFRESH_SECONDS)
+    with Live(console=out, auto_refresh=False) as live:
+        while True:
+            alive = running()
+            current = StudyResults.open(results.directory)
+            parts = [*_renderables(current, top, None, False), _status(current, alive)]
+            live.update(Group(*parts), refresh=True)
+            if not alive:
+                return
+            time.sleep(_REFRESH_SECONDS)
+
+
+def _line(results: StudyResults) -> str:
+    from xpot_core.cli.progress import describe, sparkline
+
+    done = sum(t.state.finished for t in results.trials)
+    budget = results.study_file.config.budget.trials
+    parts = [f"[{done}/{budget}]"]
+    if results.best is not None:
+        parts.append(f"best {results.best.number}: {describe(results.best)}")
+    parts.append(sparkline([t.loss for t in results.trials if t.loss is not None]))
+    at_work = [str(t.number) for t in results.trials if t.state == "RUNNING"]
+    if at_work:
+        parts.append(f"running {', '.join(at_work)}")
+    return "  ".join(p for p in parts if p)
+
+
+def _status(results: StudyResults, alive: bool) -> RenderableType:
+    from rich.text import Text
+
+    return Text(
+        _line(results) + ("   Ctrl-C ends the watching, not the study" if alive else "   not running")
+    )

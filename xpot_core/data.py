@@ -1,0 +1,359 @@
+"""Frames of a study: read, checked, grouped and split."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xpot_core.config import DataConfig, StudyFile
+from xpot_core.errors import InputError
+from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FloatArray, Frame, TrainingData
+
+_FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
+_ENERGY_SPREAD_WARNING = 50.0  # eV/atom between frames of one composition
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All frames of a study.
+
+    Attributes
+    ----------
+    data
+        Frames of training and validation with their fold labels.
+    test
+        Frames of the test set; empty without one.
+    warnings
+        What a user should look at before hours are spent.
+    fingerprint
+        sha256 of everything above but the warnings.
+    """
+
+    data: TrainingData
+    test: tuple[Frame, ...]
+    warnings: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def kfold(self) -> int:
+        """Number of folds; 0 without cross-validation."""
+        return len(self.data.fold_numbers)
+
+
+def load_dataset(study: StudyFile) -> Dataset:
+    """Read, check and split the data that a study file names.
+
+    Raises
+    ------
+    InputError
+        Missing or unreadable files, missing keys, NaN, empty groups or folds.
+    """
+    config = study.config.data
+    warnings: list[str] = []
+    train = _read_files(study, config.train, config, "data.train")
+    external = _read_files(study, config.validation.file or [], config, "data.validation")
+    test = _read_files(study, config.test or [], config, "data.test")
+    reference, train = _reference_energies(train, config)
+    if not any(f.energy is not None or f.forces is not None for f in train):
+        raise InputError("no frame has an energy or forces", key="data.train")
+    _check_sets({"train": train, "validation": external, "test": test}, config, warnings)
+    everything = [*train, *external, *test]
+    elements = tuple(sorted({s for f in everything for s in f.atoms.get_chemical_symbols()}))
+    groups = tuple(sorted({f.group for f in [*train, *external]}))
+    folds = _folds(train, config)
+    isolated = [f for f in train if f.group == config.isolated_atoms]
+    if isolated and len(isolated) == len(train):
+        raise InputError("holds isolated atoms only", key="data.train")
+    data = TrainingData(
+        (*train, *external),
+        (*folds, *[EVALUATE_ONLY] * len(external)),
+        elements,
+        groups,
+        reference,
+    )
+    trained_groups = {f.group for f in train}
+    for group in sorted({f.group for f in external} - trained_groups):
+        warnings.append(f"group '{group}' stands in the validation set and not in the training set")
+    test_print = TrainingData(tuple(test), (ALWAYS_TRAIN,) * len(test), elements, groups).fingerprint()
+    digest = hashlib.sha256((data.fingerprint() + test_print).encode()).hexdigest()
+    return Dataset(data, tuple(test), tuple(warnings), digest)
+
+
+def _read_files(study: StudyFile, names: Sequence[str], config: DataConfig, key: str) -> list[Frame]:
+    frames: list[Frame] = []
+    for name in names:
+        frames += read_frames(study.resolve(name), config, key=key)
+    return frames
+
+
+def read_frames(path: Path, config: DataConfig, *, key: str = "data.train") -> list[Frame]:
+    """Read one file with ASE and take out the reference values.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable or empty, or a reference value is missing or no number.
+    """
+    from ase.io import read  # ASE takes 0.3 s to import; only who reads data pays
+
+    if not path.is_file():
+        raise InputError(
+            "data file does not exist",
+            key=key,
+            value=str(path),
+            remedy="paths start from the study file's folder",
+        )
+    _check_counts(path, key)
+    try:
+        images = read(path, index=":")
+    except Exception as error:  # ASE raises whatever its many parsers raise
+        raise InputError(
+            f"ASE cannot read it: {type(error).__name__}: {error}", file=path, key=key
+        ) from error
+    if not isinstance(images, list) or not images:
+        raise InputError("holds no structures", file=path, key=key)
+    found = Counter[str]()
+    frames = []
+    for i, atoms in enumerate(images):
+        frames.append(_frame(atoms, config, f"{path.name}#{i}", path, found))
+    for quantity in ("energy", "forces"):
+        if found[quantity] == 0 and getattr(config.keys, quantity) is not None:
+            raise InputError(
+                f"no frame has {quantity} under this name",
+                file=path,
+                key=f"data.keys.{quantity}",
+                value=getattr(config.keys, quantity),
+                remedy=_keys_present(images),
+            )
+    return frames
+
+
+def _check_counts(path: Path, key: str) -> None:
+    """Refuse XYZ frames that say more atoms than the file has lines: ASE would look for them for ever."""
+    if path.suffix not in (".xyz", ".extxyz"):
+        return
+    lines = path.read_bytes().splitlines()
+    at = 0
+    while at < len(lines) and len(lines[at]) < 20 and lines[at].strip().isdigit():
+        count = int(lines[at])
+        if at + 2 + count > len(lines):
+            raise InputError(
+                f"says {count} atoms, and the file ends {max(len(lines) - at - 2, 0)} lines after it",
+                file=path,
+                line=at + 1,
+                key=key,
+                remedy="the file is cut off or damaged: make it again",
+            )
+        at += 2 + count
+
+
+def _keys_present(images: Sequence[Any]) -> str:
+    info = sorted({k for a in images for k in a.info})
+    arrays = sorted({k for a in images for k in a.arrays} - {"numbers", "positions"})
+    results = sorted({k for a in images if a.calc is not None for k in a.calc.results})
+    return f"the file has info: {', '.join(info) or '-'}; arrays: {', '.join([*arrays, *results]) or '-'}"
+
+
+def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Counter[str]) -> Frame:
+    keys = config.keys
+    results = dict(atoms.calc.results) if atoms.calc is not None else {}
+
+    def look_up(name: str | None, place: Mapping[str, Any]) -> Any:
+        # ASE's reader moves the plain names (energy, forces, stress) into a calculator.
+        return None if name is None else place.get(name, results.get(name))
+
+    energy = _numbers(look_up(keys.energy, atoms.info), (), path, source, keys.energy)
+    forces = _numbers(look_up(keys.forces, atoms.arrays), (len(atoms), 3), path, source, str(keys.forces))
+    virial = _virial(look_up(keys.virial, atoms.info), path, source, keys.virial)
+    if virial is None and keys.stress is not None:
+        stress = _virial(look_up(keys.stress, atoms.info), path, source, keys.stress)
+        virial = None if stress is None else -atoms.get_volume() * stress
+    for quantity, value in (("energy", energy), ("forces", forces), ("virial", virial)):
+        found[quantity] += value is not None
+    bare = atoms.copy()
+    label = bare.info.get(config.group_by, "all")
+    group = "" if np.size(label) == 0 else str(label)  # ASE reads config_type=" " as an empty array
+    if config.group_by in bare.info and not group.strip():
+        raise InputError(
+            f"the group of {source} is empty",
+            file=path,
+            key="data.group_by",
+            value=config.group_by,
+            remedy="give every frame a group name, or point group_by at another info key",
+        )
+    numbers, positions, cell = bare.get_atomic_numbers(), bare.get_positions(), np.array(bare.cell)
+    if len(bare) == 0:
+        raise InputError(f"{source} has no atoms", file=path)
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise InputError(f"positions or cell of {source} are not finite", file=path)
+    digest = hashlib.sha256(numbers.tobytes() + positions.tobytes() + cell.tobytes() + bytes(bare.pbc))
+    bare.arrays = {k: v for k, v in bare.arrays.items() if k in ("numbers", "positions")}
+    bare.calc = None
+    scalar = None if energy is None else float(energy)
+    return Frame(bare, scalar, forces, virial, group, source, digest.hexdigest())
+
+
+def _numbers(value: Any, shape: tuple[int, ...], path: Path, source: str, name: str) -> FloatArray | None:
+    if value is None:
+        return None
+    try:
+        array = np.asarray(value, dtype=float).reshape(shape)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name} of {source} is not numbers of shape {shape or 'one number'}", file=path, value=value
+        ) from error
+    if not np.isfinite(array).all():
+        raise InputError(
+            f"{name} of {source} holds NaN or infinity",
+            file=path,
+            key=name,
+            remedy="remove the frame or mend its reference calculation",
+        )
+    return array
+
+
+def _virial(value: Any, path: Path, source: str, name: str | None) -> FloatArray | None:
+    if value is None:
+        return None
+    flat = np.asarray(value, dtype=object).ravel()
+    if flat.size == 6:  # Voigt order of ASE
+        xx, yy, zz, yz, xz, xy = flat
+        flat = np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz], dtype=object)
+    return _numbers(flat, (3, 3), path, source, str(name))
+
+
+def _reference_energies(train: list[Frame], config: DataConfig) -> tuple[dict[str, float], list[Frame]]:
+    energies: dict[str, float] = {}
+    for frame in train:
+        if frame.group == config.isolated_atoms:
+            if frame.n_atoms != 1:
+                raise InputError(
+                    f"{frame.source} stands in group '{config.isolated_atoms}' and has {frame.n_atoms} atoms",
+                    key="data.isolated_atoms",
+                    value=config.isolated_atoms,
+                )
+            if frame.energy is not None:
+                energies[frame.atoms.get_chemical_symbols()[0]] = frame.energy
+    energies.update(config.reference_energies)
+    return energies, train
+
+
+def _check_sets(sets: Mapping[str, list[Frame]], config: DataConfig, warnings: list[str]) -> None:
+    seen: dict[str, tuple[str, str]] = {}
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for name, frames in sets.items():
+        for frame in frames:
+            if frame.identity in seen:
+                other, source = seen[frame.identity]
+                pairs.setdefault((other, name), []).append(f"{source} = {frame.source}")
+            seen.setdefault(frame.identity, (name, frame.source))
+    for (a, b), found in pairs.items():
+        where = f"{a} set" if a == b else f"{a} and {b} sets"
+        message = f"{len(found)} identical structures in the {where}: {', '.join(found[:3])}"
+        if config.duplicates == "error":
+            raise InputError(
+                message, key="data.duplicates", remedy="remove one of each pair, or set it to 'warn'"
+            )
+        warnings.append(message + (" (the errors quoted for it are too good)" if a != b else ""))
+    _check_units(sets["train"], warnings)
+
+
+def _check_units(frames: Sequence[Frame], warnings: list[str]) -> None:
+    forces = [float(np.abs(f.forces).max()) for f in frames if f.forces is not None and f.n_atoms]
+    if forces and max(forces) > _FORCE_WARNING:
+        warnings.append(f"the largest force is {max(forces):.3g} eV/Å: are the forces in eV/Å?")
+    by_formula: dict[str, list[float]] = {}
+    for f in frames:
+        if f.energy is not None and f.n_atoms > 1:
+            formula = f.atoms.get_chemical_formula(empirical=True)
+            by_formula.setdefault(formula, []).append(f.energy / f.n_atoms)
+    for formula, energies in by_formula.items():
+        if max(energies) - min(energies) > _ENERGY_SPREAD_WARNING:
+            spread = max(energies) - min(energies)
+            warnings.append(f"energies of {formula} spread over {spread:.3g} eV/atom: per cell, in eV?")
+    virials = [float(np.abs(f.virial).max()) / f.n_atoms for f in frames if f.virial is not None]
+    if virials and max(virials) > 1000:
+        warnings.append(f"the largest virial is {max(virials):.3g} eV/atom: is it in eV, not in kbar or GPa?")
+
+
+def _folds(train: Sequence[Frame], config: DataConfig) -> list[int]:
+    """Fold labels of the training frames; isolated atoms are always trained on."""
+    v = config.validation
+    if v.file is not None:
+        return [ALWAYS_TRAIN] * len(train)
+    free = [i for i, f in enumerate(train) if f.group != config.isolated_atoms]
+    units = _units(train, free, v.keep_together)
+    folds = v.kfold or 1
+    wanted = max(round(len(units) * v.fraction), 1) if v.fraction is not None else len(units)
+    if (v.kfold and len(units) < folds) or (v.fraction is not None and wanted >= len(units)):
+        raise InputError(
+            f"cannot split {len(units)} independent frames",
+            key="data.validation",
+            value=v.kfold or v.fraction,
+        )
+    labels = [ALWAYS_TRAIN] * len(train)
+    rng = np.random.default_rng(v.seed)
+    order = _spread(units, train, rng) if v.stratify else [units[i] for i in rng.permutation(len(units))]
+    if v.fraction is not None:
+        # Every k-th unit of an order sorted by group: each group gives its share.
+        picks = np.floor((np.arange(wanted) + 0.5) * len(units) / wanted).astype(int)
+        for pick in picks:
+            for i in order[pick]:
+                labels[i] = EVALUATE_ONLY
+        return labels
+    for position, unit in enumerate(order):
+        for i in unit:
+            labels[i] = position % folds
+    return labels
+
+
+def _units(train: Sequence[Frame], free: Sequence[int], key: str | None) -> list[list[int]]:
+    """What a split may not tear apart: frames with one value of a key, and identical frames."""
+    together: dict[Any, list[int]] = {}
+    for i in free:
+        label = train[i].atoms.info.get(key) if key else None
+        if key and label is None:
+            raise InputError(
+                f"{train[i].source} has no info key '{key}'", key="data.validation.keep_together", value=key
+            )
+        together.setdefault(("key", str(label)) if key else train[i].identity, []).append(i)
+    return list(together.values())
+
+
+def _spread(units: list[list[int]], train: Sequence[Frame], rng: np.random.Generator) -> list[list[int]]:
+    by_group: dict[str, list[list[int]]] = {}
+    for unit in units:
+        by_group.setdefault(train[unit[0]].group, []).append(unit)
+    ordered = []
+    for group in sorted(by_group):
+        members = by_group[group]
+        ordered += [members[i] for i in rng.permutation(len(members))]
+    return ordered
+
+
+def group_table(frames: Sequence[Frame]) -> list[dict[str, Any]]:
+    """One row per group: structures, atoms, ranges of energy and force; for `doctor` and reports."""
+    rows = []
+    for group in sorted({f.group for f in frames}):
+        members = [f for f in frames if f.group == group]
+        energies = [f.energy / f.n_atoms for f in members if f.energy is not None]
+        forces = [float(np.abs(f.forces).max()) for f in members if f.forces is not None]
+        rows.append(
+            {
+                "group": group,
+                "structures": len(members),
+                "atoms": sum(f.n_atoms for f in members),
+                "energy_min": min(energies, default=math.nan),
+                "energy_max": max(energies, default=math.nan),
+                "force_max": max(forces, default=math.nan),
+                "virials": sum(f.virial is not None for f in members),
+            }
+        )
+    return rows

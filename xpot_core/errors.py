@@ -1,0 +1,167 @@
+"""The error tree: every message names what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+_ABSENT = object()
+
+
+class XpotError(Exception):
+    """Base of all errors raised on purpose; the command line turns it into an exit status.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in one sentence.
+    remedy
+        What the user can do about it.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        self.message = message
+        self.remedy = remedy
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return self.message + (f"\n  remedy: {self.remedy}" if self.remedy else "")
+
+
+class InputError(XpotError):
+    """The user's input is wrong (exit status 2).
+
+    Parameters
+    ----------
+    message
+        What is wrong with it.
+    file, line
+        Where it was read.
+    key
+        Dotted path of the key inside the file, e.g. ``fitter.snap.rcutfac``.
+    value
+        The offending value, shown as given.
+    remedy
+        What to write instead.
+    """
+
+    exit_status = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | Path | None = None,
+        line: int | None = None,
+        key: str | None = None,
+        value: Any = _ABSENT,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.file, self.line, self.key, self.value = file, line, key, value
+
+    @property
+    def has_value(self) -> bool:
+        """Whether an offending value was given (``None`` is a value too)."""
+        return self.value is not _ABSENT
+
+    def at(
+        self, *, file: str | Path | None = None, line: int | None = None, key: str | None = None
+    ) -> InputError:
+        """Return this error with the place filled in where it is not known yet.
+
+        ``key`` is put in front of the key that the error has already.
+        """
+        joined = ".".join(part for part in (key, self.key) if part) or None
+        return type(self)(
+            self.message,
+            file=self.file or file,
+            line=self.line or line,
+            key=joined,
+            value=self.value,
+            remedy=self.remedy,
+        )
+
+    def __str__(self) -> str:
+        place = str(self.file) if self.file else ""
+        if self.file and self.line:
+            place += f":{self.line}"
+        subject = self.key or ""
+        if self.has_value and self.key:
+            shown = repr(self.value)
+            subject += f" = {shown if len(shown) <= 120 else shown[:117] + '...'}"
+        head = ": ".join(part for part in (place, subject, self.message) if part)
+        return head + (f"\n  remedy: {self.remedy}" if self.remedy else "")
+
+
+class NotInstalledError(InputError):
+    """A study names a provider that no installed plugin registers."""
+
+
+class StudyChangedError(InputError):
+    """A stored study is continued with data or options that are not those it was started with."""
+
+
+class StudyLockedError(XpotError):
+    """Another process is running the study."""
+
+
+class PluginError(XpotError):
+    """A plugin broke a rule of the hook specification."""
+
+
+class TrialError(XpotError):
+    """A trial cannot be completed; the study goes on.
+
+    Parameters
+    ----------
+    message
+        What happened.
+    remedy
+        A hint shown with the failed trial.
+    log
+        Output of the program that failed; its tail is kept.
+    retryable
+        Whether trying the same values again may help (a lost worker: yes; a singular fit: no).
+    """
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, log: str = "", retryable: bool = False
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.log = log
+        self.retryable = retryable
+
+
+class FitError(TrialError):
+    """The fitting framework failed."""
+
+
+class PredictError(TrialError):
+    """The fitted potential could not be evaluated, or gave NaN."""
+
+
+class InfeasibleError(TrialError):
+    """The candidate violates a constraint (memory, stability) and was refused, not broken."""
+
+
+class TrialTimeoutError(TrialError):
+    """The trial ran longer than the study allows."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for a typo, or the list of what is known.
+
+    Examples
+    --------
+    >>> nearest("rcutfax", ["rcutfac", "rfac0"])
+    "did you mean 'rcutfac'? Known: rcutfac, rfac0"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    listing = "Known: " + (", ".join(names) if names else "none")
+    return f"did you mean '{close[0]}'? {listing}" if close else listing

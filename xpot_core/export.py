@@ -1,0 +1,113 @@
+"""Hand over a potential: files, how to run them, where they come from, checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xpot_core.errors import InputError
+from xpot_core.pipeline import TrialRunner
+from xpot_core.results import StudyResults, trial_json
+from xpot_core.types import ExportRequest, FittedPotential, Trial, TrialState
+
+PROVENANCE = "provenance.json"
+CHECKSUMS = "SHA256SUMS"
+
+
+def export_trial(results: StudyResults, which: str | int, to: Path) -> dict[str, str]:
+    """Write the potential of a trial with all that belongs to it.
+
+    Parameters
+    ----------
+    results
+        The study.
+    which
+        Trial number, or ``best``. Any trial but the best is refitted here, on all training frames.
+    to
+        Folder that does not exist or is empty.
+
+    Returns
+    -------
+    dict
+        File name -> what it is.
+    """
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise InputError(
+            "exists already and is not empty", key="--to", value=str(to), remedy="name a new folder"
+        )
+    trial = results.trial(which)
+    if trial.state is not TrialState.COMPLETE:
+        raise InputError(
+            f"trial {trial.number} is {trial.state}: it has no potential", key="--trial", value=which
+        )
+    runner = TrialRunner(results.study_file)
+    to.mkdir(parents=True, exist_ok=True)
+    potential = _potential(results, trial, runner, to)
+    written = {name: f"potential: {role}" for role, name in potential.files.items()}
+    tool = runner.fitter.provider.tool("export")
+    if tool is not None:
+        request = ExportRequest(potential, to, runner.options(trial.values), runner.dataset.data)
+        written.update(tool(request))
+    _write_provenance(results, trial, runner, potential, to / PROVENANCE)
+    written[PROVENANCE] = "where the potential comes from"
+    sums = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(to).as_posix()}"
+        for path in sorted(to.rglob("*"))
+        if path.is_file()
+    ]
+    (to / CHECKSUMS).write_text("\n".join(sums) + "\n", encoding="utf-8")
+    written[CHECKSUMS] = "check with: sha256sum -c SHA256SUMS"
+    return written
+
+
+def _potential(results: StudyResults, trial: Trial, runner: TrialRunner, to: Path) -> FittedPotential:
+    stored = results.potential()
+    if stored is None or results.final is None or results.final["trial"] != trial.number:
+        seed = results.study_file.config.seed
+        return runner.finish(trial.values, to, seed=seed, test=False).potential
+    for name, expected in stored.sha256.items():
+        source = stored.directory / name
+        if not source.is_file() or hashlib.sha256(source.read_bytes()).hexdigest() != expected:
+            raise InputError(
+                "is missing or was changed since it was fitted",
+                file=source,
+                remedy=f"remove {stored.directory} and run the study again: it refits the best trial",
+            )
+        shutil.copyfile(source, to / name)
+    return replace(stored, directory=to)
+
+
+def _write_provenance(
+    results: StudyResults, trial: Trial, runner: TrialRunner, potential: FittedPotential, path: Path
+) -> None:
+    config = results.study_file.config
+    used: list[tuple[Any, str]] = [
+        ("fitter", config.name_of("fitter")),
+        ("optimizer", trial.optimizer),
+        ("loss", config.name_of("loss")),
+    ]
+    citations = {}
+    for kind, name in used:
+        if name in runner.registry.names(kind):
+            citation = runner.registry.provider(kind, name).citation
+            if citation:
+                citations[name] = citation
+    content = {
+        "made_by": "XPOT",
+        "exported": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "study": dict(results.facts["study"]),
+        "trial": trial_json(trial),
+        "options": runner.options(trial.values).model_dump(mode="json"),
+        "elements": list(potential.elements),
+        "potential": {"format": potential.format, "metadata": dict(potential.metadata)},
+        "final": results.to_json()["final"] if (results.final or {}).get("trial") == trial.number else None,
+        "data": {"fingerprint": runner.dataset.fingerprint, "groups": results.facts["data"]},
+        "versions": results.facts["versions"],
+        "citations": citations,
+    }
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,90 @@
+"""Providers: what a plugin says about an object before anything heavy is imported."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from xpot_core.options import OptionsModel
+
+Kind = Literal["fitter", "predictor", "loss", "optimizer", "executor", "validator"]
+KINDS: tuple[Kind, ...] = ("fitter", "predictor", "loss", "optimizer", "executor", "validator")
+
+T = TypeVar("T")
+
+
+class NoOptions(OptionsModel):
+    """For providers without options."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The declaration of one fitter, predictor, loss, optimizer, executor or validator.
+
+    Attributes
+    ----------
+    name
+        What users write in the study file.
+    summary
+        One line.
+    load
+        ``"package.module:Class"``; imported only when the object is needed.
+    options
+        Options model.
+    programs
+        Programs that must be on the PATH.
+    packages
+        Import names of packages that the object needs.
+    produces, accepts
+        Potential formats: what a fitter makes, what a predictor or validator reads.
+    citation
+        What users of the object should cite.
+    objectives
+        True for an optimizer that takes several objectives.
+    """
+
+    name: str
+    summary: str
+    load: str
+    options: type[BaseModel] = NoOptions
+    programs: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    produces: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
+    citation: str = ""
+    objectives: bool = False
+    tools: dict[str, str] = field(default_factory=dict)
+    """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``."""
+
+    def factory(self) -> Any:
+        """Import and return the class."""
+        return import_object(self.load)
+
+    def tool(self, purpose: str) -> Any | None:
+        """Import and return a further function, None if the provider has none for the purpose."""
+        target = self.tools.get(purpose)
+        return import_object(target) if target else None
+
+
+def import_object(target: str) -> Any:
+    """Import ``"package.module:attribute"``."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@dataclass(frozen=True)
+class Component(Generic[T]):
+    """A provider chosen by a study, its validated options and the object made of them."""
+
+    kind: Kind
+    provider: Provider
+    options: BaseModel
+    instance: T
+
+    @property
+    def name(self) -> str:
+        """Name of the provider."""
+        return self.provider.name

@@ -1,0 +1,168 @@
+"""A comparison of studies as tables and as a figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from xpot_core.report.compare import UNITS, Comparison
+from xpot_core.report.series import Series, duration, number
+from xpot_core.report.style import (
+    BLACK,
+    CYCLE,
+    LINES,
+    MARKERS,
+    PAGE,
+    ReportFigure,
+    figure_style,
+    label_panel,
+    new_figure,
+    require_matplotlib,
+    tidy_log,
+)
+
+
+def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
+    """Tables for the terminal: cost, errors with intervals, statements, notes."""
+    cost = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("study", "fitter", "optimizer"):
+        cost.add_column(name, overflow="fold")
+    for name in ("trials", "failed", "best", "loss", "time", "per trial", "to best"):
+        cost.add_column(name, justify="right")
+    for row in comparison.costs():
+        times = [row[k] for k in ("seconds", "seconds_per_trial", "seconds_to_best")]
+        cost.add_row(
+            *(Text(row[k]) for k in ("study", "fitter", "optimizer")),
+            str(row["trials"]),
+            str(row["failed"]),
+            number(row["best_trial"]),
+            number(row["loss"]),
+            *("–" if t is None else duration(t) for t in times),
+        )
+    found: list[RenderableType] = [cost]
+    for part in comparison.sets:
+        table = Table(
+            title=f"{part.name}: {part.structures} common structures, RMSE with 95 % interval",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            title_justify="left",
+        )
+        table.add_column("study", overflow="fold")
+        quantities = [q for q in UNITS if any(q in row for row in part.errors.values())]
+        for quantity in quantities:
+            table.add_column(f"{quantity} {UNITS[quantity][0]}", justify="right", no_wrap=True)
+        for name, errors in part.errors.items():
+            table.add_row(Text(name), *(errors[q].text() if q in errors else "–" for q in quantities))
+        found.append(table)
+        found += [Text(f"  {verdict.text()}") for verdict in part.verdicts if verdict.quantity != "virial"]
+    found += [Text(f"note: {note}") for note in comparison.notes]
+    return found
+
+
+def comparison_figure(comparison: Comparison) -> ReportFigure:
+    """Errors with intervals, and the loss of the best trial against time."""
+    require_matplotlib()
+    with figure_style():
+        return _figure(comparison)
+
+
+def _figure(comparison: Comparison) -> ReportFigure:
+    quantities = [
+        q for q in ("energy", "force") if any(q in r for s in comparison.sets for r in s.errors.values())
+    ]
+    count = len(comparison.names)
+    figure = new_figure(PAGE, 1.1 + 0.26 * count * len(comparison.sets) + 1.6)
+    grid = figure.add_gridspec(
+        2, len(quantities), height_ratios=(0.3 + 0.26 * count * len(comparison.sets), 1.7)
+    )
+    rows: list[tuple[Any, ...]] = []
+    for column, (quantity, letter) in enumerate(zip(quantities, "ab", strict=False)):
+        ax = figure.add_subplot(grid[0, column])
+        ticks: list[tuple[float, str]] = []
+        for k, part in enumerate(comparison.sets):
+            for i, name in enumerate(comparison.names):
+                interval = part.errors[name].get(quantity)
+                y = k * (count + 0.8) + i
+                ticks.append((y, f"{part.name}: {_short(name)}"))
+                if interval is None:
+                    continue
+                ax.errorbar(
+                    interval.value,
+                    y,
+                    xerr=[[interval.value - interval.low], [interval.high - interval.value]],
+                    fmt=MARKERS[i % len(MARKERS)],
+                    color=CYCLE[i % len(CYCLE)],
+                    mec=BLACK,
+                    mew=0.5,
+                    ms=5,
+                    capsize=2.5,
+                )
+                rows.append(
+                    (
+                        part.name,
+                        name,
+                        quantity,
+                        interval.value,
+                        interval.low,
+                        interval.high,
+                        UNITS[quantity][0].replace("Å", "A"),
+                    )
+                )
+        ax.set_yticks([t[0] for t in ticks], [t[1] if column == 0 else "" for t in ticks], parse_math=False)
+        ax.invert_yaxis()
+        ax.margins(y=0.12)
+        ax.set_xlabel(f"{quantity} RMSE ({UNITS[quantity][0]})")
+        ax.grid(axis="x")
+        label_panel(ax, letter)
+    ax = figure.add_subplot(grid[1, :])
+    label_panel(ax, "c" if len(quantities) == 2 else "b")
+    for i, (name, results) in enumerate(zip(comparison.names, comparison.results, strict=True)):
+        series = Series.of(results.trials)
+        spent = np.cumsum([t.seconds.get("total", 0.0) for t in series.trials])
+        so_far = series.so_far(series.loss)
+        ax.step(
+            spent,
+            so_far,
+            where="post",
+            color=CYCLE[i % len(CYCLE)],
+            ls=LINES[i % len(LINES)],
+            label=_short(name),
+        )
+        if len(spent):
+            ax.plot(
+                spent[-1],
+                so_far[-1],
+                MARKERS[i % len(MARKERS)],
+                color=CYCLE[i % len(CYCLE)],
+                mec=BLACK,
+                mew=0.5,
+                ms=5,
+                clip_on=False,
+            )
+    ax.set_yscale("log")
+    tidy_log(ax.yaxis)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("time spent in trials (s)")
+    ax.set_ylabel("best loss so far")
+    ax.grid()
+    ax.legend(loc="upper right")
+    statements = "; ".join(v.text() for s in comparison.sets for v in s.verdicts if v.quantity != "virial")
+    return ReportFigure(
+        "comparison",
+        "Studies side by side",
+        f"Errors of {count} studies with bootstrap intervals; their best loss against time. {statements}.",
+        figure,
+        "Bars: 95 % bootstrap intervals over structures. Losses compare where data and loss are the same. "
+        + " ".join(f"Note: {n}." for n in comparison.notes),
+        ("set", "study", "quantity", "rmse", "low", "high", "unit"),
+        rows,
+    )
+
+
+def _short(name: str, most: int = 28) -> str:
+    return name if len(name) <= most else "…" + name[-most + 1 :]

@@ -1,0 +1,147 @@
+"""Reference and predicted values of the refitted winner, structure by structure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xpot_core.metrics import voigt
+from xpot_core.report.series import SETS
+from xpot_core.results import StudyResults
+from xpot_core.types import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """One structure of a set; what the reference does not have is None."""
+
+    identity: str
+    group: str
+    symbols: tuple[str, ...]
+    energy: tuple[float, float] | None
+    forces: tuple[FloatArray, FloatArray] | None
+    virial: tuple[FloatArray, FloatArray] | None
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.symbols)
+
+
+def prediction_file(directory: Path, name: str) -> Path:
+    """Where the predictions of a set lie in a run folder."""
+    return directory / "best" / f"predictions-{name}.xyz"
+
+
+def read_predictions(directory: Path) -> dict[str, list[Structure]]:
+    """The sets of a run folder that have predictions, in order."""
+    return {name: read_set(path) for name in SETS if (path := prediction_file(directory, name)).is_file()}
+
+
+def predictions_of(results: StudyResults) -> dict[str, list[Structure]]:
+    """Predictions of the winner; nothing for a study without one, whatever lies in the folder."""
+    return read_predictions(results.directory) if results.final is not None else {}
+
+
+def read_set(path: Path) -> list[Structure]:
+    """Read one ``predictions-<set>.xyz``."""
+    from ase.io import read
+
+    return [_structure(atoms) for atoms in read(path, index=":", format="extxyz")]
+
+
+def _structure(atoms: Any) -> Structure:
+    info, arrays = atoms.info, atoms.arrays
+    energy = forces = virial = None
+    if "REF_energy" in info and "pred_energy" in info:
+        energy = (float(info["REF_energy"]), float(info["pred_energy"]))
+    if "REF_forces" in arrays and "pred_forces" in arrays:
+        # A single atom's row is read as a flat vector by some versions of ASE.
+        shape = (len(atoms), 3)
+        forces = (arrays["REF_forces"].reshape(shape), arrays["pred_forces"].reshape(shape))
+    if "REF_virial" in info and "pred_virial" in info:
+        pair = [voigt(np.asarray(info[k], dtype=float).reshape(3, 3)) for k in ("REF_virial", "pred_virial")]
+        if np.isfinite(pair).all():
+            virial = (pair[0], pair[1])
+    # Rounded to what extended XYZ keeps, so that one file read by two studies is recognised.
+    digest = hashlib.sha256(atoms.get_atomic_numbers().tobytes())
+    for values in (atoms.get_positions(), np.array(atoms.cell)):
+        digest.update((np.round(values, 5) + 0.0).tobytes())
+    digest.update(bytes(atoms.pbc))
+    group = str(info.get("config_type", "all"))
+    return Structure(digest.hexdigest(), group, tuple(atoms.get_chemical_symbols()), energy, forces, virial)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Reference against prediction of one quantity in one set, flat.
+
+    Attributes
+    ----------
+    group
+        Index into `groups` of each value.
+    structure
+        Index of the structure of each value.
+    """
+
+    reference: FloatArray
+    predicted: FloatArray
+    group: np.ndarray
+    structure: np.ndarray
+    groups: tuple[str, ...]
+
+    @property
+    def error(self) -> FloatArray:
+        """Predicted minus reference."""
+        return self.predicted - self.reference
+
+    def __len__(self) -> int:
+        return len(self.reference)
+
+
+def pairs(structures: Sequence[Structure], quantity: str, groups: Sequence[str]) -> Pairs:
+    """Energies per atom (eV), force components (eV/Å) or virial components per atom (eV)."""
+    order = {g: i for i, g in enumerate(groups)}
+    reference, predicted, group, index = [], [], [], []
+    for i, s in enumerate(structures):
+        found = {"energy": s.energy, "force": s.forces, "virial": s.virial}[quantity]
+        if found is None:
+            continue
+        factor = 1.0 if quantity == "force" else 1.0 / s.n_atoms
+        ref, pred = (np.atleast_1d(np.asarray(v, dtype=float)).ravel() * factor for v in found)
+        reference.append(ref)
+        predicted.append(pred)
+        group.append(np.full(ref.size, order[s.group]))
+        index.append(np.full(ref.size, i))
+    empty = [np.empty(0)]
+    return Pairs(
+        np.concatenate(reference or empty),
+        np.concatenate(predicted or empty),
+        np.concatenate(group or empty).astype(int),
+        np.concatenate(index or empty).astype(int),
+        tuple(groups),
+    )
+
+
+def atomic_baseline(structures: Sequence[Structure]) -> dict[str, float]:
+    """Energy per element that explains most of the total energies: the zero of an energy axis.
+
+    Pseudopotential energies lie at hundreds of eV per atom, with differences of meV that matter.
+    """
+    elements = sorted({e for s in structures for e in s.symbols})
+    rows = [s for s in structures if s.energy is not None]
+    if not rows:
+        return {}
+    counts = np.array([[s.symbols.count(e) / s.n_atoms for e in elements] for s in rows])
+    target = np.array([s.energy[0] / s.n_atoms for s in rows if s.energy is not None])
+    return dict(zip(elements, np.linalg.lstsq(counts, target, rcond=None)[0].tolist(), strict=True))
+
+
+def baseline_of(structure: Structure, baseline: dict[str, float]) -> float:
+    """Its part of the energy per atom of a structure."""
+    return sum(baseline.get(e, 0.0) for e in structure.symbols) / structure.n_atoms

@@ -1,0 +1,264 @@
+"""Tables of a study for the terminal: best trials, errors by group, failures, the summary."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from xpot_core.metrics import ErrorTable
+from xpot_core.report.series import SETS, duration, error_text, number, shown_errors
+from xpot_core.results import SECONDS, StudyResults
+from xpot_core.types import Trial, TrialState
+
+_BOX = box.SIMPLE_HEAD
+_LOG_LINES = 20
+
+
+def summary_renderables(results: StudyResults) -> list[RenderableType]:
+    """What a user wants to know when a run ends: the winner, how good it is, where it lies."""
+    found: list[RenderableType] = [_head(results)]
+    best = results.best
+    if best is None:
+        found.append(Text("No trial is complete yet." if _open(results) else "No trial was completed."))
+        if any(t.failure for t in results.trials):
+            found.append(failure_table(results))
+        return found
+    found.append(error_summary(results))
+    found.append(_facts(results, best))
+    return found
+
+
+def _open(results: StudyResults) -> bool:
+    return any(not t.state.finished for t in results.trials)
+
+
+def _head(results: StudyResults) -> Text:
+    counts = Counter(str(t.state) for t in results.trials)
+    states = ", ".join(f"{counts[s]} {s.lower()}" for s in map(str, TrialState) if counts[s])
+    config = results.study_file.config
+    return Text.assemble(
+        (results.name, "bold"),
+        f": fitter {config.name_of('fitter')}, optimizer {config.name_of('optimizer')}, "
+        f"{len(results.trials)} trials ({states or 'none yet'})",
+    )
+
+
+def _facts(results: StudyResults, best: Trial) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("best trial", Text(f"{best.number}, loss {number(best.loss)}"))
+    for option, text in compact(best.values).items():
+        grid.add_row(Text(f"  {option}"), Text(text))
+    total = sum(t.seconds.get("total", 0.0) for t in results.trials)
+    grid.add_row(
+        "time", Text(f"{duration(total)} in trials, {duration(best.seconds.get('total', 0.0))} the best")
+    )
+    for note in best.notes:
+        grid.add_row("note", Text(note))
+    for report in (results.final or {}).get("validators", []):
+        verdict = {True: "passed", False: "FAILED"}.get(report["passed"], "did not run")
+        grid.add_row(Text(f"{report['validator']}"), Text(f"{verdict}: {report['summary']}"))
+    potential = results.potential()
+    if potential is None:
+        grid.add_row("potential", Text("not written yet: the best trial is refitted when the run ends"))
+    else:
+        for role in potential.files:
+            grid.add_row("potential", Text(str(potential.path(role)), overflow="fold"))
+    return grid
+
+
+def error_summary(results: StudyResults) -> Table:
+    """Errors of the winner on every set, one line each."""
+    table = Table("set", box=_BOX, pad_edge=False)
+    for unit in ("energy RMSE\nmeV/atom", "force RMSE\neV/Å", "virial RMSE\nmeV/atom"):
+        table.add_column(unit, justify="right")
+    tables = shown_errors(results)
+    for name in SETS:
+        if name in tables:
+            row = [error_text(tables[name], q) for q in ("energy", "force", "virial")]
+            table.add_row(Text(set_label(results, name)), *row)
+    return table
+
+
+def set_label(results: StudyResults, name: str) -> str:
+    """Name of a set with how it was made where that matters for reading its errors."""
+    if results.final_errors(name) is None:
+        kfold = results.study_file.config.data.validation.kfold
+        if name == "validation" and kfold:
+            return f"validation ({kfold}-fold)"
+        return f"{name} (trial)"
+    return name
+
+
+def best_table(results: StudyResults, top: int = 10) -> Table:
+    """The best trials with validation errors and hyperparameters."""
+    table = Table(
+        title=f"Best {top} trials" if top > 1 else None, box=_BOX, pad_edge=False, title_justify="left"
+    )
+    for name in ("trial", "loss", "E meV/atom", "F eV/Å", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("hyperparameters", overflow="fold")
+    for trial in best_trials(results, top):
+        errors = trial.errors.get("validation")
+        validation = ErrorTable.from_json(errors) if errors else None
+        table.add_row(
+            str(trial.number),
+            number(trial.loss),
+            error_text(validation, "energy"),
+            error_text(validation, "force"),
+            duration(trial.seconds.get("total", 0.0)),
+            Text("; ".join(f"{k} {v}" for k, v in compact(trial.values).items())),
+        )
+    return table
+
+
+def best_trials(results: StudyResults, top: int) -> list[Trial]:
+    """COMPLETE trials by loss."""
+    complete = [t for t in results.trials if t.state is TrialState.COMPLETE and t.loss is not None]
+    return sorted(complete, key=lambda t: (t.loss, t.number))[:top]
+
+
+def group_table(tables: Mapping[str, ErrorTable]) -> Table:
+    """RMSE by group (rows), quantity and set (columns), with the number of structures."""
+    table = Table(title="RMSE by group", box=_BOX, pad_edge=False, title_justify="left")
+    table.add_column("group")
+    for name in tables:
+        for unit in ("n", "E meV/atom", "F eV/Å", "V meV/atom"):
+            table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
+    groups = sorted({g for t in tables.values() for g in t.groups})
+    for group in [*groups, None]:
+        cells: list[str] = []
+        for errors in tables.values():
+            part = errors if group is None else one_group(errors, group)
+            count = part.total("energy").count
+            cells += [
+                str(count) if count else "–",
+                *(error_text(part, q) for q in ("energy", "force", "virial")),
+            ]
+        if group is None:
+            table.add_section()
+        table.add_row(Text("all" if group is None else group), *cells)
+    return table
+
+
+def one_group(errors: ErrorTable, group: str) -> ErrorTable:
+    """The part of an error table that belongs to one group."""
+    return ErrorTable({q: {group: row[group]} for q, row in errors.sums.items() if group in row})
+
+
+def failure_table(results: StudyResults) -> Table:
+    """Failures that are alike together, with what to do about them."""
+    table = Table(title="Failures", box=_BOX, pad_edge=False, title_justify="left")
+    for name in ("trials", "state", "stage", "plugin"):
+        table.add_column(name, overflow="fold")
+    table.add_column("message", overflow="fold", ratio=2)
+    table.add_column("hint", overflow="fold", ratio=2)
+    for trials in alike(results.trials):
+        failure = trials[0].failure
+        assert failure is not None
+        cells = (
+            _listed(trials),
+            str(trials[0].state),
+            failure.stage,
+            failure.plugin,
+            failure.message,
+            failure.hint,
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def alike(trials: Iterable[Trial]) -> list[list[Trial]]:
+    """Failed trials with the same state, stage and message but for its numbers, most frequent first."""
+    import re
+
+    kinds: dict[tuple[str, str, str], list[Trial]] = {}
+    for trial in trials:
+        if trial.failure is not None:
+            message = re.sub(r"[-+]?\d[\d.e+-]*", "#", trial.failure.message)
+            kinds.setdefault((str(trial.state), trial.failure.stage, message), []).append(trial)
+    return sorted(kinds.values(), key=len, reverse=True)
+
+
+def _listed(trials: list[Trial], most: int = 6) -> str:
+    names = [str(t.number) for t in trials[:most]]
+    return ", ".join(names) + (f" and {len(trials) - most} more" if len(trials) > most else "")
+
+
+def trial_renderables(trial: Trial) -> list[RenderableType]:
+    """Everything about one trial."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("trial", Text(f"{trial.number}, {trial.state}"))
+    grid.add_row("loss", Text(number(trial.loss, 6)))
+    for name, part in trial.parts.items():
+        grid.add_row(Text(f"  {name}"), Text(number(part, 6)))
+    for name, value in trial.values.items():
+        grid.add_row(Text(f"  {name}"), Text(number(value, 8)))
+    spent = [f"{name} {trial.seconds[name]:.3g} s" for name in SECONDS if name in trial.seconds]
+    grid.add_row("time", Text(", ".join(spent) or "–"))
+    grid.add_row("proposed by", Text(trial.optimizer or "–"))
+    if trial.worker:
+        grid.add_row("worker", Text(trial.worker))
+    for name, value in trial.extra.items():
+        grid.add_row(Text(name), Text(number(value)))
+    for note in trial.notes:
+        grid.add_row("note", Text(note))
+    found: list[RenderableType] = [grid]
+    tables = {n: ErrorTable.from_json(trial.errors[n]) for n in SETS if n in trial.errors}
+    if tables:
+        found.append(group_table(tables))
+    failure = trial.failure
+    if failure is not None:
+        found.append(Text(f"failed in stage '{failure.stage}' of {failure.plugin}: {failure.message}"))
+        if failure.hint:
+            found.append(Text(f"hint: {failure.hint}"))
+        if failure.log_tail:
+            found.append(Text("end of the log:\n" + "\n".join(failure.log_tail.splitlines()[-_LOG_LINES:])))
+    return found
+
+
+def compact(values: Mapping[str, Any]) -> dict[str, str]:
+    """Hyperparameters as text; members of one expanded option stand together."""
+    stems = Counter(name.rpartition(".")[0] for name in values)
+    found: dict[str, list[str]] = {}
+    for name, value in values.items():
+        stem, _, member = name.rpartition(".")
+        if stem and stems[stem] > 1 and not member.isdigit():
+            found.setdefault(stem, []).append(f"{member} {number(value)}")
+        else:
+            found.setdefault(name, []).append(number(value))
+    return {name: ", ".join(parts) for name, parts in found.items()}
+
+
+def trials_csv(results: StudyResults) -> str:
+    """All trials as CSV: number, state, loss, errors, seconds, hyperparameters."""
+    names = list(dict.fromkeys(n for t in results.trials for n in t.values))
+    quantities = [("energy", "meV/atom", 1000.0), ("force", "eV/A", 1.0), ("virial", "meV/atom", 1000.0)]
+    header = ["number", "state", "loss"]
+    header += [f"{s}_{q}_rmse ({unit})" for s in ("train", "validation") for q, unit, _ in quantities]
+    header += [f"{s} (s)" for s in SECONDS]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*header, "optimizer", "worker", "failure", *names])
+    for t in results.trials:
+        row: list[Any] = [t.number, str(t.state), t.loss]
+        for name in ("train", "validation"):
+            table = ErrorTable.from_json(t.errors[name]) if name in t.errors else ErrorTable()
+            for quantity, _, factor in quantities:
+                sums = table.total(quantity)
+                row.append(sums.rmse * factor if sums.count else None)
+        row += [t.seconds.get(s) for s in SECONDS]
+        row += [t.optimizer, t.worker, t.failure.message if t.failure else None]
+        writer.writerow([*row, *(t.values.get(n) for n in names)])
+    return stream.getvalue()

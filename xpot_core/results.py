@@ -1,0 +1,200 @@
+"""A study read back: what `show`, `compare`, `report` and `export` work from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xpot_core.config import StudyFile, read_study, study_from_dict
+from xpot_core.errors import InputError, nearest
+from xpot_core.metrics import ErrorTable
+from xpot_core.store import STORE_NAME, Store, best_of
+from xpot_core.types import FittedPotential, Trial
+
+SECONDS = ("descriptors", "solve", "predict", "total")
+
+
+def study_directory(target: str | Path, runs: str | Path = "runs") -> Path:
+    """The run folder of a study given by its file, its folder or its name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    target, runs = Path(target), Path(runs)
+    if target.is_file() and target.suffix in (".yaml", ".yml"):
+        directory = runs / read_study(target).config.study
+        if (directory / STORE_NAME).is_file():
+            return directory
+        raise InputError(
+            f"this study has not run yet: there is no {directory / STORE_NAME}",
+            file=target,
+            remedy=f"xpot run {target}, or name the folder of its results with --runs",
+        )
+    for directory in (target, runs / target):
+        if (directory / STORE_NAME).is_file():
+            return directory
+    known = [p.parent.name for p in runs.glob(f"*/{STORE_NAME}")]
+    raise InputError(
+        "is neither a study file nor the folder of a study",
+        key="STUDY",
+        value=str(target),
+        remedy=nearest(target.name, known),
+    )
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything that stands in the store of a study.
+
+    Attributes
+    ----------
+    directory
+        The run folder.
+    trials
+        In order of number.
+    facts
+        What the study wrote about itself: ``study``, ``base``, ``space``, ``versions``, ``data``,
+        ``final``, ``warnings``.
+    """
+
+    directory: Path
+    trials: tuple[Trial, ...]
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, target: str | Path, runs: str | Path = "runs") -> StudyResults:
+        """Read a study by its file, folder or name; works while it is running."""
+        directory = study_directory(target, runs).resolve()
+        store = Store(directory / STORE_NAME, readonly=True)
+        try:
+            keys = ("study", "base", "space", "versions", "data", "final", "warnings", "created")
+            facts = {key: store.get(key) for key in keys}
+            _check_facts(facts, directory / STORE_NAME)
+            return cls(directory, tuple(store.trials()), facts)
+        finally:
+            store.close()
+
+    @property
+    def study_file(self) -> StudyFile:
+        """The study file as it was run."""
+        return study_from_dict(self.facts["study"], self.facts["base"])
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return str(self.facts["study"]["study"])
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the smallest loss."""
+        return best_of(list(self.trials))
+
+    @property
+    def final(self) -> Mapping[str, Any] | None:
+        """The refitted winner: trial, potential, errors, seconds."""
+        return self.facts.get("final")
+
+    def final_errors(self, name: str) -> ErrorTable | None:
+        """Errors of the refitted winner on ``train``, ``validation`` or ``test``."""
+        data = (self.final or {}).get("errors", {}).get(name)
+        return None if data is None else ErrorTable.from_json(data)
+
+    def potential(self) -> FittedPotential | None:
+        """The refitted winner's potential, wherever the run folder stands now."""
+        if self.final is None:
+            return None
+        return FittedPotential.from_json(
+            {**self.final["potential"], "directory": str(self.directory / "best")}
+        )
+
+    def trial(self, which: str | int) -> Trial:
+        """A trial by number, or ``best``."""
+        if which == "best":
+            if self.best is None:
+                raise InputError("no trial is complete yet", key="--trial", value=which)
+            return self.best
+        numbers = {t.number: t for t in self.trials}
+        if not str(which).isdigit() or int(which) not in numbers:
+            raise InputError(
+                "there is no such trial",
+                key="--trial",
+                value=which,
+                remedy=f"use best or a number from 0 to {len(self.trials) - 1}",
+            )
+        return numbers[int(which)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``xpot show --json`` prints."""
+        config = self.study_file.config
+        test = self.final_errors("test")
+        best = self.best
+        return {
+            "study": self.name,
+            "directory": str(self.directory),
+            "fitter": config.name_of("fitter"),
+            "optimizer": config.name_of("optimizer"),
+            "budget": config.budget.model_dump(),
+            "trials": [trial_json(t) for t in self.trials],
+            "best": None if best is None else best.number,
+            "test": None if test is None else test.summary(),
+            "final": None
+            if self.final is None
+            else {
+                "trial": self.final["trial"],
+                "errors": {n: ErrorTable.from_json(e).summary() for n, e in self.final["errors"].items()},
+                "validators": self.final.get("validators", []),
+            },
+            "warnings": self.facts.get("warnings") or [],
+            "versions": self.facts["versions"],
+        }
+
+
+def _check_facts(facts: Mapping[str, Any], file: Path) -> None:
+    """A store is only read from here on: what is damaged in it is told now."""
+    if facts["study"] is None:
+        raise InputError(
+            "the study ended before it began: nothing stands in it", file=file, remedy="run it again"
+        )
+    final = facts["final"]
+    sound = (
+        isinstance(facts["study"], dict)
+        and isinstance(facts["base"], str)
+        and all(isinstance(facts[name] or {}, dict) for name in ("versions", "data", "final"))
+        and (not final or final.keys() >= {"trial", "potential", "errors"})
+        and (not final or isinstance(final["errors"], dict))
+    )
+    if not sound:
+        raise InputError(
+            "is damaged: it holds what no study writes", file=file, remedy="restore it from a copy"
+        )
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """One trial as scripts see it: errors in meV/atom and eV/Å."""
+    failure = trial.failure
+    return {
+        "number": trial.number,
+        "state": str(trial.state),
+        "values": dict(trial.values),
+        "loss": trial.loss,
+        "parts": dict(trial.parts),
+        "errors": {name: ErrorTable.from_json(data).summary() for name, data in trial.errors.items()},
+        "seconds": {name: trial.seconds.get(name, 0.0) for name in SECONDS},
+        "failure": None
+        if failure is None
+        else {
+            "stage": failure.stage,
+            "plugin": failure.plugin,
+            "message": failure.message,
+            "hint": failure.hint,
+            "log_tail": failure.log_tail,
+            "retryable": failure.retryable,
+        },
+        "notes": list(trial.notes),
+        "optimizer": trial.optimizer,
+        "worker": trial.worker,
+    }

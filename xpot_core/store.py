@@ -1,0 +1,295 @@
+"""The study's memory: one SQLite file, one writer, every change of a trial one transaction.
+
+The rollback journal (not WAL) with ``synchronous=FULL`` keeps the file whole after a power loss and
+also on network file systems, where WAL does not work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from xpot_core.errors import InputError, StudyLockedError, XpotError
+from xpot_core.processes import start_time
+from xpot_core.types import Failure, Trial, TrialResult, TrialState
+
+SCHEMA_VERSION = 1
+STORE_NAME = "study.sqlite"
+HEARTBEAT_SECONDS = 10.0
+LEASE_SECONDS = 60.0
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE trials (
+  number INTEGER PRIMARY KEY,
+  state TEXT NOT NULL,
+  "values" TEXT NOT NULL,
+  optimizer TEXT NOT NULL,
+  loss REAL,
+  result TEXT NOT NULL DEFAULT '{}',
+  worker TEXT NOT NULL DEFAULT '',
+  created REAL NOT NULL,
+  started REAL,
+  finished REAL
+);
+CREATE TABLE lease (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  host TEXT,
+  pid INTEGER,
+  start REAL,
+  heartbeat REAL
+);
+"""
+_RESULT_FIELDS = ("objectives", "parts", "errors", "seconds", "failure", "notes", "potential", "extra")
+
+
+class Store:
+    """Trials and facts of one study.
+
+    Parameters
+    ----------
+    path
+        The SQLite file; made if absent and `readonly` is false.
+    readonly
+        Open for looking only; works while another process writes.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        self.path, self.readonly = path, readonly
+        if readonly and not path.is_file():
+            raise InputError("there is no study here", file=path, remedy="xpot run makes it")
+        fresh = not path.is_file() or path.stat().st_size == 0
+        try:
+            target = f"{path.resolve().as_uri()}{'?mode=ro' if readonly else ''}"
+            self._db = sqlite3.connect(target, uri=True, isolation_level=None, timeout=30.0)
+            self._db.row_factory = sqlite3.Row
+            if not readonly:
+                self._db.execute("PRAGMA journal_mode=DELETE")
+                self._db.execute("PRAGMA synchronous=FULL")
+            if fresh:
+                with self._transaction():
+                    for statement in _SCHEMA.split(";\n"):
+                        if statement.strip():
+                            self._db.execute(statement)
+                    self._set("schema", SCHEMA_VERSION)
+            version = self.get("schema")
+        except sqlite3.DatabaseError as error:
+            raise self._fault(error) from error
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"the store has schema version {version}, this xpot reads {SCHEMA_VERSION}",
+                file=path,
+                remedy="use the version of xpot that wrote it, or start the study anew with --restart",
+            )
+
+    def _fault(self, error: Exception) -> XpotError:
+        text = str(error)
+        if "readonly" in text or "read-only" in text:
+            remedy = "make the file and its folder writable; nothing that was stored is lost"
+        elif "full" in text:
+            remedy = "free some disk space and run the same command again; nothing that was stored is lost"
+        elif "locked" in text:
+            remedy = "another process holds the file; wait for it or end it"
+        else:
+            return InputError(
+                f"is not a study store: {text}", file=self.path, remedy="restore it from a copy"
+            )
+        return XpotError(f"{self.path}: {text}", remedy=remedy)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise self._fault(error) from error
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Whatever does not read as we wrote it is a damaged file."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+            raise InputError(
+                f"is damaged: {error}", file=self.path, remedy="restore it from a copy"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A fact about the study."""
+        with self._reading():
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+            return default if row is None else json.loads(row[0])
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a fact (JSON)."""
+        with self._transaction():
+            self._set(key, value)
+
+    def _set(self, key: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    # -- trials --------------------------------------------------------------------------------
+
+    def trials(self) -> list[Trial]:
+        """All trials in order of number."""
+        with self._reading():
+            rows = self._db.execute("SELECT * FROM trials ORDER BY number").fetchall()
+            return [_trial(row) for row in rows]
+
+    def trial(self, number: int) -> Trial:
+        """One trial."""
+        with self._reading():
+            row = self._db.execute("SELECT * FROM trials WHERE number = ?", (number,)).fetchone()
+            if row is None:
+                count = self._db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]
+                raise InputError(
+                    f"there is no trial {number}", remedy=f"the study has {count} trials, numbered from 0"
+                )
+            return _trial(row)
+
+    def add(self, values: Sequence[Mapping[str, Any]], optimizer: str) -> list[Trial]:
+        """Store proposals as WAITING trials with the next numbers, all in one transaction."""
+        with self._transaction():
+            first = self._db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM trials").fetchone()[0]
+            now = time.time()
+            for i, one in enumerate(values):
+                self._db.execute(
+                    'INSERT INTO trials (number, state, "values", optimizer, created) VALUES (?, ?, ?, ?, ?)',
+                    (first + i, TrialState.WAITING, json.dumps(dict(one)), optimizer, now),
+                )
+        return [self.trial(first + i) for i in range(len(values))]
+
+    def start(self, number: int) -> Trial:
+        """A trial begins to run."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE trials SET state = ?, started = ? WHERE number = ?",
+                (TrialState.RUNNING, time.time(), number),
+            )
+        return self.trial(number)
+
+    def finish(self, result: TrialResult) -> Trial:
+        """A trial ended: its whole result in one transaction; a finished trial never changes."""
+        data = result.to_json()
+        payload = json.dumps({k: data[k] for k in _RESULT_FIELDS})
+        with self._transaction():
+            self._db.execute(
+                "UPDATE trials SET state = ?, loss = ?, result = ?, worker = ?, finished = ? "
+                "WHERE number = ? AND state IN ('WAITING', 'RUNNING')",
+                (result.state, result.loss, payload, result.worker, time.time(), result.number),
+            )
+        return self.trial(result.number)
+
+    def requeue(self, numbers: Sequence[int] | None = None) -> int:
+        """Put RUNNING trials (all, or the given ones) back to WAITING; returns how many.
+
+        Called by whoever holds the lease: whatever is RUNNING then belongs to a process that is gone.
+        """
+        chosen = "" if numbers is None else f" AND number IN ({','.join(str(int(n)) for n in numbers)})"
+        with self._transaction():
+            cursor = self._db.execute(
+                f"UPDATE trials SET state = 'WAITING', started = NULL WHERE state = 'RUNNING'{chosen}"
+            )
+        return cursor.rowcount
+
+    # -- lease ---------------------------------------------------------------------------------
+
+    def acquire(self) -> None:
+        """Become the one writer.
+
+        Raises
+        ------
+        StudyLockedError
+            If another process runs the study; names its host and pid.
+        """
+        host, pid = socket.gethostname(), os.getpid()
+        with self._transaction():
+            row = self._db.execute("SELECT * FROM lease").fetchone()
+            if row is not None and (row["host"], row["pid"]) != (host, pid) and self._alive(row):
+                raise StudyLockedError(
+                    f"study is being run by process {row['pid']} on host {row['host']}",
+                    remedy="wait for it, end it, or watch it with xpot show",
+                )
+            self._db.execute(
+                "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?)",
+                (host, pid, start_time(pid), time.time()),
+            )
+
+    def heartbeat(self) -> None:
+        """Tell others that the writer is alive."""
+        with self._transaction():
+            self._db.execute("UPDATE lease SET heartbeat = ?", (time.time(),))
+
+    def release(self) -> None:
+        """Give the lease back."""
+        with self._transaction():
+            self._db.execute("DELETE FROM lease WHERE pid = ?", (os.getpid(),))
+
+    def owner(self) -> tuple[str, int] | None:
+        """Host and pid of the process that runs the study, if one does."""
+        with self._reading():
+            row = self._db.execute("SELECT * FROM lease").fetchone()
+            return (row["host"], row["pid"]) if row is not None and self._alive(row) else None
+
+    @staticmethod
+    def _alive(row: sqlite3.Row) -> bool:
+        if row["host"] == socket.gethostname():
+            # On this machine the process table is the truth, whatever the clock says. The start
+            # time tells a recycled pid from the process that took the lease.
+            started = start_time(row["pid"])
+            return started is not None and (row["start"] is None or abs(started - row["start"]) < 0.5)
+        return bool(time.time() - row["heartbeat"] < LEASE_SECONDS)
+
+
+def best_of(trials: list[Trial]) -> Trial | None:
+    """The COMPLETE trial with the smallest loss; the earlier one of equals."""
+    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.loss is not None]
+    return min(complete, key=lambda t: (t.loss, t.number), default=None)
+
+
+def _trial(row: sqlite3.Row) -> Trial:
+    result, values = json.loads(row["result"]), json.loads(row["values"])
+    named = {name: result.get(name) or {} for name in ("parts", "errors", "seconds", "extra")}
+    if not all(isinstance(part, dict) for part in (values, *named.values(), *named["errors"].values())):
+        raise ValueError(f"trial {row['number']} holds what no trial writes")
+    failure = Failure(**result["failure"]) if result.get("failure") else None
+    return Trial(
+        number=row["number"],
+        state=TrialState(row["state"]),
+        values=values,
+        loss=None if row["loss"] is None else float(row["loss"]),
+        objectives=tuple(result.get("objectives", ())),
+        parts=named["parts"],
+        errors=named["errors"],
+        seconds=named["seconds"],
+        failure=failure,
+        notes=tuple(result.get("notes", ())),
+        potential=result.get("potential"),
+        optimizer=row["optimizer"],
+        worker=row["worker"],
+        started=row["started"],
+        finished=row["finished"],
+        extra=named["extra"],
+    )

@@ -1,0 +1,33 @@
+"""The conformance kit, and a small fitter that needs no backend."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "Contract": "contract",
+    "NotApplicable": "contract",
+    "check_contract": "contract",
+    "FitterContract": "fitter",
+    "LossContract": "loss",
+    "ExecutorContract": "executor",
+    "OptimizerContract": "optimizer",
+}
+
+__all__ = [
+    "Contract",
+    "ExecutorContract",
+    "FitterContract",
+    "LossContract",
+    "NotApplicable",
+    "OptimizerContract",
+    "check_contract",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a contract when it is asked for: the toy fitter's hooks live in this package too."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

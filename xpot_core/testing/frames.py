@@ -1,0 +1,171 @@
+"""Small structures with exact reference values, made by code: nothing is downloaded or stored.
+
+The labels come from a Morse potential with a smooth cutoff, plus a constant per element. A fit need
+not be good at it; it must only be consistent.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpot_core.types import FloatArray, Frame, TrainingData
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+CUTOFF = 5.0
+ATOMIC_ENERGIES = {"Si": -2.0, "Ge": -3.0}
+_MORSE = {("Si", "Si"): (0.9, 1.5, 2.40), ("Ge", "Ge"): (0.7, 1.4, 2.55), ("Ge", "Si"): (0.8, 1.45, 2.45)}
+_DIAMOND = 0.25 * np.array(
+    [[0, 0, 0], [1, 1, 1], [0, 2, 2], [1, 3, 3], [2, 0, 2], [3, 1, 3], [2, 2, 0], [3, 3, 1]], dtype=float
+)
+_PRIMITIVE = 0.5 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]], dtype=float)
+
+
+def morse(atoms: Atoms) -> tuple[float, FloatArray, FloatArray]:
+    """Energy (eV), forces (eV/Å) and virial (eV, positive under compression)."""
+    from ase.neighborlist import neighbor_list
+
+    symbols = atoms.get_chemical_symbols()
+    i, j, r, vectors = neighbor_list("ijdD", atoms, CUTOFF)
+    table = [_MORSE[tuple(sorted((symbols[a], symbols[b])))] for a, b in zip(i, j, strict=True)]  # type: ignore[index]
+    depth, steep, length = np.array(table).reshape(-1, 3).T
+    decay = np.exp(-steep * (r - length))
+    bare, bare_slope = depth * (decay**2 - 2 * decay), depth * steep * (2 * decay - 2 * decay**2)
+    damp = 0.5 * (1 + np.cos(np.pi * r / CUTOFF))
+    slope = bare_slope * damp - bare * 0.5 * np.pi / CUTOFF * np.sin(np.pi * r / CUTOFF)
+    energy = 0.5 * float((bare * damp).sum()) + sum(ATOMIC_ENERGIES[s] for s in symbols)
+    pull = vectors / r[:, None] * slope[:, None]
+    forces = np.zeros((len(atoms), 3))
+    np.add.at(forces, i, pull)
+    return energy, forces, -0.5 * vectors.T @ pull
+
+
+def rotation(seed: int) -> FloatArray:
+    """A proper random rotation."""
+    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    q = q * np.sign(np.diag(r))
+    return q if np.linalg.det(q) > 0 else -q
+
+
+def structure(
+    seed: int, elements: Sequence[str] = ("Si",), *, small: bool = False, turned: bool = True
+) -> Atoms:
+    """A strained and rattled diamond cell of 8 (or 2) atoms in an orientation of its own."""
+    from ase import Atoms
+
+    rng = np.random.default_rng([seed, len(elements), small])
+    cell = 5.43 * (_PRIMITIVE if small else np.eye(3)) @ (np.eye(3) + 0.03 * rng.normal(size=(3, 3)))
+    fractions = _DIAMOND[:2] @ np.linalg.inv(_PRIMITIVE) if small else _DIAMOND
+    # Compositions differ, so that the energies of single atoms can be told apart.
+    symbols = [str(rng.choice(list(elements))) for _ in range(len(fractions))]
+    if not small:
+        symbols[: len(elements)] = elements
+    atoms = Atoms(symbols, scaled_positions=fractions, cell=cell, pbc=True)
+    atoms.positions += 0.12 * rng.normal(size=(len(atoms), 3))
+    if turned:
+        turn = rotation(seed)
+        atoms.set_cell(np.array(atoms.cell) @ turn.T)
+        atoms.set_positions(atoms.get_positions() @ turn.T)
+    return atoms
+
+
+def labelled(atoms: Atoms, group: str = "bulk", source: str = "") -> Frame:
+    """A frame with the reference values of `morse`."""
+    energy, forces, virial = morse(atoms)
+    return frame(atoms, energy, forces, virial if atoms.pbc.all() else None, group, source)
+
+
+def frame(
+    atoms: Atoms,
+    energy: float | None = None,
+    forces: FloatArray | None = None,
+    virial: FloatArray | None = None,
+    group: str = "bulk",
+    source: str = "",
+) -> Frame:
+    """A frame with the identity that the core would give it."""
+    content = (atoms.numbers, atoms.positions, np.array(atoms.cell))
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in content) + bytes(atoms.pbc))
+    return Frame(atoms, energy, forces, virial, group, source, digest.hexdigest())
+
+
+@functools.lru_cache(maxsize=8)
+def frames(elements: tuple[str, ...] = ("Si",), count: int = 12) -> tuple[Frame, ...]:
+    """`count` frames in the groups ``bulk`` (8 atoms) and ``small`` (2 atoms), three to one."""
+    made = []
+    for number in range(count):
+        small = number % 4 == 3
+        atoms = structure(number, elements, small=small)
+        made.append(labelled(atoms, "small" if small else "bulk", f"kit#{number}"))
+    return tuple(made)
+
+
+def training_data(chosen: Sequence[Frame], folds: int = 0) -> TrainingData:
+    """Frames as training data, with fold labels if asked."""
+    labels = tuple(i % folds if folds else -1 for i in range(len(chosen)))
+    elements = tuple(sorted({s for f in chosen for s in f.atoms.get_chemical_symbols()}))
+    return TrainingData(tuple(chosen), labels, elements, tuple(sorted({f.group for f in chosen})))
+
+
+def write_frames(path: Path, chosen: Sequence[Frame]) -> Path:
+    """Extended XYZ with the keys that a study file expects by default."""
+    from ase.io import write
+
+    images = []
+    for one in chosen:
+        atoms = one.atoms.copy()
+        atoms.info["config_type"] = one.group
+        if one.energy is not None:
+            atoms.info["REF_energy"] = one.energy
+        if one.virial is not None:
+            atoms.info["REF_virial"] = one.virial.ravel()
+        if one.forces is not None:
+            atoms.arrays["REF_forces"] = one.forces
+        images.append(atoms)
+    write(path, images, format="extxyz")
+    return path
+
+
+def frames_to_json(chosen: Sequence[Frame]) -> str:
+    """Frames as text, every digit kept."""
+
+    def plain(array: FloatArray | None) -> Any:
+        return None if array is None else np.asarray(array).tolist()
+
+    return json.dumps(
+        [
+            {
+                "symbols": f.atoms.get_chemical_symbols(),
+                "positions": plain(f.atoms.positions),
+                "cell": plain(np.array(f.atoms.cell)),
+                "pbc": [bool(p) for p in f.atoms.pbc],
+                "energy": f.energy,
+                "forces": plain(f.forces),
+                "virial": plain(f.virial),
+                "group": f.group,
+                "source": f.source,
+            }
+            for f in chosen
+        ]
+    )
+
+
+def frames_from_json(text: str) -> tuple[Frame, ...]:
+    """Inverse of `frames_to_json`."""
+    from ase import Atoms
+
+    made = []
+    for row in json.loads(text):
+        atoms = Atoms(row["symbols"], positions=row["positions"], cell=row["cell"], pbc=row["pbc"])
+        forces = None if row["forces"] is None else np.array(row["forces"])
+        virial = None if row["virial"] is None else np.array(row["virial"])
+        made.append(frame(atoms, row["energy"], forces, virial, row["group"], row["source"]))
+    return tuple(made)

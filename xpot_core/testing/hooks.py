@@ -1,0 +1,35 @@
+"""Registers the toy fitter: a study can run on the core alone."""
+
+from __future__ import annotations
+
+from xpot_core.hookspecs import hookimpl
+from xpot_core.interfaces.provider import NoOptions, Provider
+from xpot_core.testing.toy_options import ToyOptions
+
+
+@hookimpl
+def xpot_register_fitters() -> list[Provider]:
+    """The toy fitter."""
+    return [
+        Provider(
+            "numpy-pair",
+            "a linear pair potential in pure numpy, for tests and tutorials",
+            "xpot_core.testing.toy:ToyFitter",
+            ToyOptions,
+            produces=("numpy-pair",),
+        )
+    ]
+
+
+@hookimpl
+def xpot_register_predictors() -> list[Provider]:
+    """Its predictor."""
+    return [
+        Provider(
+            "numpy-pair",
+            "evaluates potentials of the fitter numpy-pair",
+            "xpot_core.testing.toy:ToyPredictor",
+            NoOptions,
+            accepts=("numpy-pair",),
+        )
+    ]

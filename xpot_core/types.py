@@ -1,0 +1,478 @@
+"""What travels between the core and the plugins: frames, requests, potentials, trials.
+
+Units everywhere: eV, Å, eV/Å; virials in eV, positive under compression (``-V * stress`` of ASE).
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pydantic import BaseModel
+
+    from xpot_core.interfaces.fitter import Design
+    from xpot_core.space import Space
+
+FloatArray = npt.NDArray[np.float64]
+
+ALWAYS_TRAIN = -1
+"""Fold label of a frame that every fit uses."""
+EVALUATE_ONLY = -2
+"""Fold label of a frame that no fit uses: the external validation set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One structure with its reference values.
+
+    Attributes
+    ----------
+    atoms
+        Species, positions (Å), cell (Å), periodicity; no calculator, no reference values.
+    energy
+        Total energy of the cell in eV, or None.
+    forces
+        Shape (n_atoms, 3), eV/Å, or None.
+    virial
+        Shape (3, 3), eV, positive under compression, or None.
+    group
+        The group (config_type) that weights and error tables go by.
+    source
+        ``file.xyz#12`` for messages.
+    identity
+        sha256 of species, cell, periodicity and positions: equal for identical structures.
+    """
+
+    atoms: Atoms
+    energy: float | None
+    forces: FloatArray | None
+    virial: FloatArray | None
+    group: str
+    source: str = ""
+    identity: str = ""
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.atoms)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The frames of a fit with what belongs to all of them.
+
+    Attributes
+    ----------
+    frames
+        The structures.
+    folds
+        One label per frame: a fold number >= 0, ``ALWAYS_TRAIN`` or ``EVALUATE_ONLY``.
+    elements
+        Chemical symbols of the whole study, sorted: the order of types in every file.
+    groups
+        Groups of the whole study, sorted.
+    reference_energies
+        Energy of the isolated atom in eV per element; empty if not given.
+    """
+
+    frames: tuple[Frame, ...]
+    folds: tuple[int, ...]
+    elements: tuple[str, ...]
+    groups: tuple[str, ...]
+    reference_energies: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.folds) != len(self.frames):
+            raise ValueError(f"{len(self.folds)} fold labels for {len(self.frames)} frames")
+
+    def training(self, leave_out: int | None = None) -> TrainingData:
+        """Only the frames that a fit uses which leaves out one fold."""
+        return self._where([f not in (leave_out, EVALUATE_ONLY) for f in self.folds])
+
+    def evaluation(self, leave_out: int | None = None) -> TrainingData:
+        """Only the frames that such a fit is judged on: the fold, or else the external set."""
+        wanted = EVALUATE_ONLY if leave_out is None else leave_out
+        return self._where([f == wanted for f in self.folds])
+
+    def _where(self, mask: Sequence[bool]) -> TrainingData:
+        return replace(
+            self,
+            frames=tuple(f for f, keep in zip(self.frames, mask, strict=True) if keep),
+            folds=tuple(f for f, keep in zip(self.folds, mask, strict=True) if keep),
+        )
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The folds that stand in the data, ascending; empty without cross-validation."""
+        return tuple(sorted({f for f in self.folds if f >= 0}))
+
+    def fingerprint(self) -> str:
+        """sha256 over structures, reference values, groups and folds."""
+        digest = hashlib.sha256()
+        for frame, fold in zip(self.frames, self.folds, strict=True):
+            digest.update(f"{frame.identity}|{frame.group}|{fold}|{frame.energy!r}".encode())
+            for values in (frame.forces, frame.virial):
+                digest.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())
+        for element, energy in sorted(self.reference_energies.items()):
+            digest.update(f"{element}={energy!r}".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What one trial may use; None is unlimited."""
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FitRequest:
+    """Everything a fitter needs for one fit.
+
+    Attributes
+    ----------
+    options
+        The fitter's validated options, every hyperparameter filled in. Options that expand
+        (``per: group``) are either one value or a mapping over all groups (elements).
+    data
+        The training frames. A staged fitter's ``prepare`` gets the frames of all folds and the
+        evaluation-only frames too; a plain ``fit`` gets the training frames alone.
+    directory
+        The only folder that the fit may write to; it exists.
+    seed
+        For whatever is random in the fit.
+    threads
+        How many threads or processes the fit may use.
+    limits
+        Time and memory that the trial may use.
+    leave_out
+        The fold that this fit leaves out (only with `design`).
+    design
+        The result of ``prepare`` when the fit is a staged one.
+    final
+        True for the last refit of the winner: prefer accuracy over speed.
+    """
+
+    options: BaseModel
+    data: TrainingData
+    directory: Path
+    seed: int = 0
+    threads: int = 1
+    limits: Limits = field(default_factory=Limits)
+    leave_out: int | None = None
+    design: Design | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class FittedPotential:
+    """A potential as files on disk.
+
+    Attributes
+    ----------
+    format
+        What a predictor must understand, e.g. ``snap`` or ``gap-xml``.
+    directory
+        Folder that holds the files.
+    files
+        Role -> file name in `directory`, e.g. ``{"coefficients": "Si.snapcoeff"}``.
+    elements
+        Chemical symbols in the order of types.
+    sha256
+        File name -> checksum.
+    metadata
+        JSON-able facts for provenance (condition number, counts, versions).
+    seconds
+        Where the time went: ``descriptors``, ``solve``.
+    notes
+        What the user should know, e.g. that a fallback solver was used.
+    """
+
+    format: str
+    directory: Path
+    files: Mapping[str, str]
+    elements: tuple[str, ...]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_files(
+        cls, format: str, directory: Path, files: Mapping[str, str], elements: Sequence[str], **rest: Any
+    ) -> FittedPotential:
+        """Describe files just written; their checksums are taken here."""
+        sums = {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in files.values()}
+        return cls(format, directory, dict(files), tuple(elements), sums, **rest)
+
+    def path(self, role: str) -> Path:
+        """Path of one of the files."""
+        return self.directory / self.files[role]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; `from_json` reads it."""
+        return {**asdict(self), "directory": str(self.directory)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FittedPotential:
+        """Inverse of `to_json`."""
+        lists = {"elements": tuple(data["elements"]), "notes": tuple(data["notes"])}
+        return cls(**{**data, **lists, "directory": Path(data["directory"])})
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a potential says about frames, in their order.
+
+    Attributes
+    ----------
+    energies
+        Shape (n_frames,), eV per cell.
+    forces
+        One (n_atoms, 3) array per frame, eV/Å.
+    virials
+        Shape (n_frames, 3, 3), eV, positive under compression; NaN rows where a frame has no
+        volume; None if the predictor gives none.
+    energy_variance
+        Shape (n_frames,), eV^2, where the model predicts its own variance.
+    """
+
+    energies: FloatArray
+    forces: Sequence[FloatArray]
+    virials: FloatArray | None = None
+    energy_variance: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class LossValue:
+    """The scalar that is minimised, and the named parts it is made of."""
+
+    value: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Values that an optimizer proposes: hyperparameter name -> value."""
+
+    values: Mapping[str, Any]
+
+
+class TrialState(enum.StrEnum):
+    """Life of a trial; ``WAITING`` ones were interrupted and are run again first."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+    INFEASIBLE = "INFEASIBLE"
+    TIMEOUT = "TIMEOUT"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the trial."""
+        return self not in (TrialState.WAITING, TrialState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial did not complete."""
+
+    stage: str
+    plugin: str
+    message: str
+    hint: str = ""
+    log_tail: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of the history.
+
+    Attributes
+    ----------
+    number
+        0, 1, 2, ... in order of proposal.
+    state
+        See `TrialState`.
+    values
+        Hyperparameter name -> value, as proposed.
+    loss
+        The scalar loss of a COMPLETE trial.
+    objectives
+        The values minimised in a study with several objectives; else ``(loss,)``.
+    parts
+        Named parts of the loss.
+    errors
+        Set (``train``, ``validation``) -> ``ErrorTable.to_json()``.
+    seconds
+        Where the time went: ``descriptors``, ``solve``, ``predict``, ``total``.
+    failure
+        Present unless the trial is COMPLETE.
+    from_prior
+        The trial was made by an earlier study.
+    """
+
+    number: int
+    state: TrialState
+    values: Mapping[str, Any]
+    loss: float | None = None
+    objectives: tuple[float, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    potential: Mapping[str, Any] | None = None
+    optimizer: str = ""
+    worker: str = ""
+    started: float | None = None
+    finished: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    from_prior: bool = False
+
+
+@dataclass(frozen=True)
+class History:
+    """All that an optimizer may know: suggestions are a function of this.
+
+    Attributes
+    ----------
+    space
+        The hyperparameters that are searched.
+    trials
+        Finished, failed and running trials in order of their numbers, those of earlier studies
+        (``from_prior``) first.
+    seed
+        The study's seed.
+    objectives
+        Names of what is minimised; one entry unless the study has several objectives.
+    """
+
+    space: Space
+    trials: tuple[Trial, ...] = ()
+    seed: int = 0
+    objectives: tuple[str, ...] = ("loss",)
+
+    @property
+    def complete(self) -> tuple[Trial, ...]:
+        """Trials with a loss."""
+        return tuple(t for t in self.trials if t.state is TrialState.COMPLETE)
+
+    @property
+    def pending(self) -> tuple[Trial, ...]:
+        """Trials proposed and not finished."""
+        return tuple(t for t in self.trials if not t.state.finished)
+
+    @property
+    def unsuccessful(self) -> tuple[Trial, ...]:
+        """Failed, infeasible and timed-out trials: they have values and no loss."""
+        return tuple(t for t in self.trials if t.state.finished and t.state is not TrialState.COMPLETE)
+
+
+@dataclass(frozen=True)
+class ValidationRequest:
+    """What a validator gets beside the potential."""
+
+    directory: Path
+    frames: tuple[Frame, ...]
+    elements: tuple[str, ...]
+    seed: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """Verdict of a physical test.
+
+    Attributes
+    ----------
+    passed
+        Whether the potential is fit for use by this test.
+    summary
+        One sentence for the user.
+    values
+        Named numbers, e.g. ``{"time_to_failure_ps": 0.3}``.
+    tables
+        Name -> column name -> list of numbers, for figures.
+    """
+
+    passed: bool
+    summary: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ExportRequest:
+    """What a fitter's ``export`` tool gets: it adds to the folder how to use the potential.
+
+    The tool is named in ``Provider.tools["export"]``, takes this request and returns file name -> what
+    the file is. The files of the potential itself stand in `directory` already.
+    """
+
+    potential: FittedPotential
+    directory: Path
+    options: BaseModel
+    data: TrainingData
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """What an executor sends to a worker: names and JSON only."""
+
+    number: int
+    values: Mapping[str, Any]
+    directory: str
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What comes back: the changes to the trial's row, JSON-able."""
+
+    number: int
+    state: TrialState
+    loss: float | None = None
+    objectives: tuple[float, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    potential: Mapping[str, Any] | None = None
+    worker: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; `from_json` reads it."""
+        return {**asdict(self), "state": str(self.state)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
+        """Inverse of `to_json`."""
+        failure = Failure(**data["failure"]) if data.get("failure") else None
+        return cls(
+            **{
+                **data,
+                "state": TrialState(data["state"]),
+                "failure": failure,
+                "objectives": tuple(data.get("objectives", ())),
+                "notes": tuple(data.get("notes", ())),
+            }
+        )
