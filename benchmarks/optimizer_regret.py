@@ -160,8 +160,14 @@ def report(saved: dict[str, FloatArray]) -> None:
     )
     lines += [
         "",
-        f"Not better than random at 100 trials: {', '.join(beaten) or 'none of the model-based ones'}.",
+        f"Not better than random at 100 trials: {', '.join(beaten) or 'none of the learning ones that were run'}.",
     ]
+    missing = [label for label in OPTIMIZERS if label not in runs]
+    if missing:
+        lines += [
+            "",
+            f"**Incomplete: not run yet: {', '.join(missing)}.** Start the benchmark again to go on.",
+        ]
     (RESULTS / "optimizer_regret.md").write_text("\n".join(lines) + "\n")
     figure(runs, minimum)
     print("\n".join(lines))
@@ -174,11 +180,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--trials", type=int, default=150)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--report", action="store_true", help="only write the report of what has been run")
     parser.add_argument("--only", nargs="*", help="run these again")
     chosen = parser.parse_args(arguments)
     RESULTS.mkdir(exist_ok=True)
     cache = RESULTS / "optimizer_regret.npz"
     saved: dict[str, FloatArray] = dict(np.load(cache)) if cache.exists() else {}
+    if chosen.report:
+        report(saved)
+        return
     shape = (chosen.seeds, chosen.trials)
     for label in OPTIMIZERS:
         known = saved.get(f"run:{label}")

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+from xpot_core.errors import InputError
 from xpot_core.results import StudyResults
 from xpot_core.types import TrialState
 
@@ -54,10 +55,14 @@ def campaign(
 
 def finished(folder: Path) -> dict[int, tuple[str, Any]]:
     """What stands in the store now: number -> values and loss of finished trials."""
+    if not (folder / "runs/faulty/study.sqlite").is_file():
+        return {}
     try:
         results = StudyResults.open(folder / "runs/faulty")
-    except Exception:
-        return {}  # not begun yet
+    except InputError as error:
+        if "ended before it began" in str(error) or "no study here" in str(error):
+            return {}
+        raise
     return {t.number: (json.dumps(dict(t.values)), t.loss) for t in results.trials if t.state.finished}
 
 

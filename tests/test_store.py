@@ -127,6 +127,30 @@ def test_readonly_looks_while_another_writes(store: Store, tmp_path: Path) -> No
             reader.set("a", 1)
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from xpot_core.store import Store
+store = Store(Path(sys.argv[1]))
+store._db.execute("PRAGMA cache_size = 1")  # pages reach the file before the commit
+store._db.execute("BEGIN IMMEDIATE")
+for i in range(200):
+    store._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"half{i}", '"' + "x" * 2000 + '"'))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_reader_rolls_back_what_a_killed_writer_left(store: Store, tmp_path: Path) -> None:
+    store.add([{"a": 1}], "sobol")
+    store.close()
+    path = tmp_path / "study.sqlite"
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert (tmp_path / "study.sqlite-journal").is_file(), "nothing to roll back: the test shows nothing"
+    with contextlib.closing(Store(path, readonly=True)) as reader:
+        assert [t.values for t in reader.trials()] == [{"a": 1}]
+        assert reader.get("half0") is None
+
+
 def test_readonly_does_not_make_a_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no study here") as caught:
         Store(tmp_path / "none.sqlite", readonly=True)

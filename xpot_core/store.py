@@ -67,10 +67,15 @@ class Store:
             raise InputError("there is no study here", file=path, remedy="xpot run makes it")
         fresh = not path.is_file() or path.stat().st_size == 0
         try:
-            target = f"{path.resolve().as_uri()}{'?mode=ro' if readonly else ''}"
+            # A writer that was killed leaves a journal, and even a reader must be able to roll it back.
+            writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+            mode = ("?mode=rw" if writable else "?mode=ro") if readonly else ""
+            target = f"{path.resolve().as_uri()}{mode}"
             self._db = sqlite3.connect(target, uri=True, isolation_level=None, timeout=30.0)
             self._db.row_factory = sqlite3.Row
-            if not readonly:
+            if readonly:
+                self._db.execute("PRAGMA query_only=ON")
+            else:
                 self._db.execute("PRAGMA journal_mode=DELETE")
                 self._db.execute("PRAGMA synchronous=FULL")
             if fresh:

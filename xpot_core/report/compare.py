@@ -81,8 +81,8 @@ class Verdict:
         values = f"{fixed(errors[0])} against {fixed(errors[1])} {unit}; {span}"
         if self.better is None:
             return (
-                f"{self.set} {self.quantity}: no difference between {names[0]} and {names[1]} can be told from "
-                f"{self.structures} structures ({values})"
+                f"{self.set} {self.quantity}: no difference between {names[0]} and {names[1]} can be told "
+                f"from {self.structures} structures ({values})"
             )
         return f"{self.set} {self.quantity}: {names[0]} is better than {names[1]} ({values})"
 

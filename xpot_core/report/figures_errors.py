@@ -89,15 +89,18 @@ def parity(sets: Sets) -> ReportFigure | None:
     if not table:
         return None
     names = [n for n in sets if any(n in row for row in table.values())]
-    size = PAGE / 3 if len(names) > 1 else 0.85 * COLUMN
+    shown = [q for q in QUANTITIES if q[0] in table]
+    # Three panels fill a page: with fewer than three sets the quantities stand side by side.
+    turned = len(names) < 3 and len(shown) > len(names)
+    across, down = (len(shown), len(names)) if turned else (len(names), len(shown))
     legend_rows = math.ceil((len(groups.shown) + bool(groups.rest)) / 5)
-    figure = new_figure(PAGE if len(names) > 1 else COLUMN, size * len(table) + 0.16 * legend_rows + 0.2)
-    axes = figure.subplots(len(table), len(names), squeeze=False)
-    letters = iter("abcdefghi")
+    width = PAGE if across > 1 else COLUMN
+    panel = width / max(across, 2) if across > 1 else width
+    figure = new_figure(width, panel * down + 0.16 * legend_rows + 0.2)
+    axes = figure.subplots(down, across, squeeze=False)
+    axes = axes.T if turned else axes
     described, rows = [], []
-    for line, (quantity, word, unit, factor, error_unit) in zip(
-        axes, (q for q in QUANTITIES if q[0] in table), strict=True
-    ):
+    for line, (quantity, word, unit, factor, error_unit) in zip(axes, shown, strict=True):
         low, high = _common_limits(list(table[quantity].values()))
         for ax, name in zip(line, names, strict=True):
             pair = table[quantity].get(name)
@@ -105,28 +108,28 @@ def parity(sets: Sets) -> ReportFigure | None:
                 ax.set_axis_off()
                 continue
             _parity_panel(ax, pair, groups, low, high)
-            rmse, mae = _size(pair.error)
+            rmse, mae = (fixed(v * factor) for v in _size(pair.error))
             ax.text(
                 0.04,
                 0.96,
-                f"RMSE {fixed(rmse * factor)}\nMAE {fixed(mae * factor)} {error_unit}",
+                f"RMSE {rmse}\nMAE {mae} {error_unit}",
                 transform=ax.transAxes,
                 va="top",
                 fontsize=6.5,
                 bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.0},
             )
-            count = (
-                f"{len(np.unique(pair.structure))} structures"
-                if quantity == "energy"
-                else f"{len(pair)} components"
-            )
-            ax.set_title(f"{name}: {count}", fontsize=7.5)
+            structures = quantity == "energy"
+            count = len(np.unique(pair.structure)) if structures else len(pair)
+            ax.set_title(f"{name}: {count} {'structures' if structures else 'components'}", fontsize=7.5)
             ax.set_xlabel(f"reference {word} ({unit})")
-            label_panel(ax, next(letters))
-            described.append(f"{name} {word} RMSE {fixed(rmse * factor)} {error_unit}")
+            if turned or name == names[0]:
+                ax.set_ylabel(f"predicted {word} ({unit})")
+            described.append(f"{name} {word} RMSE {rmse} {error_unit}")
             rows += _parity_rows(pair, quantity, name, sets[name])
-        line[0].set_ylabel(f"predicted {word} ({unit})")
-    _group_legend(figure, groups, ncols=5 if len(names) > 1 else 3)
+    drawn = (axes.T if turned else axes).ravel()
+    for ax, letter in zip((ax for ax in drawn if ax.axison), "abcdefghi", strict=False):
+        label_panel(ax, letter)
+    _group_legend(figure, groups, ncols=5 if across > 1 else 3)
     return ReportFigure(
         "parity",
         "Predicted against reference values",
@@ -145,7 +148,7 @@ def parity(sets: Sets) -> ReportFigure | None:
             "predicted (eV/atom or eV/A)",
         ),
         rows,
-        wide=len(names) > 1,
+        wide=across > 1,
     )
 
 

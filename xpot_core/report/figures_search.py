@@ -33,6 +33,8 @@ _CUT = 1.6
 
 def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
     """Loss, energy and force errors of each trial, and those of the best trial so far."""
+    from matplotlib.patches import Patch
+
     if not series.complete.any():
         return None
     panels: list[tuple[str, FloatArray]] = [("loss", series.loss)]
@@ -47,7 +49,7 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
     initial = initial_trials(results)
     for letter, ax, (label, values) in zip("abc", axes, panels, strict=False):
         _convergence_panel(ax, series, label, values)
-        label_panel(ax, letter, beside=True)
+        label_panel(ax, letter, inside=True)
         if initial:
             ax.axvspan(-0.5, min(initial, len(series.numbers)) - 0.5, color="#EEEEEE", lw=0, zorder=0)
     failed = series.numbers[series.unsuccessful]
@@ -64,12 +66,13 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
             label="no result (failed)",
             rasterized=failed.size > DENSE,
         )
-    if initial:
-        axes[0].axvspan(0, 0, color="#EEEEEE", lw=0.5, ec=GREY, label=f"initial design ({initial})")
     axes[-1].set_xlabel("trial")
     _integer_axis(axes[-1], len(series.numbers))
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=4)
+    if initial:
+        handles.append(Patch(fc="#EEEEEE", ec=GREY, lw=0.5))
+        labels.append(f"initial design ({initial})")
+    figure.legend(handles, labels, loc="outside upper right", ncols=5)
     best = series.trials[series.best[-1]]
     columns = (
         "trial",

@@ -193,7 +193,7 @@ def chosen(
             if isinstance(parameter, Choice)
             else (parameter.low, parameter.high)
         )
-        for x, end, side in ((-0.012, ends[0], "right"), (1.012, ends[1], "left")):
+        for x, end, side in ((-0.03, ends[0], "right"), (1.03, ends[1], "left")):
             ax.text(x, y, _brief(end), ha=side, va="center", fontsize=6, color="#555555", parse_math=False)
         told = f"default {_brief(default)}" if default is not None else ""
         ax.text(1.13, y, number(value, 4)[:24], va="center", fontsize=7, fontweight="bold", parse_math=False)

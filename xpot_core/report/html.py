@@ -182,6 +182,12 @@ def _search(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Secti
 def _accuracy(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Section:
     section = Section("accuracy", "Accuracy")
     section.add(page.figures(figures.get(n) for n in ("parity", "error-distribution", "group-errors")))
+    kfold = results.study_file.config.data.validation.kfold
+    if kfold and figures.get("parity") is not None:
+        text = (
+            f"The {kfold} folds were predicted by {kfold} fits, not by the final potential: the parity plots "
+        )
+        section.add(page.paragraph(text + "show training and test set only.", "soft"))
     tables = shown_errors(results)
     groups = sorted({g for t in tables.values() for g in t.groups})
     if len(groups) > 1:

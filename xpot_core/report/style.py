@@ -220,7 +220,7 @@ def tidy_log(axis: Any) -> None:
         return
     decades = high / low
     subs: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-    for most, fewer in ((5, (1.0, 2.0, 3.0, 5.0)), (30, (1.0, 2.0, 5.0)), (1e3, (1.0,))):
+    for most, fewer in ((5, (1.0, 2.0, 3.0, 5.0)), (25, (1.0, 2.0, 5.0)), (200, (1.0,))):
         subs = fewer if decades > most else subs
     axis.set_major_locator(LogLocator(10, subs=subs, numticks=9))
     if decades < 1e6:
@@ -228,21 +228,22 @@ def tidy_log(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def label_panel(axes: Any, letter: str, *, beside: bool = False) -> None:
-    """``(a)`` at the corner of a panel, or beside it where panels are stacked closely."""
-    text = axes.annotate(
+def label_panel(axes: Any, letter: str, *, inside: bool = False) -> None:
+    """``(a)`` at the corner of a panel, or inside of it where panels are stacked closely."""
+    if inside:
+        box = {"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1.0}
+        place: dict[str, Any] = {"xytext": (-3, -3), "ha": "right", "va": "top", "bbox": box}
+    else:
+        place = {"xytext": (-5, 3), "ha": "right", "va": "bottom"}
+    axes.annotate(
         f"({letter})",
-        (0, 1),
-        (-27, 2) if beside else (-5, 3),
+        (1, 1) if inside else (0, 1),
         xycoords="axes fraction",
         textcoords="offset points",
         fontweight="bold",
-        ha="right",
-        va="top" if beside else "bottom",
         fontsize=8,
+        **place,
     )
-    if beside:
-        text.set_in_layout(False)  # it hangs in the margin: no room needs to be made for it
 
 
 def short(name: str, most: int) -> str:

@@ -193,23 +193,19 @@ def test_layout_labels():
     assert mixed.n_lammps == 20 + 210
 
 
-def test_atoms_on_top_of_each_other_are_reported_or_finite():
+def test_atoms_on_top_of_each_other_are_finite():
     atoms = Atoms("Si2", positions=np.zeros((2, 3)), cell=np.eye(3) * 5, pbc=True)
     with DescriptorEngine(PLAIN) as engine:
-        try:
-            rows = engine.rows(structure_of(atoms, ("Si",)))
-        except FitError as error:
-            assert "structure" in str(error)
-        else:
-            assert np.isfinite(rows.forces).all()
+        assert np.isfinite(engine.rows(structure_of(atoms, ("Si",))).forces[:, :-1]).all()
 
 
 def test_engine_survives_an_error():
-    with DescriptorEngine(
-        DescriptorSettings(("Si",), (4,), 3.7, reference=Reference(("nonsense",), ()))
-    ) as engine:
-        with pytest.raises(FitError, match="nonsense"):
-            engine.rows(structure_of(cells()["cubic"], ("Si",)))
+    settings = DescriptorSettings(("Si",), (4,), 3.7, reference=Reference(("nonsense",), ()))
+    structure = structure_of(cells()["cubic"], ("Si",))
+    with DescriptorEngine(settings) as engine:
+        for _ in range(2):
+            with pytest.raises(FitError, match="nonsense"):
+                engine.rows(structure)
 
 
 SUPER = {
@@ -234,7 +230,7 @@ def test_products_formed_here_equal_those_of_lammps(name, shape):
         atoms.symbols = [elements[i % 3 == 0] for i in range(len(atoms))]
     structure = structure_of(atoms, elements)
     box = lammps_box(structure.positions, structure.cell, structure.periodic)
-    assert quadratic.applies(settings, box, len(atoms), 14) == (shape != "skewed" or True)
+    assert quadratic.applies(settings, box, len(atoms), 14)
     with DescriptorEngine(settings) as fast, DescriptorEngine(settings, form_products=False) as slow:
         a, b = fast.rows(structure), slow.rows(structure)
     for part in ("energy", "forces", "virial"):

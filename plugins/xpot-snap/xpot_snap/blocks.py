@@ -139,7 +139,9 @@ class BlockSet:
 
     def error_gram(self, index: int) -> FloatArray:
         """Packed Gram matrix of a force block in the scaling of errors."""
-        return self.plain_forces.get(self.keys[index], self.packed[index])
+        plain = self.plain_forces.get(self.keys[index])
+        packed: FloatArray = self.packed[index] if plain is None else plain
+        return packed
 
     @property
     def nbytes(self) -> int:

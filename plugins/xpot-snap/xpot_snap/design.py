@@ -113,7 +113,7 @@ class SnapDesign:
         if self._last is None or self._last[0] != weights or leave_out not in self._last[1]:
             outs: list[int | None] = [leave_out]
             if leave_out is not None:
-                outs = sorted({int(f) for f in self.blocks.fold if f >= 0} | {leave_out})
+                outs = [*sorted({int(f) for f in self.blocks.fold if f >= 0} | {leave_out})]
             self._last = weights, dict(zip(outs, self.regression.solve_many(weights, outs), strict=True))
         return self._last[1][leave_out]
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 from ase.data import atomic_masses, atomic_numbers
+from ase.io import write
+from ase.io.lammpsdata import write_lammps_data
 
-from xpot_core.api import ExportRequest, InputError, TrainingData
+from xpot_core.api import ExportRequest, Frame, InputError, TrainingData
 from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections, to_text
 from xpot_snap.options import SnapOptions
 from xpot_snap.translate import (
@@ -35,8 +37,14 @@ def export(request: ExportRequest) -> dict[str, str]:
     include = potential.files["include"]
     (folder / "in.lammps").write_text(lammps_input(include, potential.elements), encoding="utf-8")
     (folder / "ase_calculator.py").write_text(ase_script(include, potential.elements), encoding="utf-8")
+    atoms = typical(request.data).atoms.copy()
+    atoms.info.clear()
+    write(folder / "structure.xyz", atoms)
+    write_lammps_data(folder / "structure.data", atoms, specorder=list(potential.elements))
     written = {
         "in.lammps": "LAMMPS input: run `lmp -in in.lammps` in this folder",
+        "structure.data": "a training structure for it",
+        "structure.xyz": "the same structure for ASE",
         "ase_calculator.py": "an ASE calculator with this potential",
     }
     try:
@@ -103,38 +111,54 @@ def json_text(structure: dict[str, object], source: str) -> str:
     return f"# {source}\n{json.dumps({'Dataset': dataset})}\n"
 
 
+def typical(data: TrainingData) -> Frame:
+    """The largest periodic training structure with the smallest forces: a sane start of a run."""
+    frames = data.training().frames
+    periodic = [f for f in frames if f.atoms.pbc.all()] or list(frames)
+    largest = max(f.n_atoms for f in periodic)
+    return min(
+        (f for f in periodic if f.n_atoms == largest),
+        key=lambda f: 0.0 if f.forces is None else float(abs(f.forces).max()),
+    )
+
+
 def lammps_input(include: str, elements: tuple[str, ...]) -> str:
     """A short MD run that shows how the potential is used."""
     masses = [f"mass {i + 1} {atomic_masses[atomic_numbers[e]]:.4f}  # {e}" for i, e in enumerate(elements)]
     lines = [
-        "# Short NVE run with the potential in this folder. Replace the box by: read_data DATA",
-        f"# Atom types: {', '.join(f'{i + 1} = {e}' for i, e in enumerate(elements))}",
+        "# Short NVT run with the potential in this folder: lmp -in in.lammps",
         "units metal",
         "atom_style atomic",
         "boundary p p p",
-        "lattice fcc 5.0",
-        "region box block 0 3 0 3 0 3",
-        f"create_box {len(elements)} box",
-        "create_atoms 1 box",
+        "read_data structure.data",
+        "replicate 2 2 2",
         *masses,
         f"include {include}",
         "neighbor 1.0 bin",
         "timestep 0.001",
-        "velocity all create 300 12345",
-        "fix nve all nve",
-        "thermo 10",
-        "run 50",
+        "velocity all create 300 12345 mom yes rot yes",
+        "fix nvt all nvt temp 300 300 0.1",
+        "# A bad potential must stop the run, not heat it without end.",
+        'variable hot equal "temp > 5000"',
+        "fix guard all halt 10 v_hot == 1 error hard",
+        "thermo 20",
+        "thermo_style custom step temp pe etotal press",
+        "run 100",
     ]
     return "\n".join(lines) + "\n"
 
 
 def ase_script(include: str, elements: tuple[str, ...]) -> str:
     """A script with an ASE calculator; needs xpot-snap, which takes care of cells in any orientation."""
-    return f'''"""ASE calculator with this potential. Needs: pip install xpot-snap."""
+    return f'''"""ASE calculator with this potential. Needs: pip install xpot-snap.
 
+Run it in this folder: python ase_calculator.py [structure file]
+"""
+
+import sys
 from pathlib import Path
 
-from ase.build import bulk
+from ase.io import read
 
 from xpot_snap.calculator import SnapCalculator
 
@@ -145,7 +169,9 @@ def calculator():
 
 
 if __name__ == "__main__":
-    atoms = bulk("{elements[0]}", "fcc", a=5.0)
+    file = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("structure.xyz")
+    atoms = read(file)
     atoms.calc = calculator()
     print(f"energy {{atoms.get_potential_energy():.6f}} eV")
+    print(f"largest force {{abs(atoms.get_forces()).max():.6f}} eV/Å")
 '''

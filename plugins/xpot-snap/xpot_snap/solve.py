@@ -118,7 +118,7 @@ def solve_gram(
         for _ in range(REFINEMENTS):
             correction, _ = lapack.dpotrs(factor, rhs - blas.dsymv(1.0, gram, y, lower=0))
             y += correction
-            step = float(np.linalg.norm(correction) / max(np.linalg.norm(y), 1e-300))
+            step = float(np.linalg.norm(correction)) / max(float(np.linalg.norm(y)), 1e-300)
         if step < 1e-2:
 
             def inverse(vector: FloatArray) -> FloatArray:
