@@ -125,6 +125,7 @@ def test_each_fault_is_found_by_its_rule(tmp_path: Path, rule: str) -> None:
         getattr(faulty, f"test_{rule}")()
 
 
+@pytest.mark.slow  # tests/test_contract_toy.py shows the same, rule by rule
 def test_without_a_fault_nothing_is_found(tmp_path: Path) -> None:
     found = dict(check_contract(contract(tmp_path, "none", {})))
     faults = {r: f for r, f in found.items() if f and not f.startswith("not applicable")}

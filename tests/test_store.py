@@ -156,6 +156,9 @@ def test_readonly_does_not_make_a_file(tmp_path: Path) -> None:
         Store(tmp_path / "none.sqlite", readonly=True)
     assert "xpot run" in (caught.value.remedy or "")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "made-just-now.sqlite").touch()
+    with pytest.raises(InputError, match="no study here"):
+        Store(tmp_path / "made-just-now.sqlite", readonly=True)
 
 
 def test_odd_characters_in_the_path(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from xpot_core.data import group_table
-from xpot_core.registry.load import missing_requirements
 from xpot_core.space import Choice
 from xpot_core.study import Study
 from xpot_core.types import Frame, TrialTask
@@ -74,7 +73,7 @@ def examine(study: Study, *, measure: bool = True) -> Findings:
 def _check_installation(study: Study, findings: Findings) -> None:
     for kind in ("fitter", "optimizer", "executor", "loss"):
         provider = study.registry.provider(kind, study.config.name_of(kind))  # type: ignore[arg-type]
-        missing = missing_requirements(provider)
+        missing = provider.missing()
         if missing:
             findings.warnings.append(f"{kind} '{provider.name}' needs {', '.join(missing)}")
 

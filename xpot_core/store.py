@@ -63,9 +63,9 @@ class Store:
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path, self.readonly = path, readonly
-        if readonly and not path.is_file():
-            raise InputError("there is no study here", file=path, remedy="xpot run makes it")
         fresh = not path.is_file() or path.stat().st_size == 0
+        if readonly and fresh:
+            raise InputError("there is no study here", file=path, remedy="xpot run makes it")
         try:
             # A writer that was killed leaves a journal, and even a reader must be able to roll it back.
             writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)

@@ -118,18 +118,20 @@ def test_lost_predictions_cost_only_their_figures(make_study: Maker):
     assert "figure-group-errors" in ids
 
 
+@pytest.mark.slow
 def test_a_thousand_trials_in_seconds(make_study: Maker):
     results = make_study(trials=1000, fail_every=11, groups_of_failures=5)
     start = time.process_time()
     path, _ = write_report(results)
-    assert time.process_time() - start < 40  # about 10 s on an idle machine
+    assert time.process_time() - start < 40  # 7 to 11 s of CPU as measured
     assert path.stat().st_size < 3_000_000
     assert "1000" in " ".join(_parse(path).text)
 
 
-def test_command(finished: StudyResults, tmp_path: Path):
+def test_command(make_study: Maker, tmp_path: Path):
+    results = make_study(trials=2, finish=False)
     arguments = [
-        str(finished.directory),
+        str(results.directory),
         "--output",
         str(tmp_path / "r.html"),
         "--figures",
@@ -138,7 +140,7 @@ def test_command(finished: StudyResults, tmp_path: Path):
     outcome = CliRunner().invoke(report, arguments, catch_exceptions=False)
     assert outcome.exit_code == 0
     assert "wrote" in outcome.output
-    assert (tmp_path / "f" / "parity.csv").is_file()
+    assert (tmp_path / "f" / "convergence.csv").is_file()
 
 
 def test_without_matplotlib_the_user_is_told_what_to_install(

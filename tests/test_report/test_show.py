@@ -99,6 +99,30 @@ def test_watching_ends_with_the_study(finished: StudyResults):
     assert text.count("\n") == 1
 
 
+def test_watching_follows_a_running_study(make_study: Maker, monkeypatch: pytest.MonkeyPatch):
+    """This process holds the lease; a trial ends while the watcher sleeps, then the study does."""
+    from xpot_core.cli import show as module
+    from xpot_core.store import Store
+    from xpot_core.types import TrialResult, TrialState
+
+    results = make_study(trials=3, running=1, finish=False)
+    store = Store(results.directory / "study.sqlite")
+    store.acquire()
+    steps = iter(
+        (
+            lambda: store.finish(TrialResult(3, TrialState.COMPLETE, loss=1e-3)),
+            lambda: None,
+            store.release,
+        )
+    )
+    monkeypatch.setattr(module.time, "sleep", lambda _: next(steps)())
+    lines = _show(results, "--watch").splitlines()
+    store.close()
+    assert [line[:5] for line in lines] == ["[3/3]", "[4/3]"]
+    assert "running 3" in lines[0]
+    assert "best 3" in lines[1]
+
+
 def test_wrong_use(finished: StudyResults):
     for arguments in (["--json", "--csv"], ["--trial", "99"], ["--trial", "x"]):
         with pytest.raises(InputError):

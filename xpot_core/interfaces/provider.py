@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
@@ -58,6 +60,12 @@ class Provider:
     objectives: bool = False
     tools: dict[str, str] = field(default_factory=dict)
     """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``."""
+
+    def missing(self) -> list[str]:
+        """Programs not on the PATH and packages that are not installed; imports nothing."""
+        programs = [f"program '{p}'" for p in self.programs if shutil.which(p) is None]
+        packages = [f"package '{p}'" for p in self.packages if find_spec(p) is None]
+        return programs + packages
 
     def factory(self) -> Any:
         """Import and return the class."""

@@ -14,7 +14,7 @@ from xpot_core.space import validate_options
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
     "fitter": {"gap": "xpot-gap", "snap": "xpot-snap"},
-    "predictor": {"quippy": "xpot-gap", "snap": "xpot-snap"},
+    "predictor": {"gap": "xpot-gap", "snap": "xpot-snap"},
     "optimizer": {
         "skopt-gp": "xpot-skopt",
         "skopt-forest": "xpot-skopt",
@@ -124,6 +124,12 @@ class Registry:
         return Component("fitter", provider, options, self._factory("fitter", provider)())
 
     def _factory(self, kind: Kind, provider: Provider) -> Any:
+        missing = provider.missing()
+        if missing:
+            raise NotInstalledError(
+                f"{kind} '{provider.name}' needs {', '.join(missing)}",
+                remedy="install what is missing; the plugin's README says how",
+            )
         try:
             return provider.factory()
         except ImportError as error:

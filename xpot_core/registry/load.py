@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pluggy
@@ -119,15 +117,8 @@ def _accept(registry: Registry, record: PluginRecord, kind: Kind, provider: obje
         record.reason = f"{kind} '{provider.name}' is registered already by plugin '{owner.plugin}'"
         return None
     registry.add(kind, provider, record)
-    missing = missing_requirements(provider)
+    missing = provider.missing()
     if missing and record.state is PluginState.OK:
         record.state = PluginState.NEEDS_PROGRAM
         record.reason = f"{kind} '{provider.name}' needs {', '.join(missing)}"
     return None
-
-
-def missing_requirements(provider: Provider) -> list[str]:
-    """Programs not on the PATH and packages that are not installed; imports nothing."""
-    programs = [f"program '{p}'" for p in provider.programs if shutil.which(p) is None]
-    packages = [f"package '{p}'" for p in provider.packages if find_spec(p) is None]
-    return programs + packages

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +83,12 @@ def test_include_runs_in_plain_lammps(potential, tmp_path):
         assert energy / 64 == pytest.approx(evaluator.evaluate(atoms)[0] / 64, abs=1e-8)
 
 
-def test_folder_with_a_blank(potential, tmp_path):
-    folder = tmp_path / "my potential"
+@pytest.mark.parametrize("name", ["my potential", "Größe 模型", "it's ${x}"])
+def test_folder_of_any_name(name, potential, tmp_path):
+    folder = tmp_path / name
     folder.mkdir()
-    for name in potential.files.values():
-        (folder / name).write_bytes((potential.directory / name).read_bytes())
+    for file in potential.files.values():
+        (folder / file).write_bytes((potential.directory / file).read_bytes())
     with PotentialEvaluator(folder / "Si.mod", ["Si"]) as evaluator:
         assert np.isfinite(evaluator.evaluate(cells()["cubic"])[0])
 
@@ -163,6 +165,18 @@ def test_frames_without_some_targets(tmp_path):
     assert errors.total("energy").count == 11
     assert errors.total("force").count == 3 * 6 * 11
     assert errors.total("virial").count == 6 * sum(f.virial is not None for f in frames)
+
+
+@pytest.mark.parametrize("kind", ["energy", "forces", "virial"])
+def test_data_without_one_kind_of_target(kind, tmp_path):
+    data = small_data(12, 2, 2)
+    without = tuple(replace(f, **{kind: None}) for f in data.frames)
+    options = SnapOptions(twojmax=2, vweight=0.1)
+    design = SnapFitter().prepare(FitRequest(options, replace(data, frames=without), tmp_path))
+    errors = design.errors(options, leave_out=1).validation
+    quantity = {"energy": "energy", "forces": "force", "virial": "virial"}[kind]
+    assert errors.total(quantity).count == 0
+    assert design.fit(options, directory=tmp_path, final=True).path("include").is_file()
 
 
 def test_leave_out_equals_a_fit_without_the_fold(tmp_path):

@@ -428,11 +428,11 @@ def test_export_tool(tmp_path):
     assert run.stdout.startswith("energy ")
     from xpot_snap.lammps_session import LammpsSession
 
-    lines = (
-        (tmp_path / "in.lammps")
-        .read_text()
-        .replace("include InP.mod", f"variable potential_dir index {tmp_path}\ninclude {tmp_path}/InP.mod")
+    lines = (tmp_path / "in.lammps").read_text()
+    lines = lines.replace(
+        "include InP.mod", f"variable potential_dir index {tmp_path}\ninclude {tmp_path}/InP.mod"
     )
+    lines = lines.replace("read_data structure.data", f"read_data {tmp_path}/structure.data")
     with LammpsSession() as session:
         session.commands(line for line in lines.splitlines() if line.strip())
         assert np.isfinite(session.lmp.get_thermo("pe"))

@@ -117,7 +117,7 @@ class BlockBuilder:
             volumes = np.concatenate([p.volumes for p in self._parts])
             scale = scale * n_atoms[owner] * GPA / volumes
             rotations = np.concatenate([p.rotations for p in self._parts])[order]
-        rows = rows.reshape(len(owner), -1, self._width)
+        rows = rows.reshape(len(owner), 6 if kind == "virial" else 1, self._width)
         return SmallRows(rows[order], owner[order], scale[order], rotations)
 
     def _members(self, kind: str, small: SmallRows) -> Iterator[tuple[BlockKey, IntArray]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,12 @@ class PotentialEvaluator:
 
     def __init__(self, include: Path, elements: Sequence[str]) -> None:
         self._types = {element: i + 1 for i, element in enumerate(elements)}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        if not str(include.resolve().parent).isascii() or set("\"'$") & set(str(include.resolve().parent)):
+            # LAMMPS is given a copy where its parser can follow: it reads no quotes and no other letters
+            self._folder = tempfile.TemporaryDirectory(prefix="xpot-snap-")
+            shutil.copytree(include.parent, self._folder.name, dirs_exist_ok=True, ignore=_not_of(include))
+            include = Path(self._folder.name) / include.name
         self._pair = pair_commands(include)
         self._session = LammpsSession()
 
@@ -42,7 +50,13 @@ class PotentialEvaluator:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free LAMMPS and remove what was copied."""
         self._session.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def evaluate(self, atoms: Atoms, label: str = "structure") -> tuple[float, FloatArray, FloatArray]:
         """Energy (eV), forces (n, 3; eV/Å) and virial (3, 3; eV, + under compression), user's frame."""
@@ -66,6 +80,14 @@ class PotentialEvaluator:
         pressure = session.global_vector("xpot_virial")[PRESSURE_ORDER]
         virial = box.tensor_to_user(tensor_of(pressure * (box.box_volume / NKTV2P)))
         return energy, box.vectors_to_user(session.forces()), virial
+
+
+def _not_of(include: Path) -> Callable[[str, list[str]], list[str]]:
+    """Tells `shutil.copytree` to leave out all but the files of one potential."""
+    stem = include.stem
+    return lambda _, names: [
+        n for n in names if n not in (f"{stem}.mod", f"{stem}.snapcoeff", f"{stem}.snapparam")
+    ]
 
 
 class SnapPredictor:
