@@ -27,7 +27,8 @@ from xpot_core.interfaces.provider import KINDS
 from xpot_core.options import option_info
 from xpot_core.registry import Registry, load_registry
 from xpot_core.results import StudyResults
-from xpot_core.space import build_space, validate_options
+from xpot_core.space_reader import build_space
+from xpot_core.validation import validate_options
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -23,7 +23,7 @@ from xpot_core.config import study_from_dict
 from xpot_core.data import load_dataset
 from xpot_core.errors import InputError, XpotError
 from xpot_core.registry import load_registry
-from xpot_core.space import build_space
+from xpot_core.space_reader import build_space
 
 FUZZ = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from xpot_core.errors import InputError
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, undocumented, walk_options
-from xpot_core.space import Choice, Float, Int, Space, build_space, validate_options
+from xpot_core.space import Choice, Float, Int, Space
+from xpot_core.space_reader import build_space
+from xpot_core.validation import validate_options
 
 GROUPS, ELEMENTS = ("bulk", "v1.2 melt", "surface"), ("Ge", "Si")
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from xpot_core.errors import InputError
 from xpot_core.options import OptionsModel, option
-from xpot_core.space import input_error
+from xpot_core.validation import input_error
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 M = TypeVar("M", bound=BaseModel)

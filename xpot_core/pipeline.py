@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +17,15 @@ from pydantic import BaseModel
 
 from xpot_core.config import StudyFile, study_from_dict
 from xpot_core.data import Dataset, load_dataset
-from xpot_core.errors import InfeasibleError, InputError, PredictError, TrialError, TrialTimeoutError
+from xpot_core.errors import InputError, PredictError
 from xpot_core.interfaces import Component, Design, Fitter, Loss, Predictor, StagedFitter, TableLoss
 from xpot_core.metrics import ErrorTable, error_table
 from xpot_core.options import list_item, option_info, submodel
+from xpot_core.outcome import failed_result, write_predictions
 from xpot_core.registry import Registry, load_registry
-from xpot_core.space import Space, build_space, validate_options
+from xpot_core.space import Space
+from xpot_core.space_reader import build_space
 from xpot_core.types import (
-    Failure,
     FitRequest,
     FittedPotential,
     Frame,
@@ -36,9 +36,8 @@ from xpot_core.types import (
     TrialState,
     TrialTask,
 )
+from xpot_core.validation import validate_options
 
-FIT_LOG = "fit.log"
-_LOG_TAIL = 2000
 _DESIGNS_KEPT = 2
 
 
@@ -373,33 +372,6 @@ class TrialRunner:
         return f"loss {self.loss.name}" if stage == "loss" else f"fitter {self.fitter.name}"
 
 
-def failed_result(
-    number: int,
-    error: BaseException,
-    stage: str,
-    plugin: str,
-    directory: Path | None = None,
-    seconds: Mapping[str, float] | None = None,
-) -> TrialResult:
-    """The result of a trial that could not be completed, from the exception that ended it."""
-    state = TrialState.FAILED
-    if isinstance(error, InfeasibleError):
-        state = TrialState.INFEASIBLE
-    elif isinstance(error, TrialTimeoutError):
-        state = TrialState.TIMEOUT
-    log = error.log if isinstance(error, TrialError) else ""
-    if not log and directory is not None:
-        log = _tail(directory / FIT_LOG)
-    hint = getattr(error, "remedy", None) or ""
-    message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
-    if not isinstance(error, TrialError):
-        # Not a declared failure: likely a fault of the plugin, so its author needs the traceback.
-        log = (log + "\n" + "".join(traceback.format_exception(error))).strip()
-        hint = hint or f"this is likely a fault of {plugin}: report it with the log below"
-    failure = Failure(stage, plugin, message, hint, log[-_LOG_TAIL:], getattr(error, "retryable", False))
-    return TrialResult(number, state, seconds=dict(seconds or {}), failure=failure)
-
-
 def descriptor_key(options: BaseModel) -> str:
     """JSON of every option that does not belong to the regression stage."""
 
@@ -420,27 +392,6 @@ def descriptor_key(options: BaseModel) -> str:
     return json.dumps(keep(options), sort_keys=True, default=str)
 
 
-def write_predictions(path: Path, frames: Sequence[Frame], predictions: Predictions) -> None:
-    """Reference and predicted values side by side as extended XYZ, for parity plots."""
-    from ase.io import write
-
-    images = []
-    for i, frame in enumerate(frames):
-        atoms = frame.atoms.copy()
-        atoms.info = {"config_type": frame.group, "pred_energy": float(predictions.energies[i])}
-        atoms.arrays["pred_forces"] = np.asarray(predictions.forces[i])
-        if frame.energy is not None:
-            atoms.info["REF_energy"] = frame.energy
-        if frame.forces is not None:
-            atoms.arrays["REF_forces"] = frame.forces
-        if frame.virial is not None:
-            atoms.info["REF_virial"] = frame.virial.ravel()
-        if predictions.virials is not None and np.isfinite(predictions.virials[i]).all():
-            atoms.info["pred_virial"] = predictions.virials[i].ravel()
-        images.append(atoms)
-    write(path, images, format="extxyz")
-
-
 def _concatenate(parts: Sequence[Predictions]) -> Predictions:
     have_virials = all(p.virials is not None for p in parts)
     return Predictions(
@@ -453,12 +404,3 @@ def _concatenate(parts: Sequence[Predictions]) -> Predictions:
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Only what JSON can hold; numpy scalars become numbers."""
     return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
-
-
-def _tail(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(path.stat().st_size - _LOG_TAIL, 0))
-            return stream.read().decode("utf-8", "replace")
-    except OSError:
-        return ""

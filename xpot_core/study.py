@@ -10,7 +10,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import metadata
@@ -24,10 +24,11 @@ from xpot_core.config import StudyFile
 from xpot_core.data import group_table, load_dataset
 from xpot_core.errors import InputError, StudyChangedError, XpotError, nearest
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
-from xpot_core.pipeline import TrialRunner, WorkerSpec, failed_result
+from xpot_core.pipeline import TrialRunner, WorkerSpec
 from xpot_core.registry import load_registry
 from xpot_core.store import HEARTBEAT_SECONDS, STORE_NAME, Store, best_of
 from xpot_core.types import History, Trial, TrialResult, TrialState, TrialTask
+from xpot_core.winner import refit_winner
 
 STUDY_NAME = "study.yaml"
 START = "start_with"
@@ -179,9 +180,9 @@ class Study:
             with self._heartbeat(), _sigterm_interrupts():
                 self._claim(store)
                 outcome = self._loop(store, trials or self.config.budget.trials, seconds, observer)
-                if not outcome.interrupted:
-                    self._finish(store, observer)
-                best = self.best(store)
+                best = best_of(store.trials())
+                if best is not None and not outcome.interrupted:
+                    refit_winner(self.runner, store, best, self.directory, observer)
                 self._notify("xpot_study_finished", best=best, directory=self.directory)
             return outcome
         finally:
@@ -373,76 +374,6 @@ class Study:
                 f"{failure.message}{hint}"
             )
         return None
-
-    # -- the winner ----------------------------------------------------------------------------
-
-    @staticmethod
-    def best(store: Store) -> Trial | None:
-        """The COMPLETE trial with the smallest loss; the earlier one of equals."""
-        return best_of(store.trials())
-
-    def _finish(self, store: Store, observer: Observer | None) -> None:
-        """Refit the best trial on all training frames; evaluate the test set once."""
-        best = self.best(store)
-        known = store.get("final")
-        target = self.directory / "best"
-        if best is None or (known and known["trial"] == best.number and target.is_dir()):
-            return
-        if observer:
-            observer.message(f"refitting trial {best.number} on all training frames")
-        fresh = self.directory / "best.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        try:
-            model = self.runner.finish(best.values, fresh, seed=self.config.seed)
-        except Exception as error:
-            failed = failed_result(best.number, error, "final", f"fitter {self.runner.fitter.name}", fresh)
-            assert failed.failure is not None
-            raise XpotError(
-                f"the refit of the best trial failed: {failed.failure.message}",
-                remedy=failed.failure.hint or f"see {fresh}",
-            ) from error
-        shutil.rmtree(target, ignore_errors=True)
-        fresh.rename(target)
-        potential = {**model.potential.to_json(), "directory": str(target)}
-        store.set(
-            "final",
-            {
-                "trial": best.number,
-                "potential": potential,
-                "errors": {name: table.to_json() for name, table in model.errors.items()},
-                "seconds": dict(model.seconds),
-                "validators": self._validate(potential, target),
-            },
-        )
-
-    def _validate(self, potential: Mapping[str, Any], target: Path) -> list[dict[str, Any]]:
-        from xpot_core.types import FittedPotential, ValidationRequest
-
-        reports = []
-        for i, block in enumerate(self.config.validate_with):
-            component = self.registry.create("validator", *next(iter(block.items())))
-            directory = target / f"validator-{i}-{component.name}"
-            directory.mkdir()
-            request = ValidationRequest(
-                directory, self.dataset.data.training().frames, self.dataset.data.elements, self.config.seed
-            )
-            try:
-                report = self.registry.hook.xpot_validate(
-                    validator=component, potential=FittedPotential.from_json(potential), request=request
-                )
-                reports.append(
-                    {
-                        "validator": component.name,
-                        "passed": report.passed,
-                        "summary": report.summary,
-                        "values": dict(report.values),
-                    }
-                )
-            except Exception as error:
-                reports.append(
-                    {"validator": component.name, "passed": None, "summary": str(error), "values": {}}
-                )
-        return reports
 
     # -- helpers -------------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-from xpot_core.pipeline import TrialRunner, WorkerSpec, failed_result
+from xpot_core.outcome import failed_result
+from xpot_core.pipeline import TrialRunner, WorkerSpec
 from xpot_core.processes import kill_tree
 from xpot_core.types import TrialTask
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from xpot_core.metrics import ErrorTable, error_table
-from xpot_core.pipeline import write_predictions
+from xpot_core.outcome import write_predictions
 from xpot_core.results import StudyResults
 from xpot_core.space import Choice, Float, Int, Space
 from xpot_core.store import Store

@@ -18,7 +18,7 @@ from typing import Any
 from xpot_core.builtin.executor_options import LocalOptions
 from xpot_core.errors import InfeasibleError, TrialError, TrialTimeoutError
 from xpot_core.interfaces import ExecutorContext
-from xpot_core.pipeline import failed_result
+from xpot_core.outcome import failed_result
 from xpot_core.processes import THREAD_VARIABLES, kill_tree, memory_of_tree
 from xpot_core.types import Limits, TrialResult, TrialTask
 

@@ -33,7 +33,7 @@ def fit(study_file: Path, to: Path | None, as_json: bool, runs: Path, overrides:
     The fitter block must hold fixed values only; ``--set`` gives those that the study searches.
     """
     from xpot_core.errors import InputError, XpotError
-    from xpot_core.pipeline import failed_result
+    from xpot_core.outcome import failed_result
 
     study = open_study(study_file, overrides, runs)
     if len(study.space):

@@ -10,7 +10,7 @@ import pluggy
 from xpot_core.errors import InputError, NotInstalledError, nearest
 from xpot_core.interfaces.provider import KINDS, Component, Kind, Provider
 from xpot_core.registry.discover import PluginRecord, PluginState
-from xpot_core.space import validate_options
+from xpot_core.validation import validate_options
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
     "fitter": {"gap": "xpot-gap", "snap": "xpot-snap"},

@@ -15,10 +15,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.interfaces import Component, Design, Fitter, Predictor, StagedFitter
-from xpot_core.space import build_space, validate_options
+from xpot_core.space_reader import build_space
 from xpot_core.testing.contract import Contract, NotApplicable, environment
 from xpot_core.testing.frames import frames, training_data
 from xpot_core.types import FitRequest, FittedPotential, Frame, Predictions, TrainingData
+from xpot_core.validation import validate_options
 
 ONE = ("Si",)
 TWO = ("Ge", "Si")

@@ -19,7 +19,7 @@ from xpot_core.errors import InputError
 from xpot_core.interfaces.provider import Kind, Provider
 from xpot_core.options import list_item, scalar_type, submodel, undocumented, walk_options
 from xpot_core.registry import Registry, load_registry
-from xpot_core.space import validate_options
+from xpot_core.validation import validate_options
 
 HEAVY = (
     "ase",

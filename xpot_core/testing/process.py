@@ -104,7 +104,8 @@ def main() -> None:
 
 def _fit(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     from xpot_core.registry import load_registry
-    from xpot_core.space import build_space, validate_options
+    from xpot_core.space_reader import build_space
+    from xpot_core.validation import validate_options
 
     registry = load_registry([Path(f) for f in job["files"]])
     fitter = registry.create_fitter(job["fitter"], None)

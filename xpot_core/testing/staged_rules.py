@@ -10,11 +10,11 @@ from pydantic import BaseModel
 
 from xpot_core.interfaces import DifferentiableDesign
 from xpot_core.metrics import ErrorTable, error_table
-from xpot_core.space import validate_options
 from xpot_core.testing.bench import FitterBench, difference
 from xpot_core.testing.contract import NotApplicable, scratch
 from xpot_core.testing.perturb import accepts, leaves, other_value, put
 from xpot_core.types import EVALUATE_ONLY, FittedPotential, TrainingData
+from xpot_core.validation import validate_options
 
 _FOLDS = 3
 

@@ -29,7 +29,6 @@ def xpot_register_fitters() -> Iterable[Provider]:
         tools={
             "export": "xpot_snap.export:export",
             "from-fitsnap": "xpot_snap.fitsnap_import:study_from_fitsnap",
-            "cache": "xpot_snap.cache",
         },
     )
 

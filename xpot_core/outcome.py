@@ -1,0 +1,72 @@
+"""What a trial leaves behind: a failure explained, predictions beside their references."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from xpot_core.errors import InfeasibleError, TrialError, TrialTimeoutError
+from xpot_core.types import Failure, Frame, Predictions, TrialResult, TrialState
+
+FIT_LOG = "fit.log"
+_LOG_TAIL = 2000
+
+
+def failed_result(
+    number: int,
+    error: BaseException,
+    stage: str,
+    plugin: str,
+    directory: Path | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> TrialResult:
+    """The result of a trial that could not be completed, from the exception that ended it."""
+    state = TrialState.FAILED
+    if isinstance(error, InfeasibleError):
+        state = TrialState.INFEASIBLE
+    elif isinstance(error, TrialTimeoutError):
+        state = TrialState.TIMEOUT
+    log = error.log if isinstance(error, TrialError) else ""
+    if not log and directory is not None:
+        log = _tail(directory / FIT_LOG)
+    hint = getattr(error, "remedy", None) or ""
+    message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+    if not isinstance(error, TrialError):
+        # Not a declared failure: likely a fault of the plugin, so its author needs the traceback.
+        log = (log + "\n" + "".join(traceback.format_exception(error))).strip()
+        hint = hint or f"this is likely a fault of {plugin}: report it with the log below"
+    failure = Failure(stage, plugin, message, hint, log[-_LOG_TAIL:], getattr(error, "retryable", False))
+    return TrialResult(number, state, seconds=dict(seconds or {}), failure=failure)
+
+
+def write_predictions(path: Path, frames: Sequence[Frame], predictions: Predictions) -> None:
+    """Reference and predicted values side by side as extended XYZ, for parity plots."""
+    from ase.io import write
+
+    images = []
+    for i, frame in enumerate(frames):
+        atoms = frame.atoms.copy()
+        atoms.info = {"config_type": frame.group, "pred_energy": float(predictions.energies[i])}
+        atoms.arrays["pred_forces"] = np.asarray(predictions.forces[i])
+        if frame.energy is not None:
+            atoms.info["REF_energy"] = frame.energy
+        if frame.forces is not None:
+            atoms.arrays["REF_forces"] = frame.forces
+        if frame.virial is not None:
+            atoms.info["REF_virial"] = frame.virial.ravel()
+        if predictions.virials is not None and np.isfinite(predictions.virials[i]).all():
+            atoms.info["pred_virial"] = predictions.virials[i].ravel()
+        images.append(atoms)
+    write(path, images, format="extxyz")
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(path.stat().st_size - _LOG_TAIL, 0))
+            return stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
