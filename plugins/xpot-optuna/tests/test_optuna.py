@@ -110,5 +110,5 @@ def test_cmaes_survives_one_dimension() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_without_torch_the_gp_says_what_it_needs() -> None:
-    with pytest.raises(XpotError, match="needs package .torch."):
+    with pytest.raises(XpotError, match=r"needs package .torch."):
         load_registry().create("optimizer", "optuna-gp", {})

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import optuna
 
 from xpot_core.api import History
 from xpot_optuna.options import GPOptions
 from xpot_optuna.samplers import OptunaOptimizer
-
-if find_spec("torch") is None:
-    # Optuna would say so after the initial trials only.
-    raise ImportError("optuna-gp needs torch: pip install 'xpot-optuna[gp]'")
 
 
 class GPOptimizer(OptunaOptimizer[GPOptions]):
