@@ -65,9 +65,11 @@ def _provider_blocks(value: Any) -> Any:
     return [_provider_block(v) for v in (value if isinstance(value, list) else [value])]
 
 
-Paths = Annotated[list[str], BeforeValidator(_one_or_many)]
-Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
-Memory = Annotated[int, BeforeValidator(_memory), Field(gt=0)]
+# The JSON schema must admit what people write, not only what it becomes.
+OneOrMany = BeforeValidator(_one_or_many, json_schema_input_type=str | list[str] | None)
+Paths = Annotated[list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])]
+Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str | float), Field(gt=0)]
+Memory = Annotated[int, BeforeValidator(_memory, json_schema_input_type=str | int), Field(gt=0)]
 ProviderBlock = Annotated[dict[str, Any], BeforeValidator(_provider_block)]
 ProviderBlocks = Annotated[list[dict[str, Any]], BeforeValidator(_provider_blocks)]
 
@@ -94,7 +96,7 @@ class Validation(OptionsModel):
 
     kfold: int | None = option(None, "Number of folds of a cross-validation.", ge=2)
     fraction: float | None = option(None, "Part of the training frames that is held out.", gt=0, lt=1)
-    file: Annotated[list[str] | None, BeforeValidator(_one_or_many)] = option(
+    file: Annotated[list[str] | None, OneOrMany] = option(
         None, "File or files with an external validation set."
     )
     seed: int = option(1, "Seed of the random split.", ge=0)
@@ -112,11 +114,13 @@ class DataConfig(OptionsModel):
     """The data of a study."""
 
     train: Paths = option(description="Training file or files: anything that ase.io.read reads.")
-    validation: Annotated[Validation, BeforeValidator(_validation)] = option(
+    validation: Annotated[
+        Validation, BeforeValidator(_validation, json_schema_input_type=str | list[str] | Validation)
+    ] = option(
         lambda: Validation(kfold=5),
         "Validation set: {kfold: 5}, {fraction: 0.1} or a file; with seed, stratify, keep_together.",
     )
-    test: Annotated[list[str] | None, BeforeValidator(_one_or_many)] = option(
+    test: Annotated[list[str] | None, OneOrMany] = option(
         None, "Test file or files: never seen by the search, evaluated once at the end."
     )
     keys: Keys = option(Keys, "Names under which the files hold the reference values.")

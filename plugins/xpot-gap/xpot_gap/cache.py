@@ -15,14 +15,6 @@ from pathlib import Path
 from typing import Any
 
 
-def default_folder() -> Path:
-    """``$XPOT_CACHE/gap``, else ``~/.cache/xpot/gap`` (or under ``$XDG_CACHE_HOME``)."""
-    if os.environ.get("XPOT_CACHE"):
-        return Path(os.environ["XPOT_CACHE"]) / "gap"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "xpot" / "gap"
-
-
 def content_key(facts: Mapping[str, Any]) -> str:
     """sha256 over everything that the matrices depend on."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -71,6 +63,7 @@ class Cache:
         try:
             for file in source.iterdir():
                 shutil.move(file, staging / file.name)
+            source.rmdir()
             try:
                 staging.rename(entry)
             except OSError:

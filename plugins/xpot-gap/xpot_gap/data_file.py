@@ -55,6 +55,9 @@ def write_data_file(
         absolute, so they are scaled by sqrt(n_atoms) here.
     """
     n_energies = n_forces = n_virials = 0
+    # gap_fit keeps an index of frames beside the file and trusts it if it is not older by the second:
+    # one left by an earlier fit in this folder makes it read across frame boundaries.
+    path.with_name(path.name + ".idx").unlink(missing_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for frame in frames:
             _check_numbers(frame)

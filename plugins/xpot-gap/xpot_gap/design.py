@@ -34,10 +34,11 @@ from xpot_core.api import (
     Frame,
     PluginError,
     TrainingData,
+    cache_folder,
     resolve,
 )
 from xpot_gap import xml
-from xpot_gap.cache import Cache, content_key, default_folder
+from xpot_gap.cache import Cache, content_key
 from xpot_gap.command import sigma_arguments
 from xpot_gap.dump import LinearSystem, read_dump
 from xpot_gap.fitter import potential
@@ -297,7 +298,9 @@ def _stored(
     arguments = plan.arguments(data_file, _PROBE, [f"linear_system_dump_file={_DUMP}"])
     if options.cache_gb == 0:
         return _load(_build(plan, request, frames, arguments, data_file, parent))
-    cache = Cache(Path(options.cache_dir) if options.cache_dir else default_folder(), options.cache_gb * 1e9)
+    cache = Cache(
+        Path(options.cache_dir) if options.cache_dir else cache_folder("gap"), options.cache_gb * 1e9
+    )
     key = content_key(_facts(plan, arguments, frames, parent))
     with cache.building(key):
         entry = cache.get(key) or cache.put(key, _build(plan, request, frames, arguments, data_file, parent))

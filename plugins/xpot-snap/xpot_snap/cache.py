@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import json
 import os
-import sys
 import tempfile
 import time
 import zipfile
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xpot_core.api import cache_folder
 from xpot_snap.blocks import BlockKey, BlockSet, SmallRows
 from xpot_snap.build import Problem
 from xpot_snap.lammps_session import lammps_version
@@ -58,13 +58,8 @@ class CacheEntry:
 
 
 def folder() -> Path:
-    """``$XPOT_CACHE/snap``, else ``xpot/snap`` in the user's cache folder."""
-    if os.environ.get("XPOT_CACHE"):
-        return Path(os.environ["XPOT_CACHE"]) / "snap"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "xpot" / "snap"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "xpot" / "snap"
+    """Where the designs are kept; ``xpot cache`` shows and clears it."""
+    return cache_folder("snap")
 
 
 def limit_bytes() -> float:

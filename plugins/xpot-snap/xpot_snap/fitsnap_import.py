@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import configparser
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 from ase.io import write
 
 from xpot_core.api import InputError
+from xpot_snap.fitsnap_data import json_frames
 from xpot_snap.fitsnap_input import BAR_PER_GPA
 from xpot_snap.fitsnap_shim import strtobool
-from xpot_snap.lammps_session import NKTV2P
 from xpot_snap.translate import BOLTZMANN
 
 DEFAULTS = {"twojmax": "6", "rcutfac": "4.67637", "rfac0": "0.99363", "rmin0": "0.0"}
@@ -311,7 +309,7 @@ def _data(
             f"Data of scraper {scraper} in {folder} are not converted: name your files under data.train."
         )
         return data, {}
-    frames = {group: _json_frames(folder / group, group) for group in groups}
+    frames = {group: json_frames(folder / group, group) for group in groups}
     count = sum(len(f) for f in frames.values())
     if not count:
         notes.append(f"No JSON files were found below {folder}: name your files under data.train.")
@@ -326,45 +324,6 @@ def _data(
         except OSError as error:
             notes.append(f"{target} cannot be written ({error.strerror}): convert the data yourself.")
     return data, frames
-
-
-def _json_frames(folder: Path, group: str) -> list[Atoms]:
-    """Structures of one group's folder."""
-    return [json_frame(p, group) for p in sorted(folder.glob("*.json"))]
-
-
-def json_frame(path: Path, group: str) -> Atoms:
-    """One of FitSNAP's JSON files with its targets as ``REF_`` entries (eV, eV/Å, eV)."""
-    text = path.read_text(encoding="utf-8")
-    if not text.lstrip().startswith("{"):
-        text = text.partition("\n")[2]
-    try:
-        dataset = json.loads(text)["Dataset"]
-        record = dataset["Data"][0]
-        atoms = Atoms(record["AtomTypes"], positions=record["Positions"], cell=record["Lattice"], pbc=True)
-        energy = float(record["Energy"])
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"is not a FitSNAP structure: {error!r}", file=path) from error
-    expected = {
-        "PositionsStyle": ("angstrom",),
-        "LatticeStyle": ("angstrom",),
-        "EnergyStyle": ("electronvolt",),
-        "ForcesStyle": ("electronvoltperangstrom",),
-        "StressStyle": ("bar", "kbar", "kB", "kilobar"),
-    }
-    for key, allowed in expected.items():
-        if dataset.get(key, allowed[0]).lower() not in {a.lower() for a in allowed}:
-            raise InputError(f"{key} {dataset[key]} is not supported", file=path, remedy=f"use {allowed[0]}")
-    atoms.info["REF_energy"] = energy
-    atoms.info["config_type"] = group
-    if "Forces" in record:
-        atoms.arrays["REF_forces"] = np.array(record["Forces"], dtype=float)
-    if "Stress" in record:
-        unit = 1.0 if dataset.get("StressStyle", "bar").lower() == "bar" else 1000.0
-        virial = np.array(record["Stress"], dtype=float) * unit * atoms.get_volume() / NKTV2P
-        # nine numbers in a row: ASE writes 3x3 entries in a form that few programs read
-        atoms.info["REF_virial"] = virial.ravel()
-    return atoms
 
 
 def _per_element(text: str, types: list[str], name: str, kind: type) -> Any:

@@ -299,7 +299,8 @@ class Regression:
 
 def _rotated(small: SmallRows, vector: FloatArray, mask: BoolArray) -> FloatArray:
     """Deviations (n, r) of energy or virial rows in the user's frame, eV/atom."""
-    deviation: FloatArray = small.rows[mask] @ vector
+    # all rows are multiplied, since taking out some would copy them
+    deviation: FloatArray = (small.rows @ vector)[mask]
     if small.rotations is not None:
         deviation = np.einsum("nij,nj->ni", small.rotations[mask], deviation)
     return deviation
