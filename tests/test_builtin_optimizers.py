@@ -13,7 +13,7 @@ from xpot_core.errors import InputError
 from xpot_core.observations import Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.space import Choice, Float, Int, Space
 from xpot_core.testing.optimizer import SPACE, OptimizerContract, check_optimizer, smooth_loss
-from xpot_core.types import History, Trial, TrialState
+from xpot_core.trials import History, Trial, TrialState
 
 SMALL = Space((Float("a", 1.0, 100.0, log=True), Int("i", 1, 3), Choice("c", ([1], [1, 2]))))
 

@@ -19,7 +19,7 @@ PLUGINS = ROOT.parent / "plugins"
 
 # Each room may import what stands above it, never what stands below.
 LAYERS = [
-    ["errors", "types", "processes", "cache"],
+    ["errors", "types", "trials", "processes", "cache"],
     ["options", "metrics"],
     ["space", "validation"],
     ["space_reader"],

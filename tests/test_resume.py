@@ -17,7 +17,7 @@ import pytest
 
 from xpot_core.errors import InputError
 from xpot_core.results import StudyResults
-from xpot_core.types import TrialState
+from xpot_core.trials import TrialState
 
 Make = Callable[..., Path]
 BUDGET = 12

@@ -15,7 +15,7 @@ import pytest
 
 from xpot_core.errors import InputError, StudyLockedError, XpotError
 from xpot_core.store import SCHEMA_VERSION, Store
-from xpot_core.types import Failure, TrialResult, TrialState
+from xpot_core.trials import Failure, TrialResult, TrialState
 
 
 @pytest.fixture

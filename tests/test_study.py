@@ -20,7 +20,7 @@ from xpot_core.registry import load_registry
 from xpot_core.results import StudyResults
 from xpot_core.store import STORE_NAME, Store
 from xpot_core.study import RunOutcome, Study
-from xpot_core.types import Trial, TrialState, TrialTask
+from xpot_core.trials import Trial, TrialState, TrialTask
 
 Make = Callable[..., Path]
 

@@ -33,24 +33,19 @@ from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, vo
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
 from xpot_core.space import Choice, Float, Int, Parameter, Space
+from xpot_core.trials import Candidate, History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.types import (
     ALWAYS_TRAIN,
     EVALUATE_ONLY,
-    Candidate,
     ExportRequest,
     FitRequest,
     FittedPotential,
     FloatArray,
     Frame,
-    History,
     Limits,
     LossValue,
     Predictions,
     TrainingData,
-    Trial,
-    TrialResult,
-    TrialState,
-    TrialTask,
     ValidationReport,
     ValidationRequest,
 )

@@ -13,7 +13,8 @@ import numpy as np
 from xpot_core.data import group_table
 from xpot_core.space import Choice
 from xpot_core.study import Study
-from xpot_core.types import Frame, TrialTask
+from xpot_core.trials import TrialTask
+from xpot_core.types import Frame
 
 
 @dataclass

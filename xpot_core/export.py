@@ -13,7 +13,8 @@ from typing import Any
 from xpot_core.errors import InputError
 from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults, trial_json
-from xpot_core.types import ExportRequest, FittedPotential, Trial, TrialState
+from xpot_core.trials import Trial, TrialState
+from xpot_core.types import ExportRequest, FittedPotential
 
 PROVENANCE = "provenance.json"
 CHECKSUMS = "SHA256SUMS"

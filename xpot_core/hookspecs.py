@@ -25,15 +25,13 @@ from xpot_core.interfaces import (
     Provider,
     Validator,
 )
+from xpot_core.trials import Candidate, History, Trial
 from xpot_core.types import (
-    Candidate,
     FitRequest,
     FittedPotential,
     Frame,
-    History,
     LossValue,
     Predictions,
-    Trial,
     ValidationReport,
     ValidationRequest,
 )

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from xpot_core.space import Choice, Float, Int, Space
-from xpot_core.types import FloatArray, History, Trial, TrialState
+from xpot_core.trials import History, Trial, TrialState
+from xpot_core.types import FloatArray
 
 _log = logging.getLogger("xpot.optimizer")
 _DRAWS = 200

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from xpot_core.errors import InfeasibleError, TrialError, TrialTimeoutError
-from xpot_core.types import Failure, Frame, Predictions, TrialResult, TrialState
+from xpot_core.trials import Failure, TrialResult, TrialState
+from xpot_core.types import Frame, Predictions
 
 FIT_LOG = "fit.log"
 _LOG_TAIL = 2000

@@ -25,17 +25,8 @@ from xpot_core.outcome import failed_result, write_predictions
 from xpot_core.registry import Registry, load_registry
 from xpot_core.space import Space
 from xpot_core.space_reader import build_space
-from xpot_core.types import (
-    FitRequest,
-    FittedPotential,
-    Frame,
-    Limits,
-    LossValue,
-    Predictions,
-    TrialResult,
-    TrialState,
-    TrialTask,
-)
+from xpot_core.trials import TrialResult, TrialState, TrialTask
+from xpot_core.types import FitRequest, FittedPotential, Frame, Limits, LossValue, Predictions
 from xpot_core.validation import validate_options
 
 _DESIGNS_KEPT = 2

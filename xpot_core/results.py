@@ -11,7 +11,8 @@ from xpot_core.config import StudyFile, read_study, study_from_dict
 from xpot_core.errors import InputError, nearest
 from xpot_core.metrics import ErrorTable
 from xpot_core.store import STORE_NAME, Store, best_of
-from xpot_core.types import FittedPotential, Trial
+from xpot_core.trials import Trial
+from xpot_core.types import FittedPotential
 
 SECONDS = ("descriptors", "solve", "predict", "total")
 

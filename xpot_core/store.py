@@ -18,7 +18,7 @@ from typing import Any
 
 from xpot_core.errors import InputError, StudyLockedError, XpotError
 from xpot_core.processes import start_time
-from xpot_core.types import Failure, Trial, TrialResult, TrialState
+from xpot_core.trials import Failure, Trial, TrialResult, TrialState
 
 SCHEMA_VERSION = 1
 STORE_NAME = "study.sqlite"

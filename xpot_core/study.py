@@ -27,7 +27,7 @@ from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
 from xpot_core.pipeline import TrialRunner, WorkerSpec
 from xpot_core.registry import load_registry
 from xpot_core.store import HEARTBEAT_SECONDS, STORE_NAME, Store, best_of
-from xpot_core.types import History, Trial, TrialResult, TrialState, TrialTask
+from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.winner import refit_winner
 
 STUDY_NAME = "study.yaml"

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from xpot_core.hookspecs import hookimpl
 from xpot_core.interfaces import Component, Fitter, Loss, Optimizer, Predictor, Validator
+from xpot_core.trials import Candidate, History
 from xpot_core.types import (
-    Candidate,
     FitRequest,
     FittedPotential,
     Frame,
-    History,
     LossValue,
     Predictions,
     ValidationReport,

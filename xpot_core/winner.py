@@ -10,7 +10,8 @@ from xpot_core.errors import XpotError
 from xpot_core.outcome import failed_result
 from xpot_core.pipeline import TrialRunner
 from xpot_core.store import Store
-from xpot_core.types import FittedPotential, Trial, ValidationRequest
+from xpot_core.trials import Trial
+from xpot_core.types import FittedPotential, ValidationRequest
 
 
 class Listener(Protocol):

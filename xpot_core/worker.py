@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from xpot_core.outcome import failed_result
 from xpot_core.pipeline import TrialRunner, WorkerSpec
 from xpot_core.processes import kill_tree
-from xpot_core.types import TrialTask
+from xpot_core.trials import TrialTask
 
 
 def main() -> None:

@@ -17,7 +17,8 @@ from xpot_core.outcome import write_predictions
 from xpot_core.results import StudyResults
 from xpot_core.space import Choice, Float, Int, Space
 from xpot_core.store import Store
-from xpot_core.types import Failure, FittedPotential, Frame, Predictions, TrialResult, TrialState
+from xpot_core.trials import Failure, TrialResult, TrialState
+from xpot_core.types import FittedPotential, Frame, Predictions
 
 GROUPS = ("bulk", "liquid", "surface <&> $x_1$")
 SPACE = Space(

@@ -103,7 +103,7 @@ def test_watching_follows_a_running_study(make_study: Maker, monkeypatch: pytest
     """This process holds the lease; a trial ends while the watcher sleeps, then the study does."""
     from xpot_core.cli import show as module
     from xpot_core.store import Store
-    from xpot_core.types import TrialResult, TrialState
+    from xpot_core.trials import TrialResult, TrialState
 
     results = make_study(trials=3, running=1, finish=False)
     store = Store(results.directory / "study.sqlite")

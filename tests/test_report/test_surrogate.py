@@ -7,7 +7,7 @@ import pytest
 
 from xpot_core.report.surrogate import MIN_TRIALS, analyse
 from xpot_core.space import Choice, Float, Space
-from xpot_core.types import Trial, TrialState
+from xpot_core.trials import Trial, TrialState
 
 
 def _trials(space: Space, function, count: int, seed: int = 0) -> list[Trial]:

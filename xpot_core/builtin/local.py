@@ -20,7 +20,8 @@ from xpot_core.errors import InfeasibleError, TrialError, TrialTimeoutError
 from xpot_core.interfaces import ExecutorContext
 from xpot_core.outcome import failed_result
 from xpot_core.processes import THREAD_VARIABLES, kill_tree, memory_of_tree
-from xpot_core.types import Limits, TrialResult, TrialTask
+from xpot_core.trials import TrialResult, TrialTask
+from xpot_core.types import Limits
 
 _WATCH_SECONDS = 0.25
 # Start-up (imports, reading data) is not the trial's time.

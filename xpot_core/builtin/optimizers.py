@@ -15,7 +15,7 @@ from xpot_core.builtin.optimizer_options import DEFAULT_LEVELS, GridOptions, Ran
 from xpot_core.errors import InputError, nearest
 from xpot_core.observations import own_trials, rng_for, seed_for
 from xpot_core.space import Choice, Int, Parameter, Space
-from xpot_core.types import Candidate, History
+from xpot_core.trials import Candidate, History
 
 
 class RandomOptimizer:

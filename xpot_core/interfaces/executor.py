@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from xpot_core.types import Limits, TrialResult, TrialTask
+from xpot_core.trials import TrialResult, TrialTask
+from xpot_core.types import Limits
 
 
 @dataclass(frozen=True)

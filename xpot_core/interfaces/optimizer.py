@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from xpot_core.types import Candidate, History
+from xpot_core.trials import Candidate, History
 
 
 @runtime_checkable

@@ -28,7 +28,8 @@ from xpot_core.report.style import (
 from xpot_core.report.surrogate import Analysis, Dependence, analyse
 from xpot_core.results import StudyResults
 from xpot_core.space import Choice, Parameter
-from xpot_core.types import FloatArray, Trial
+from xpot_core.trials import Trial
+from xpot_core.types import FloatArray
 
 _MOST_BARS = 20
 _MOST_PANELS = 12

@@ -26,7 +26,7 @@ from xpot_core.report.style import (
 )
 from xpot_core.report.tables import alike
 from xpot_core.results import SECONDS, StudyResults
-from xpot_core.types import Trial, TrialState
+from xpot_core.trials import Trial, TrialState
 
 _STATE_STYLES = {
     TrialState.COMPLETE: (SKY, "", "complete"),

@@ -27,7 +27,7 @@ from xpot_core.report.style import (
 )
 from xpot_core.results import StudyResults
 from xpot_core.space import Choice, Parameter
-from xpot_core.types import Trial
+from xpot_core.trials import Trial
 
 _TOP_SHARE = 0.1
 

@@ -12,7 +12,8 @@ import numpy as np
 from xpot_core.metrics import ErrorTable
 from xpot_core.results import StudyResults
 from xpot_core.space import Choice, Float, Int, Parameter, Space
-from xpot_core.types import FloatArray, Trial, TrialState
+from xpot_core.trials import Trial, TrialState
+from xpot_core.types import FloatArray
 
 SETS = ("train", "validation", "test")
 """The sets in the order in which they are shown."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xpot_core.space import Choice, Int, Parameter
-from xpot_core.types import FloatArray, Trial
+from xpot_core.trials import Trial
+from xpot_core.types import FloatArray
 
 MIN_TRIALS = 8
 """Fewer trials than this say nothing about importance."""

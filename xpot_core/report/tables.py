@@ -16,7 +16,7 @@ from rich.text import Text
 from xpot_core.metrics import ErrorTable
 from xpot_core.report.series import SETS, duration, error_text, number, shown_errors
 from xpot_core.results import SECONDS, StudyResults
-from xpot_core.types import Trial, TrialState
+from xpot_core.trials import Trial, TrialState
 
 _BOX = box.SIMPLE_HEAD
 _LOG_LINES = 20

@@ -24,7 +24,8 @@ from xpot_core.interfaces import Executor, ExecutorContext
 from xpot_core.pipeline import WorkerSpec
 from xpot_core.testing.contract import Contract, NotApplicable, scratch
 from xpot_core.testing.frames import frames, write_frames
-from xpot_core.types import Limits, TrialResult, TrialState, TrialTask
+from xpot_core.trials import TrialResult, TrialState, TrialTask
+from xpot_core.types import Limits
 
 _PATIENCE = 120.0
 

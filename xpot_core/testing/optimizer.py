@@ -23,7 +23,7 @@ import numpy as np
 
 from xpot_core.interfaces import Component, Optimizer
 from xpot_core.space import Choice, Float, Int, Space
-from xpot_core.types import Candidate, Failure, History, Trial, TrialState
+from xpot_core.trials import Candidate, Failure, History, Trial, TrialState
 
 SPACE = Space(
     (

@@ -23,14 +23,7 @@ from xpot_core.interfaces import DesignErrors, NoOptions
 from xpot_core.metrics import error_table
 from xpot_core.options import resolve
 from xpot_core.testing.toy_options import ToyOptions
-from xpot_core.types import (
-    FitRequest,
-    FittedPotential,
-    FloatArray,
-    Frame,
-    Predictions,
-    TrainingData,
-)
+from xpot_core.types import FitRequest, FittedPotential, FloatArray, Frame, Predictions, TrainingData
 
 FORMAT = "numpy-pair"
 

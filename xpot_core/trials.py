@@ -1,0 +1,181 @@
+"""Trials: what an optimizer proposes, what a worker gets and gives back, what the history is made of."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xpot_core.space import Space
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Values that an optimizer proposes: hyperparameter name -> value."""
+
+    values: Mapping[str, Any]
+
+
+class TrialState(enum.StrEnum):
+    """Life of a trial; ``WAITING`` ones were interrupted and are run again first."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+    INFEASIBLE = "INFEASIBLE"
+    TIMEOUT = "TIMEOUT"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the trial."""
+        return self not in (TrialState.WAITING, TrialState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial did not complete."""
+
+    stage: str
+    plugin: str
+    message: str
+    hint: str = ""
+    log_tail: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of the history.
+
+    Attributes
+    ----------
+    number
+        0, 1, 2, ... in order of proposal.
+    state
+        See `TrialState`.
+    values
+        Hyperparameter name -> value, as proposed.
+    loss
+        The scalar loss of a COMPLETE trial.
+    objectives
+        The values minimised in a study with several objectives; else ``(loss,)``.
+    parts
+        Named parts of the loss.
+    errors
+        Set (``train``, ``validation``) -> ``ErrorTable.to_json()``.
+    seconds
+        Where the time went: ``descriptors``, ``solve``, ``predict``, ``total``.
+    failure
+        Present unless the trial is COMPLETE.
+    from_prior
+        The trial was made by an earlier study.
+    """
+
+    number: int
+    state: TrialState
+    values: Mapping[str, Any]
+    loss: float | None = None
+    objectives: tuple[float, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    potential: Mapping[str, Any] | None = None
+    optimizer: str = ""
+    worker: str = ""
+    started: float | None = None
+    finished: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    from_prior: bool = False
+
+
+@dataclass(frozen=True)
+class History:
+    """All that an optimizer may know: suggestions are a function of this.
+
+    Attributes
+    ----------
+    space
+        The hyperparameters that are searched.
+    trials
+        Finished, failed and running trials in order of their numbers, those of earlier studies
+        (``from_prior``) first.
+    seed
+        The study's seed.
+    objectives
+        Names of what is minimised; one entry unless the study has several objectives.
+    """
+
+    space: Space
+    trials: tuple[Trial, ...] = ()
+    seed: int = 0
+    objectives: tuple[str, ...] = ("loss",)
+
+    @property
+    def complete(self) -> tuple[Trial, ...]:
+        """Trials with a loss."""
+        return tuple(t for t in self.trials if t.state is TrialState.COMPLETE)
+
+    @property
+    def pending(self) -> tuple[Trial, ...]:
+        """Trials proposed and not finished."""
+        return tuple(t for t in self.trials if not t.state.finished)
+
+    @property
+    def unsuccessful(self) -> tuple[Trial, ...]:
+        """Failed, infeasible and timed-out trials: they have values and no loss."""
+        return tuple(t for t in self.trials if t.state.finished and t.state is not TrialState.COMPLETE)
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """What an executor sends to a worker: names and JSON only."""
+
+    number: int
+    values: Mapping[str, Any]
+    directory: str
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What comes back: the changes to the trial's row, JSON-able."""
+
+    number: int
+    state: TrialState
+    loss: float | None = None
+    objectives: tuple[float, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    potential: Mapping[str, Any] | None = None
+    worker: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; `from_json` reads it."""
+        return {**asdict(self), "state": str(self.state)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
+        """Inverse of `to_json`."""
+        failure = Failure(**data["failure"]) if data.get("failure") else None
+        return cls(
+            **{
+                **data,
+                "state": TrialState(data["state"]),
+                "failure": failure,
+                "objectives": tuple(data.get("objectives", ())),
+                "notes": tuple(data.get("notes", ())),
+            }
+        )
