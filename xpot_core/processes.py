@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -27,14 +28,19 @@ def _tree(pid: int) -> Iterator[object]:
 
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        yield from [*process.children(recursive=True), process]
+        yield from [process, *process.children(recursive=True)]
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process with every program that it started, children first."""
+    """Kill a process with every program that it started.
+
+    The process goes first: one that waits for a child must not see it end and carry on. Only a
+    process that kills itself has to go last.
+    """
     import psutil
 
-    for process in _tree(pid):
+    tree = list(_tree(pid))
+    for process in reversed(tree) if pid == os.getpid() else tree:
         with contextlib.suppress(psutil.Error):
             process.kill()  # type: ignore[attr-defined]
 

@@ -133,6 +133,8 @@ class LocalExecutor:
 
     def _result(self, worker: _Worker, line: str | None) -> TrialResult | None:
         task = worker.task
+        if line is not None and worker.verdict is not None:
+            return None  # the last words of a worker that is being killed
         if line is not None and task is not None:
             try:
                 message = json.loads(line)

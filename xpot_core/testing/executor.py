@@ -105,13 +105,13 @@ class ExecutorContract(Contract):
     def test_trials_over_the_time_limit_are_ended(self) -> None:
         """A hanging fit and the programs that it started become TIMEOUT; the next trial runs."""
         self._needs_isolation()
-        with self._running(_FAULTY, Limits(seconds=2.0)) as (executor, folder):
+        with self._running(_FAULTY, Limits(seconds=8.0)) as (executor, folder):
             begin = time.monotonic()
             results = _run(executor, folder, [{"mode": "hang"}, {"mode": "child"}, {}])
             taken = time.monotonic() - begin
         states = [r.state for r in sorted(results, key=lambda r: r.number)]
         assert states == [TrialState.TIMEOUT, TrialState.TIMEOUT, TrialState.COMPLETE]
-        assert taken < 60, f"{taken:.0f} s for limits of 2 s"
+        assert taken < 100, f"{taken:.0f} s for limits of 8 s"
         self._nobody_is_left()
 
     def test_trials_over_the_memory_limit_are_ended(self) -> None:
