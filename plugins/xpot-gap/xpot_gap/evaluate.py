@@ -6,7 +6,9 @@ This module imports nothing of the plugin.
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,10 @@ def main(source: str, target: str) -> None:
     with np.load(source) as data:
         given: dict[str, Any] = dict(data)
     variance = bool(given["variance"])
-    model = Potential(param_filename=str(given["xml"]))
+    # quippy cannot read a path with letters beyond ASCII; a bare name in this process' own folder it can.
+    xml = Path(str(given["xml"]))
+    os.chdir(xml.parent)
+    model = Potential(param_filename=xml.name)
     ends = np.cumsum(given["counts"])
     n = len(ends)
     energies, variances = np.zeros(n), np.zeros(n)
