@@ -165,6 +165,51 @@ def test_more_sparse_points_than_environments(tmp_path: Path) -> None:
         fit(tmp_path, descriptors=[{"soap": {"n_max": 3, "l_max": 2, "n_sparse": 5000}}])
 
 
+def test_more_sparse_points_of_a_group_than_environments_of_all(tmp_path: Path) -> None:
+    with pytest.raises(InfeasibleError, match=r"soap of Cu: 40 sparse points wanted, the data has 32"):
+        fit(
+            tmp_path,
+            descriptors=[{"soap": {"n_max": 3, "l_max": 2, "n_sparse": {"Elastic": 40, "AIMD-NVT": 2}}}],
+        )
+
+
+def test_more_groups_with_sparse_points_than_gap_fit_parses(tmp_path: Path) -> None:
+    n_sparse = {f"group-{i}": 1 for i in range(101)}
+    data = replace(make_data(4, groups=("group-0",)), groups=tuple(n_sparse))
+    with pytest.raises(InputError, match="gap_fit takes 100 at most"):
+        fit(tmp_path, data, descriptors=[{"distance_2b": {"n_sparse": n_sparse}}])
+
+
+def test_descriptor_without_a_sparse_point(tmp_path: Path) -> None:
+    """gap_fit writes a potential in which the species counts for nothing."""
+    one, two = make_data(3, groups=("one",)), make_data(3, groups=("two",), elements=("Cu", "Al"))
+    data = TrainingData((*one.frames, *two.frames), (-1,) * 6, ("Al", "Cu"), ("one", "two"))
+    with pytest.raises(InfeasibleError, match=r"soap of Al: the groups .* have no such environment"):
+        fit(
+            tmp_path,
+            data,
+            e0="average",
+            descriptors=[{"soap": {"n_max": 3, "l_max": 2, "n_sparse": {"one": 5, "two": 0}}}],
+        )
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "message"),
+    [
+        ({"distance_2b": {"n_sparse": 1}}, "uniform cannot choose a single sparse point"),
+        (
+            {"soap": {"n_max": 4, "l_max": 3, "n_sparse": 5, "sparse_method": "uniform"}},
+            "uniform cannot be used for a descriptor of 41 coordinates",
+        ),
+    ],
+)
+def test_uniform_choice_that_gap_fit_cannot_make(
+    tmp_path: Path, descriptor: dict[str, object], message: str
+) -> None:
+    with pytest.raises(FitError, match=message):
+        fit(tmp_path, descriptors=[descriptor])
+
+
 def test_pair_beyond_the_cutoff(tmp_path: Path) -> None:
     with pytest.raises(InfeasibleError, match="the data has 0 environments"):
         fit(tmp_path, descriptors=[{"distance_2b": {"cutoff": 1.2, "cutoff_transition_width": 0.3}}])

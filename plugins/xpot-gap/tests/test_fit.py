@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.lj import LennardJones
 from gap_cases import make_data, make_options, make_request
 from xpot_gap import xml
@@ -103,6 +104,73 @@ def test_sigmas_of_groups_reach_gap_fit(tmp_path: Path) -> None:
         first, second = (table.total("force", [g]).rmse for g in data.groups)
         ratios.append(first / second)
     assert ratios[0] < 0.7 * ratios[1]
+
+
+def crystals(*lengths: float, group: str, repeat: int = 1) -> list[Frame]:
+    """Perfect fcc cells with a nearest distance each; all atoms of a cell are alike."""
+    made = []
+    for length in lengths:
+        atoms = bulk("Cu", cubic=True, a=length * 2**0.5).repeat((repeat, 1, 1))
+        forces = np.zeros((len(atoms), 3))
+        made.append(Frame(atoms, -3.0 * len(atoms) / length, forces, None, group, f"{length}", f"{length}"))
+    return made
+
+
+@pytest.mark.parametrize(("near", "far"), [(2, 4), (4, 2), (3, 0)])
+@pytest.mark.parametrize("staged", [False, True], ids=["plain", "staged"])
+@pytest.mark.parametrize("method", ["uniform", "random", "cur_points"])
+def test_sparse_points_of_groups_reach_gap_fit(
+    tmp_path: Path, near: int, far: int, staged: bool, method: str
+) -> None:
+    """A sparse point of distance_2b is a distance: it tells which group it was taken from."""
+    frames = [
+        *crystals(2.4, 2.45, 2.5, 2.55, 2.6, group="near by"),
+        *crystals(2.9, 2.95, 3.0, 3.05, 3.1, group="far:off"),
+    ]
+    data = TrainingData(tuple(frames), (-1,) * 10, ("Cu",), ("far:off", "near by"))
+    options = make_options(
+        descriptors=[
+            {
+                "distance_2b": {
+                    "cutoff": 3.3,
+                    "n_sparse": {"near by": near, "far:off": far},
+                    "sparse_method": method,
+                }
+            }
+        ]
+    )
+    request = make_request(data, tmp_path, options=options)
+    fitter = GapFitter()
+    potential = fitter.prepare(request).fit(options, directory=tmp_path) if staged else fitter.fit(request)
+    [points] = xml.sparse_points(potential.path("potential").read_text())
+    distances = np.array(points.split(), dtype=float).reshape(-1, 2)[:, 1]
+    assert ((distances < 2.7).sum(), (distances > 2.7).sum()) == (near, far)
+    assert potential.metadata["n_sparse"] == near + far
+    assert not any("sparse points" in note for note in potential.notes)
+
+
+@pytest.mark.parametrize("staged", [False, True], ids=["plain", "staged"])
+def test_group_with_fewer_environments_than_sparse_points(tmp_path: Path, staged: bool) -> None:
+    """gap_fit counts equal environments once and takes fewer points, with a line in its log only."""
+    frames = [*make_data(4, groups=("bulk",)).frames, *crystals(2.5, 2.6, group="perfect", repeat=2)]
+    data = TrainingData(tuple(frames), (-1,) * 6, ("Cu",), ("bulk", "perfect"))
+    found = {}
+    for asked in (1, 2, 6, 16):
+        n_sparse = {"bulk": 20, "perfect": asked}
+        options = make_options(descriptors=[{"soap": {"n_max": 3, "l_max": 2, "n_sparse": n_sparse}}])
+        directory = tmp_path / str(asked)
+        directory.mkdir()
+        request = make_request(data, directory, options=options)
+        fitter = GapFitter()
+        potential = (
+            fitter.prepare(request).fit(options, directory=directory) if staged else fitter.fit(request)
+        )
+        found[asked] = potential.metadata["n_sparse"]
+        notes = [note for note in potential.notes if "sparse points" in note]
+        assert len(notes) == (asked > 2)
+        if notes:
+            assert f"soap of Cu 22 instead of {20 + asked}; a group has no more distinct" in notes[0]
+    assert found == {1: 21, 2: 22, 6: 22, 16: 22}
 
 
 def test_many_groups_go_with_the_frames(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ LONGEST_ARGUMENT = 900
 """gap_fit stops at arguments of more than 1,023 characters; a file of settings may have 10,000."""
 MOST_GROUPS = 20
 """gap_fit's parser of ``config_type_sigma`` holds about 30 groups; beyond this, sigmas go with the frames."""
+MOST_SPARSE_GROUPS = 100
+"""gap_fit's parser of ``config_type_n_sparse`` holds 200 fields, two for each group."""
 
 # Words that mean something to gap_fit when they stand as a config type.
 _RESERVED = {"default", "isolated_atom"}
@@ -49,8 +51,13 @@ class DescriptorCommand:
 
     @property
     def n_sparse_total(self) -> int:
-        """Number of sparse points of this descriptor."""
+        """Number of sparse points asked for; gap_fit takes fewer from a group that has fewer environments."""
         return self.n_sparse if isinstance(self.n_sparse, int) else sum(self.n_sparse.values())
+
+    @property
+    def n_sparse_at_once(self) -> int:
+        """Largest number of sparse points asked of the same environments: of all, or of one group."""
+        return self.n_sparse if isinstance(self.n_sparse, int) else max(self.n_sparse.values())
 
     @property
     def text(self) -> str:

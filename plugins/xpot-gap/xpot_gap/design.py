@@ -17,7 +17,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -288,6 +288,7 @@ def prepare(request: FitRequest) -> GapDesign:
     limit = request.limits.memory_bytes
     gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)
     seconds = {"descriptors": time.perf_counter() - start}
+    plan = replace(plan, notes=plan.notes_on(trained.text))
     return GapDesign(plan, request.data, trained, held, seconds, gram_bytes)
 
 

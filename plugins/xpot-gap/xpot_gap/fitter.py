@@ -36,7 +36,7 @@ class GapFitter:
             xml.with_stable_label(text),
             request.data.elements,
             seconds={"descriptors": result.seconds},
-            notes=plan.notes,
+            notes=plan.notes_on(text),
             metadata={
                 "command": ["gap_fit", *arguments],
                 "predicted_peak_bytes": forecast.peak_bytes,

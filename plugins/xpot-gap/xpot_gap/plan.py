@@ -7,12 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xpot_core.api import FitRequest, Frame, InfeasibleError, InputError, Limits, TrainingData, resolve
+from xpot_core.api import (
+    FitError,
+    FitRequest,
+    Frame,
+    InfeasibleError,
+    InputError,
+    Limits,
+    TrainingData,
+    resolve,
+)
 from xpot_gap import xml
 from xpot_gap.command import (
     CORE_FILE,
     LONGEST_ARGUMENT,
     MOST_GROUPS,
+    MOST_SPARSE_GROUPS,
     DescriptorCommand,
     describe_descriptors,
     gap_fit_arguments,
@@ -133,7 +143,7 @@ class Plan:
         ------
         InfeasibleError
             If it needs more memory than the trial may use or the machine has free, or if there are
-            fewer environments than sparse points.
+            fewer environments than sparse points (of all groups, or of one where they are given per group).
         """
         command = self._command(directory, [*arguments, "dryrun=T"])
         # The memory of the forecast itself is not what is to be judged.
@@ -141,7 +151,8 @@ class Plan:
         forecast = parse_dry_run(result.log)
         if len(forecast.n_descriptors) == len(self.descriptors):
             for descriptor, available in zip(self.descriptors, forecast.n_descriptors, strict=True):
-                wanted = descriptor.n_sparse_total
+                # Groups that have too few give what they have; that is told afterwards.
+                wanted = descriptor.n_sparse_at_once
                 if descriptor.sparse_file is None and (available == 0 or wanted > available):
                     raise InfeasibleError(
                         f"{descriptor.title}: {wanted} sparse points wanted, "
@@ -177,7 +188,43 @@ class Plan:
             self._command(directory, arguments), directory, log_name=LOG, threads=threads, limits=limits
         )
         check_counts(result.log, given)
-        return result, xml.read_checked(directory / XML, result.log)
+        text = xml.read_checked(directory / XML, result.log)
+        counts = xml.sparse_counts(text)
+        if len(counts) != len(self.descriptors):
+            raise FitError(
+                f"gap_fit wrote {len(counts)} descriptors, {len(self.descriptors)} were given",
+                remedy="look at the command in the log",
+                log=result.log[-TAIL:],
+            )
+        for descriptor, taken in zip(self.descriptors, counts, strict=True):
+            if taken == 0:
+                raise InfeasibleError(
+                    f"{descriptor.title}: the groups that n_sparse gives sparse points have no such environment",
+                    remedy="give n_sparse to a group that has some, or restrict the descriptor by species",
+                    log=result.log[-TAIL:],
+                )
+        return result, text
+
+    def notes_on(self, text: str) -> tuple[str, ...]:
+        """Notes for the user on a potential made by this plan.
+
+        gap_fit counts equal environments once and takes fewer sparse points than asked for where the
+        data, or a group, has fewer; all that it does about it is a line in the log.
+        """
+        short = [
+            (descriptor, taken)
+            for descriptor, taken in zip(self.descriptors, xml.sparse_counts(text), strict=True)
+            if taken < descriptor.n_sparse_total and descriptor.sparse_method != "none"
+        ]
+        if not short:
+            return self.notes
+        per_group = not all(isinstance(descriptor.n_sparse, int) for descriptor, _ in short)
+        numbers = ", ".join(f"{d.title} {taken} instead of {d.n_sparse_total}" for d, taken in short)
+        return (
+            *self.notes,
+            f"fewer sparse points than n_sparse asks for: {numbers}; "
+            f"{'a group' if per_group else 'the data'} has no more distinct environments",
+        )
 
     def _command(self, directory: Path, arguments: Sequence[str]) -> list[str]:
         program = str(gap_fit_program(self.options.program))
@@ -210,6 +257,13 @@ def _check_mappings(options: GapOptions, groups: Sequence[str]) -> None:
     for index, entry in enumerate(options.descriptors):
         given[f"descriptors.{index}.{entry.kind}.n_sparse"] = entry.chosen.n_sparse
     for key, value in given.items():
+        giving = sum(map(bool, value.values())) if isinstance(value, dict) else 0
+        if key.endswith("n_sparse") and giving > MOST_SPARSE_GROUPS:
+            raise InputError(
+                f"gives sparse points to {giving} groups, gap_fit takes {MOST_SPARSE_GROUPS} at most",
+                key=key,
+                remedy="give one number for all groups, or group the data more coarsely",
+            )
         if isinstance(value, dict) and set(value) != set(groups):
             odd = sorted(set(value) ^ set(groups))[0]
             fault = "gives no value for" if odd in groups else "names a group that is not in the data:"

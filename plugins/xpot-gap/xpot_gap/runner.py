@@ -45,6 +45,17 @@ _MESSAGES: Sequence[tuple[str, str, str]] = (
         "gap_fit read a list of the wrong length: {0}",
         "default_sigma takes four numbers; lists in a descriptor take one number for each species",
     ),
+    (
+        # With a single point it divides by zero, and blames the size of the descriptor.
+        r"select_uniform: Descriptor is too large \(\d+ > -",
+        "sparse_method=uniform cannot choose a single sparse point",
+        "give at least two (in each group that gives any), or another sparse_method",
+    ),
+    (
+        r"select_uniform: Descriptor is too large \((\d+) > ",
+        "sparse_method=uniform cannot be used for a descriptor of {0} coordinates",
+        "use cur_points",
+    ),
     (r"unknown sparse method", "gap_fit does not know the sparse_method", "see `xpot init --fitter gap`"),
     (
         r"too many initial lines|Could not find.*\.xyz|file.*does not exist|XYZ file.*not",

@@ -45,6 +45,11 @@ def coefficients(text: str) -> FloatArray:
     return np.array([float(match[1]) for match in _ALPHA.findall(text)])
 
 
+def sparse_counts(text: str) -> list[int]:
+    """Number of sparse points of each gpCoordinates."""
+    return [len(_ALPHA.findall(block)) for block in _COORDINATES.findall(text)]
+
+
 def label(text: str) -> str:
     """The label by which LAMMPS' ``pair_style quip`` names the potential."""
     match = _LABEL.search(text)
