@@ -23,7 +23,7 @@ $(VENV)/.demo: $(PROJECTS)
 $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,test,docs,dev]" \
 	    $(foreach plugin,$(PLUGINS),--editable $(plugin))
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate phonopy
 	$(BIN)/python -m pip install --quiet --no-deps $(FITSNAP)
 	touch $@
 

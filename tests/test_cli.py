@@ -231,9 +231,9 @@ BAD: dict[str, tuple[dict[str, Any], Callable[[Path], None] | None, list[str]]] 
         ["study.yaml:", "fitter.numpy-pair.n_basis", "'many'", "remedy"],
     ),
     "plugin not installed": (
-        {"validate": ["lammps-md"]},
+        {"executor": "dask"},
         None,
-        ["study.yaml:", "validate", "lammps-md", "remedy"],
+        ["study.yaml:", "executor", "dask", "remedy"],
     ),
     "typo in an optimizer": (
         {"optimizer": "sobl"},

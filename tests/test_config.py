@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from xpot_core.config import StudyConfig, line_of, parse_yaml, read_study, study_from_dict
+from xpot_core.config import line_of, parse_yaml, read_study, study_from_dict
 from xpot_core.errors import InputError
+from xpot_core.study_config import StudyConfig
 
 Make = Callable[..., Path]
 

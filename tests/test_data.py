@@ -14,9 +14,10 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
-from xpot_core.config import DataConfig, study_from_dict
+from xpot_core.config import study_from_dict
 from xpot_core.data import Dataset, load_dataset, read_frames
 from xpot_core.errors import InputError
+from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY
 
 Load = Callable[..., Dataset]

@@ -1,5 +1,7 @@
 """The only import a plugin author needs. Re-exports; nothing lives here."""
 
+from xpot_core.builtin.executor_options import LocalOptions
+from xpot_core.builtin.local import LocalExecutor
 from xpot_core.cache import cache_folder
 from xpot_core.errors import (
     FitError,
@@ -33,7 +35,7 @@ from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, vo
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
 from xpot_core.space import Choice, Float, Int, Parameter, Space
-from xpot_core.trials import Candidate, History, Trial, TrialResult, TrialState, TrialTask
+from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.types import (
     ALWAYS_TRAIN,
     EVALUATE_ONLY,
@@ -66,6 +68,7 @@ __all__ = [
     "Executor",
     "ExecutorContext",
     "ExportRequest",
+    "Failure",
     "FitError",
     "FitRequest",
     "FittedPotential",
@@ -78,6 +81,8 @@ __all__ = [
     "InputError",
     "Int",
     "Limits",
+    "LocalExecutor",
+    "LocalOptions",
     "Loss",
     "LossValue",
     "NoOptions",

@@ -6,177 +6,35 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from xpot_core.errors import InputError
-from xpot_core.options import OptionsModel, option
+from xpot_core.study_config import StudyConfig, provider_block
 from xpot_core.validation import input_error
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 M = TypeVar("M", bound=BaseModel)
 
 
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+def read_provider_block(text: str, key: str) -> dict[str, Any]:
+    """``name`` or ``name: {options}`` in YAML, as a command line gives it.
 
-
-def _duration(value: Any) -> Any:
-    """Seconds from ``90``, ``30s``, ``15min``, ``2h``, ``1d`` or ``1h 30min``."""
-    if not isinstance(value, str):
-        return value
-    units = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
-    parts = re.findall(r"([0-9.]+)\s*([a-z]*)", value.strip().lower())
-    rebuilt = "".join(n + u for n, u in parts)
-    if (
-        not parts
-        or rebuilt != re.sub(r"\s", "", value.lower())
-        or any(u and u not in units for _, u in parts)
-    ):
-        raise ValueError("must be a time such as 90s, 15min, 2h")
-    return sum(float(n) * units[u or "s"] for n, u in parts)
-
-
-def _memory(value: Any) -> Any:
-    """Bytes from a number or ``500MB``, ``4GB``, ``4GiB``."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"([0-9.]+)\s*([KMGT]?)(i?)B?", value.strip(), re.IGNORECASE)
-    if match is None:
-        raise ValueError("must be an amount of memory such as 500MB or 4GB")
-    power = " KMGT".index(match[2].upper()) if match[2] else 0
-    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
-
-
-def _provider_block(value: Any) -> Any:
-    """``name`` or ``{name: options}`` -> ``{name: options}`` with exactly one name."""
-    if isinstance(value, str):
-        return {value: {}}
-    if not isinstance(value, dict) or len(value) != 1:
-        found = f"; it has {', '.join(map(str, value))}" if isinstance(value, dict) and value else ""
-        raise ValueError(f"must be one name, or {{name: {{options}}}}{found}")
-    name, options = next(iter(value.items()))
-    return {str(name): {} if options is None else options}
-
-
-def _provider_blocks(value: Any) -> Any:
-    return [_provider_block(v) for v in (value if isinstance(value, list) else [value])]
-
-
-# The JSON schema must admit what people write, not only what it becomes.
-OneOrMany = BeforeValidator(_one_or_many, json_schema_input_type=str | list[str] | None)
-Paths = Annotated[list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])]
-Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str | float), Field(gt=0)]
-Memory = Annotated[int, BeforeValidator(_memory, json_schema_input_type=str | int), Field(gt=0)]
-ProviderBlock = Annotated[dict[str, Any], BeforeValidator(_provider_block)]
-ProviderBlocks = Annotated[list[dict[str, Any]], BeforeValidator(_provider_blocks)]
-
-
-class Keys(OptionsModel):
-    """Names under which the files hold the reference values."""
-
-    energy: str = option("REF_energy", "Key of the total energy in the info of each frame.", unit="eV")
-    forces: str | None = option(
-        "REF_forces",
-        "Key of the forces in the arrays of each frame; null for data without forces.",
-        unit="eV/Å",
-    )
-    virial: str | None = option(
-        "REF_virial", "Key of the virial: nine numbers, positive under compression.", unit="eV"
-    )
-    stress: str | None = option(
-        None, "Key of the stress in ASE's sign and units, used where a frame has no virial.", unit="eV/Å^3"
-    )
-
-
-class Validation(OptionsModel):
-    """How the validation set is made; exactly one of `kfold`, `fraction` and `file`."""
-
-    kfold: int | None = option(None, "Number of folds of a cross-validation.", ge=2)
-    fraction: float | None = option(None, "Part of the training frames that is held out.", gt=0, lt=1)
-    file: Annotated[list[str] | None, OneOrMany] = option(
-        None, "File or files with an external validation set."
-    )
-    seed: int = option(1, "Seed of the random split.", ge=0)
-    stratify: bool = option(True, "Spread every group evenly over the folds.")
-    keep_together: str | None = option(
-        None, "Frames with the same value of this info key stay in one fold (e.g. one trajectory)."
-    )
-
-
-def _validation(value: Any) -> Any:
-    return {"file": value} if isinstance(value, str | list) else value
-
-
-class DataConfig(OptionsModel):
-    """The data of a study."""
-
-    train: Paths = option(description="Training file or files: anything that ase.io.read reads.")
-    validation: Annotated[
-        Validation, BeforeValidator(_validation, json_schema_input_type=str | list[str] | Validation)
-    ] = option(
-        lambda: Validation(kfold=5),
-        "Validation set: {kfold: 5}, {fraction: 0.1} or a file; with seed, stratify, keep_together.",
-    )
-    test: Annotated[list[str] | None, OneOrMany] = option(
-        None, "Test file or files: never seen by the search, evaluated once at the end."
-    )
-    keys: Keys = option(Keys, "Names under which the files hold the reference values.")
-    group_by: str = option("config_type", "Info key that names the group of a frame.")
-    isolated_atoms: str = option(
-        "isolated_atom", "Group of the single atoms that give the reference energies."
-    )
-    reference_energies: dict[str, float] = option(
-        dict, "Energy of the isolated atom by element; overrides isolated atoms in the data.", unit="eV"
-    )
-    duplicates: Literal["error", "warn"] = option(
-        "warn", "What happens when identical structures stand in the training set or in two sets."
-    )
-
-
-class Budget(OptionsModel):
-    """When the search ends."""
-
-    trials: int = option(50, "Number of finished trials, failed ones included.", ge=1)
-    time: Duration | None = option(None, "Wall time of one `xpot run`, e.g. 2h.", unit="s")
-    failures: int = option(10, "Stop after this many failures in a row with the same message.", ge=1)
-
-
-class LimitsConfig(OptionsModel):
-    """What one trial may use."""
-
-    time: Duration | None = option(None, "Longest time of one trial, e.g. 10min.", unit="s")
-    memory: Memory | None = option(None, "Most memory of one trial, e.g. 4GB.", unit="bytes")
-
-
-class StudyConfig(OptionsModel):
-    """A study file."""
-
-    study: str = option(description="Name of the study: the folder of its results.")
-    data: DataConfig = option(description="Training, validation and test data.")
-    fitter: ProviderBlock = option(description="Fitting framework and its options.")
-    predictor: ProviderBlock | None = option(
-        None, "What evaluates the potential; by default the first that reads the fitter's format."
-    )
-    loss: ProviderBlock = option(lambda: {"energy-force": {}}, "What is minimised.")
-    optimizer: ProviderBlock = option(lambda: {"sobol": {}}, "What proposes the next trial.")
-    start_with: list[Literal["defaults"] | dict[str, Any]] = option(
-        lambda: ["defaults"],
-        "Points that are tried first: defaults (the fitter's own), or {name: value} with the other "
-        "hyperparameters at their defaults. An empty list leaves the start to the optimizer.",
-    )
-    budget: Budget = option(Budget, "When the search ends.")
-    limits: LimitsConfig = option(LimitsConfig, "What one trial may use.")
-    executor: ProviderBlock = option(lambda: {"serial": {}}, "Where trials run.")
-    validate_with: ProviderBlocks = option(list, "Physical tests of the best potential.", alias="validate")
-    plugins: Paths = option(list, "Python files with plugins of your own.")
-    seed: int = option(0, "Seed of everything random in the study.", ge=0)
-
-    def name_of(self, block: str) -> str:
-        """Name of the provider in a block."""
-        return str(next(iter(getattr(self, block))))
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    value = parse_yaml(text)
+    try:
+        block: dict[str, Any] = provider_block(value)
+    except ValueError as error:
+        raise InputError(str(error), key=key, value=text) from error
+    if not isinstance(next(iter(block.values())), dict):
+        raise InputError("must be name, or name: {options}", key=key, value=text)
+    return block
 
 
 class _Loader(yaml.SafeLoader):

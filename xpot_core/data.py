@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.config import DataConfig, StudyFile
+from xpot_core.config import StudyFile
 from xpot_core.errors import InputError
+from xpot_core.sharing import kept
+from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FloatArray, Frame, TrainingData
 
 _FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
@@ -55,6 +57,11 @@ def load_dataset(study: StudyFile) -> Dataset:
     InputError
         Missing or unreadable files, missing keys, NaN, empty groups or folds.
     """
+    key = (study.config.data.model_dump(mode="json"), str(study.base))
+    return kept("data", key, lambda: _load(study), most=4)
+
+
+def _load(study: StudyFile) -> Dataset:
     config = study.config.data
     warnings: list[str] = []
     train = _read_files(study, config.train, config, "data.train")

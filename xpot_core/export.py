@@ -48,7 +48,7 @@ def export_trial(results: StudyResults, which: str | int, to: Path) -> dict[str,
         )
     runner = TrialRunner(results.study_file)
     to.mkdir(parents=True, exist_ok=True)
-    potential = _potential(results, trial, runner, to)
+    potential = potential_of(results, trial, runner, to)
     written = {name: f"potential: {role}" for role, name in potential.files.items()}
     tool = runner.fitter.provider.tool("export")
     if tool is not None:
@@ -66,7 +66,8 @@ def export_trial(results: StudyResults, which: str | int, to: Path) -> dict[str,
     return written
 
 
-def _potential(results: StudyResults, trial: Trial, runner: TrialRunner, to: Path) -> FittedPotential:
+def potential_of(results: StudyResults, trial: Trial, runner: TrialRunner, to: Path) -> FittedPotential:
+    """The potential of a trial in a folder: a copy of the winner, any other refitted."""
     stored = results.potential()
     if stored is None or results.final is None or results.final["trial"] != trial.number:
         seed = results.study_file.config.seed

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,23 @@ from pydantic import BaseModel
 from xpot_core.config import StudyFile, study_from_dict
 from xpot_core.data import Dataset, load_dataset
 from xpot_core.errors import InputError, PredictError
+from xpot_core.evaluation import Clock, Evaluation
+from xpot_core.fidelity import Ladder
 from xpot_core.interfaces import Component, Design, Fitter, Loss, Predictor, StagedFitter, TableLoss
 from xpot_core.metrics import ErrorTable, error_table
+from xpot_core.nested import inner_names
+from xpot_core.objectives import read_objectives
 from xpot_core.options import list_item, option_info, submodel
 from xpot_core.outcome import failed_result, write_predictions
 from xpot_core.registry import Registry, load_registry
+from xpot_core.sharing import kept
 from xpot_core.space import Space
 from xpot_core.space_reader import build_space
-from xpot_core.trials import TrialResult, TrialState, TrialTask
-from xpot_core.types import FitRequest, FittedPotential, Frame, Limits, LossValue, Predictions
+from xpot_core.study_config import StudyConfig
+from xpot_core.trials import TrialResult, TrialTask
+from xpot_core.types import FitRequest, FittedPotential, Frame, Limits, Predictions, TrainingData
 from xpot_core.validation import validate_options
+from xpot_core.validators import by_effort, check_validators
 
 _DESIGNS_KEPT = 2
 
@@ -78,17 +84,6 @@ class FinalModel:
     seconds: Mapping[str, float]
 
 
-@dataclass
-class _Clock:
-    """Adds up where the time of a trial goes."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def add(self, parts: Mapping[str, float]) -> None:
-        for name, value in parts.items():
-            self.seconds[name] = self.seconds.get(name, 0.0) + value
-
-
 class TrialRunner:
     """Runs the trials of one study; keeps data and designs between them.
 
@@ -122,10 +117,13 @@ class TrialRunner:
         self.fitter: Component[Fitter] = self.registry.create_fitter(name, None)
         self.space: Space = self._space(name)
         self.loss: Component[Loss] = self.registry.create("loss", *next(iter(config.loss.items())))
+        self._read_search(config)
         self._predictor: Component[Predictor] | None = None
         if config.predictor is not None:
             self._predictor = self.registry.create("predictor", *next(iter(config.predictor.items())))
-        self._designs: OrderedDict[str, Design] = OrderedDict()
+        # Sparse points of a design may be drawn with the seed, so it belongs to what is shared.
+        of = (self.dataset.fingerprint, name, config.seed, config.plugins, config.limits.model_dump())
+        self._designs: OrderedDict[str, Design] = kept("designs", of, OrderedDict)
 
     @classmethod
     def from_spec(cls, spec: WorkerSpec) -> TrialRunner:
@@ -147,9 +145,62 @@ class TrialRunner:
         except InputError as error:
             raise error.at(key=f"fitter.{name}") from error
 
-    def options(self, values: Mapping[str, Any]) -> BaseModel:
-        """The fitter's validated options for given hyperparameters."""
-        return validate_options(self.fitter.provider.options, self.space.options(values))
+    def _read_search(self, config: StudyConfig) -> None:
+        """What the study file says about objectives, physical tests, levels and rungs."""
+        check_validators(self.registry, config.constraints, "constraints")
+        check_validators(self.registry, config.validate_with, "validate")
+        listed = [*config.constraints, *config.validate_with]
+        names = [next(iter(block)) for block in listed]
+        self.objectives = read_objectives(config.objectives, names)
+        wanted = {o.validator for o in self.objectives if o.validator}
+        wanted -= {next(iter(block)) for block in config.constraints}
+        measured = [b for b in config.validate_with if next(iter(b)) in wanted]
+        tests = [(b, True) for b in config.constraints] + [(b, False) for b in measured]
+        order = by_effort(self.registry, [b for b, _ in tests])
+        self.tests = sorted(tests, key=lambda test: order.index(test[0]))
+        """Physical tests of every trial, cheap ones first, and whether failing one makes it INFEASIBLE."""
+        self.ladder: Ladder | None = None
+        if config.fidelity is not None:
+            if len(self.objectives) > 1:
+                raise InputError(
+                    "compares trials by one objective",
+                    key="fidelity",
+                    remedy="take out fidelity, or name one objective",
+                )
+            self.ladder = Ladder.read(config.fidelity, self.fitter.provider.options, self.space)
+        self.inner: tuple[str, ...] = ()
+        if config.search.nested is not None:
+            self.inner = self._inner_names()
+
+    def _inner_names(self) -> tuple[str, ...]:
+        remedy = "use search: flat"
+        if not self.staged:
+            raise InputError(
+                f"needs a staged fitter, which '{self.fitter.name}' is not",
+                key="search.nested",
+                remedy=remedy,
+            )
+        if not isinstance(self.loss.instance, TableLoss):
+            raise InputError(
+                f"needs a loss made of error sums, which '{self.loss.name}' is not",
+                key="search.nested",
+                remedy=remedy,
+            )
+        names = inner_names(self.space)
+        if not names:
+            raise InputError(
+                "there is nothing for the inner search",
+                key="search.nested",
+                remedy="give a regression option (a weight, a sigma, the ridge) a range, or use search: flat",
+            )
+        return names
+
+    def options(self, values: Mapping[str, Any], fidelity: float | None = None) -> BaseModel:
+        """The fitter's validated options for given hyperparameters, at full cost unless said otherwise."""
+        tree = self.space.options(values)
+        if self.ladder is not None:
+            tree = self.ladder.tree(tree, fidelity)
+        return validate_options(self.fitter.provider.options, tree)
 
     @property
     def staged(self) -> bool:
@@ -162,99 +213,24 @@ class TrialRunner:
         """Run one trial; any fault becomes a FAILED, INFEASIBLE or TIMEOUT result."""
         start = time.perf_counter()
         directory = Path(task.directory)
-        clock = _Clock()
-        stage = ["setup"]
+        evaluation = Evaluation(self, task, directory)
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            return self._run(task, directory, clock, stage, start)
+            return evaluation.run()
         except (Exception, SystemExit) as error:  # a fitting library may call sys.exit
-            clock.add({"total": time.perf_counter() - start})
-            return failed_result(
-                task.number, error, stage[0], self._plugin_of(stage[0]), directory, clock.seconds
-            )
+            evaluation.clock.add({"total": time.perf_counter() - start})
+            stage = evaluation.stage
+            plugin = evaluation.plugin or self._plugin_of(stage)
+            return failed_result(task.number, error, stage, plugin, directory, evaluation.clock.seconds)
         finally:
             with contextlib.suppress(OSError):
                 directory.rmdir()  # only if the trial left nothing in it
 
-    def _run(
-        self, task: TrialTask, directory: Path, clock: _Clock, stage: list[str], start: float
-    ) -> TrialResult:
-        stage[0] = "options"
-        options = self.options(task.values)
-        folds: Sequence[int | None] = self.dataset.data.fold_numbers or (None,)
-        notes: list[str] = []
-        extra: dict[str, Any] = {}
-        stage[0] = "fit"
-        design = self._design(options, directory, task.seed, clock) if self.staged else None
-        loss, errors = None, {}
-        if design is not None and isinstance(self.loss.instance, TableLoss):
-            train, validation = ErrorTable(), ErrorTable()
-            for fold in folds:
-                found = design.errors(options, leave_out=fold)
-                train, validation = train + found.train, validation + found.validation
-                clock.add(found.seconds)
-                notes += [n for n in found.notes if n not in notes]
-                extra.update(found.metadata)
-            errors = {"train": train, "validation": validation}
-            stage[0] = "loss"
-            loss = self.loss.instance.from_errors(validation)
-        potential = None
-        if loss is None or math.isnan(loss.value):
-            potential, loss, table = self._fit_and_predict(
-                options, design, folds, task, directory, clock, stage
-            )
-            errors["validation"] = table
-            notes += [n for n in potential.notes if n not in notes]
-            extra.update(potential.metadata)
-        if not math.isfinite(loss.value):
-            raise PredictError(f"the loss is {loss.value}", remedy="look at fit.log of the trial")
-        clock.add({"total": time.perf_counter() - start})
-        single = potential is not None and len(folds) == 1
-        return TrialResult(
-            task.number,
-            TrialState.COMPLETE,
-            loss=float(loss.value),
-            objectives=(float(loss.value),),
-            parts={k: float(v) for k, v in loss.parts.items()},
-            errors={name: table.to_json() for name, table in errors.items()},
-            seconds=clock.seconds,
-            notes=tuple(notes),
-            potential=potential.to_json() if single and potential else None,
-            extra=_plain(extra),
-        )
-
-    def _fit_and_predict(
-        self,
-        options: BaseModel,
-        design: Design | None,
-        folds: Sequence[int | None],
-        task: TrialTask,
-        directory: Path,
-        clock: _Clock,
-        stage: list[str],
-    ) -> tuple[FittedPotential, LossValue, ErrorTable]:
-        """Fit once per fold, predict what was left out, judge all of it together."""
-        frames: list[Frame] = []
-        parts: list[Predictions] = []
-        potential: FittedPotential | None = None
-        for fold in folds:
-            stage[0] = "fit"
-            target = directory if fold is None else directory / f"fold-{fold}"
-            potential = self.fit(options, target, seed=task.seed, leave_out=fold, design=design)
-            clock.add(potential.seconds)
-            stage[0] = "predict"
-            held_out = self.dataset.data.evaluation(fold).frames
-            begin = time.perf_counter()
-            parts.append(self.predict(potential, held_out, target))
-            clock.add({"predict": time.perf_counter() - begin})
-            frames += held_out
-        assert potential is not None
-        predictions = _concatenate(parts)
-        stage[0] = "loss"
-        loss = self.registry.hook.xpot_compute_loss(
-            loss=self.loss, predictions=predictions, reference=tuple(frames)
-        )
-        return potential, loss, error_table(predictions, frames)
+    def data_at(self, fidelity: float | None) -> TrainingData:
+        """The frames of a rung of successive halving; all of them without."""
+        if self.ladder is None:
+            return self.dataset.data
+        return self.ladder.data(self.dataset.data, fidelity)
 
     # -- the verbs ---------------------------------------------------------------------------
 
@@ -267,12 +243,13 @@ class TrialRunner:
         leave_out: int | None = None,
         design: Design | None = None,
         final: bool = False,
+        data: TrainingData | None = None,
     ) -> FittedPotential:
         """Fit to all training frames but one fold."""
         directory.mkdir(parents=True, exist_ok=True)
         request = FitRequest(
             options=options,
-            data=self.dataset.data.training(leave_out),
+            data=(data or self.dataset.data).training(leave_out),
             directory=directory,
             seed=seed,
             threads=self.threads,
@@ -306,8 +283,17 @@ class TrialRunner:
             raise PredictError(f"the potential gives NaN for {len(bad)} structures, first {bad[0]}")
         return predictions
 
-    def _design(self, options: BaseModel, directory: Path, seed: int, clock: _Clock) -> Design:
-        key = descriptor_key(options)
+    def design(
+        self,
+        options: BaseModel,
+        directory: Path,
+        seed: int,
+        clock: Clock,
+        data: TrainingData | None = None,
+    ) -> Design:
+        """Descriptors of all frames, made or kept from an earlier trial."""
+        data = data or self.dataset.data
+        key = f"{len(data.frames)} frames {descriptor_key(options)}"
         if key in self._designs:
             self._designs.move_to_end(key)
             clock.add({"descriptors": 0.0})
@@ -318,7 +304,7 @@ class TrialRunner:
         design = self.fitter.instance.prepare(
             FitRequest(
                 options=options,
-                data=self.dataset.data,
+                data=data,
                 directory=directory,
                 seed=seed,
                 threads=self.threads,
@@ -339,23 +325,32 @@ class TrialRunner:
         Writes the potential and ``predictions-<set>.xyz`` to `directory`.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        clock = _Clock()
+        clock = Clock()
         options = self.options(values)
-        design = self._design(options, directory, seed, clock) if self.staged else None
+        design = self.design(options, directory, seed, clock) if self.staged else None
         potential = self.fit(options, directory, seed=seed, design=design, final=True)
         clock.add(potential.seconds)
-        sets = {
-            "train": self.dataset.data.training().frames,
-            "validation": self.dataset.data.evaluation().frames,
-            "test": self.dataset.test if test else (),
-        }
+        data = self.dataset.data
+        sets = {"train": data.training().frames, "validation": data.evaluation().frames}
+        tables = self._errors_on(sets, potential, directory)
+        if test:
+            tables |= self.test_errors(potential, directory)
+        return FinalModel(potential, tables, clock.seconds)
+
+    def test_errors(self, potential: FittedPotential, directory: Path) -> dict[str, ErrorTable]:
+        """Errors on the test set, which no other step may touch; empty without one."""
+        return self._errors_on({"test": self.dataset.test}, potential, directory)
+
+    def _errors_on(
+        self, sets: Mapping[str, Sequence[Frame]], potential: FittedPotential, directory: Path
+    ) -> dict[str, ErrorTable]:
         tables = {}
         for name, frames in sets.items():
             if frames:
                 predictions = self.predict(potential, frames, directory)
                 tables[name] = error_table(predictions, frames)
                 write_predictions(directory / f"predictions-{name}.xyz", frames, predictions)
-        return FinalModel(potential, tables, clock.seconds)
+        return tables
 
     def _plugin_of(self, stage: str) -> str:
         if stage == "predict" and self._predictor is not None:
@@ -381,17 +376,3 @@ def descriptor_key(options: BaseModel) -> str:
         return kept
 
     return json.dumps(keep(options), sort_keys=True, default=str)
-
-
-def _concatenate(parts: Sequence[Predictions]) -> Predictions:
-    have_virials = all(p.virials is not None for p in parts)
-    return Predictions(
-        np.concatenate([p.energies for p in parts]),
-        [forces for p in parts for forces in p.forces],
-        np.concatenate([p.virials for p in parts if p.virials is not None]) if have_virials else None,
-    )
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what JSON can hold; numpy scalars become numbers."""
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}

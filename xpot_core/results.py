@@ -10,11 +10,27 @@ from typing import Any
 from xpot_core.config import StudyFile, read_study, study_from_dict
 from xpot_core.errors import InputError, nearest
 from xpot_core.metrics import ErrorTable
+from xpot_core.objectives import loss_again, pareto
+from xpot_core.registry import load_registry
 from xpot_core.store import STORE_NAME, Store, best_of
 from xpot_core.trials import Trial
 from xpot_core.types import FittedPotential
 
+_FACTS = (
+    "study",
+    "base",
+    "space",
+    "template",
+    "identity",
+    "versions",
+    "data",
+    "final",
+    "warnings",
+    "created",
+)
 SECONDS = ("descriptors", "solve", "predict", "total")
+FAMILY_NAME = "family.json"
+"""Stands in the folder of a family of studies; each member has a folder beside it."""
 
 
 def study_directory(target: str | Path, runs: str | Path = "runs") -> Path:
@@ -30,20 +46,42 @@ def study_directory(target: str | Path, runs: str | Path = "runs") -> Path:
         directory = runs / read_study(target).config.study
         if (directory / STORE_NAME).is_file():
             return directory
+        _refuse_family(directory)
         raise InputError(
             f"this study has not run yet: there is no {directory / STORE_NAME}",
             file=target,
             remedy=f"xpot run {target}, or name the folder of its results with --runs",
         )
-    for directory in (target, runs / target):
+    for directory in (target, runs / target, *_as_member(target.name, runs)):
         if (directory / STORE_NAME).is_file():
             return directory
-    known = [p.parent.name for p in runs.glob(f"*/{STORE_NAME}")]
+        _refuse_family(directory)
+    known = [p.parent.name for pattern in (STORE_NAME, FAMILY_NAME) for p in runs.glob(f"*/{pattern}")]
     raise InputError(
         "is neither a study file nor the folder of a study",
         key="STUDY",
         value=str(target),
         remedy=nearest(target.name, known),
+    )
+
+
+def _as_member(name: str, runs: Path) -> list[Path]:
+    """The folders that ``family.member`` may stand for; either part may hold dots."""
+    cuts = [i for i, letter in enumerate(name) if letter == "."]
+    folders = [runs / name[:i] / name[i + 1 :] for i in cuts]
+    return [f for f in folders if (f.parent / FAMILY_NAME).is_file()]
+
+
+def _refuse_family(directory: Path) -> None:
+    if not (directory / FAMILY_NAME).is_file():
+        return
+    members = sorted(p.parent.name for p in directory.glob(f"*/{STORE_NAME}"))
+    example = f"{directory.name}/{members[0]}" if members else f"{directory.name}/MEMBER"
+    raise InputError(
+        "is a family of studies, and one study is needed here",
+        key="STUDY",
+        value=directory.name,
+        remedy=f"name a member, e.g. {example}; xpot show and xpot report take the whole family",
     )
 
 
@@ -72,7 +110,18 @@ class StudyResults:
         directory = study_directory(target, runs).resolve()
         store = Store(directory / STORE_NAME, readonly=True)
         try:
-            keys = ("study", "base", "space", "versions", "data", "final", "warnings", "created")
+            keys = (
+                "study",
+                "base",
+                "space",
+                "template",
+                "identity",
+                "versions",
+                "data",
+                "final",
+                "warnings",
+                "created",
+            )
             facts = {key: store.get(key) for key in keys}
             _check_facts(facts, directory / STORE_NAME)
             return cls(directory, tuple(store.trials()), facts)
@@ -91,8 +140,48 @@ class StudyResults:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the smallest loss."""
-        return best_of(list(self.trials))
+        """The trial that won: the smallest loss, or the best of those that pass the physical tests."""
+        smallest = best_of(self.trials)
+        asked = ((self.final or {}).get("asked") or {}).get("candidates", [])
+        if smallest is None or smallest.number not in asked:
+            return smallest
+        # It was tested with its followers; nothing better has come since.
+        return next((t for t in self.trials if t.number == self.final["trial"]), smallest)  # type: ignore[index]
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of what was minimised."""
+        return tuple(self.study_file.config.objectives)
+
+    @property
+    def pareto(self) -> list[Trial]:
+        """Trials that no other beats in every objective."""
+        return pareto(self.trials, len(self.objectives))
+
+    def best_at(self, alpha: float) -> tuple[Trial, float]:
+        """The trial with the smallest loss at another balance of energies and forces, without a new fit.
+
+        Returns
+        -------
+        trial, loss
+            From the error sums that are stored with every trial.
+
+        Raises
+        ------
+        InputError
+            If the loss has no ``alpha``, or no trial holds the sums that it needs.
+        """
+        config = self.study_file.config
+        name, options = next(iter(config.loss.items()))
+        registry = load_registry([self.study_file.resolve(p) for p in config.plugins])
+        if "alpha" not in registry.provider("loss", name).options.model_fields:
+            raise InputError(f"loss '{name}' has no alpha", key="--alpha", value=alpha)
+        loss = registry.create("loss", name, {**options, "alpha": alpha})
+        found = [(t, loss_again(t, loss)) for t in self.trials if t.comparable]
+        known = [(t, value) for t, value in found if value is not None]
+        if not known:
+            raise InputError("no trial holds the error sums that this needs", key="--alpha", value=alpha)
+        return min(known, key=lambda pair: (pair[1], pair[0].number))
 
     @property
     def final(self) -> Mapping[str, Any] | None:
@@ -141,6 +230,8 @@ class StudyResults:
             "budget": config.budget.model_dump(),
             "trials": [trial_json(t) for t in self.trials],
             "best": None if best is None else best.number,
+            "objectives": list(self.objectives),
+            "pareto": [t.number for t in self.pareto] if len(self.objectives) > 1 else None,
             "test": None if test is None else test.summary(),
             "final": None
             if self.final is None
@@ -182,6 +273,11 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "state": str(trial.state),
         "values": dict(trial.values),
         "loss": trial.loss,
+        "objectives": list(trial.objectives),
+        "fidelity": trial.fidelity,
+        "from_prior": trial.from_prior,
+        "inner": trial.extra.get("inner"),
+        "validators": trial.extra.get("validators", []),
         "parts": dict(trial.parts),
         "errors": {name: ErrorTable.from_json(data).summary() for name, data in trial.errors.items()},
         "seconds": {name: trial.seconds.get(name, 0.0) for name in SECONDS},

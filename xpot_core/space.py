@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +117,17 @@ class Slot:
     name: str
 
 
+def fill(node: Any, values: Mapping[str, Any]) -> Any:
+    """An options tree with every slot replaced by its value."""
+    if isinstance(node, Slot):
+        return values[node.name]
+    if isinstance(node, dict):
+        return {k: fill(v, values) for k, v in node.items()}
+    if isinstance(node, list):
+        return [fill(v, values) for v in node]
+    return node
+
+
 @dataclass(frozen=True)
 class Space:
     """Named hyperparameters and the tree of options with places for their values.
@@ -160,17 +171,7 @@ class Space:
         unknown = set(values) - set(self.names)
         if unknown:
             raise KeyError(f"not hyperparameters of this space: {sorted(unknown)}")
-
-        def fill(node: Any) -> Any:
-            if isinstance(node, Slot):
-                return values[node.name]
-            if isinstance(node, dict):
-                return {k: fill(v) for k, v in node.items()}
-            if isinstance(node, list):
-                return [fill(v) for v in node]
-            return node
-
-        return fill(self.template)
+        return fill(self.template, values)
 
     def from_unit(self, point: Sequence[float]) -> dict[str, Any]:
         """Values at a point of the unit cube."""
@@ -187,6 +188,10 @@ class Space:
     def defaults(self) -> dict[str, Any]:
         """The fitter's own default of every hyperparameter; the middle of a range that excludes it."""
         return {p.name: p.default if p.contains(p.default) else p.from_unit(0.5) for p in self.parameters}
+
+    def only(self, names: Collection[str]) -> Space:
+        """The same options with some of the hyperparameters only: what one level of a nested search moves."""
+        return Space(tuple(p for p in self.parameters if p.name in names), self.template)
 
     def describe(self) -> list[dict[str, Any]]:
         """Plain data about each hyperparameter, for the store and the report."""

@@ -11,8 +11,9 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from xpot_core.errors import InputError, StudyLockedError, XpotError
 from xpot_core.processes import start_time
 from xpot_core.trials import Failure, Trial, TrialResult, TrialState
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STORE_NAME = "study.sqlite"
 HEARTBEAT_SECONDS = 10.0
 LEASE_SECONDS = 60.0
@@ -34,6 +35,7 @@ CREATE TABLE trials (
   optimizer TEXT NOT NULL,
   loss REAL,
   result TEXT NOT NULL DEFAULT '{}',
+  request TEXT NOT NULL DEFAULT '{}',
   worker TEXT NOT NULL DEFAULT '',
   created REAL NOT NULL,
   started REAL,
@@ -47,6 +49,9 @@ CREATE TABLE lease (
   heartbeat REAL
 );
 """
+_OWN_FIELDS = ("fidelity", "from_prior")
+_MIGRATIONS: Mapping[int, str] = {1: "ALTER TABLE trials ADD COLUMN request TEXT NOT NULL DEFAULT '{}'"}
+"""Schema version -> what makes the next one of it."""
 _RESULT_FIELDS = ("objectives", "parts", "errors", "seconds", "failure", "notes", "potential", "extra")
 
 
@@ -85,14 +90,28 @@ class Store:
                             self._db.execute(statement)
                     self._set("schema", SCHEMA_VERSION)
             version = self.get("schema")
+            if not readonly:
+                version = self._migrated(version)
         except sqlite3.DatabaseError as error:
             raise self._fault(error) from error
-        if version != SCHEMA_VERSION:
+        # What is only looked at may be older: it is read as it is.
+        if version != SCHEMA_VERSION and not (readonly and version in _MIGRATIONS):
             raise InputError(
                 f"the store has schema version {version}, this xpot reads {SCHEMA_VERSION}",
                 file=path,
                 remedy="use the version of xpot that wrote it, or start the study anew with --restart",
             )
+
+    def _migrated(self, version: Any) -> Any:
+        """Bring an older store up to date, each step one transaction."""
+        while version in _MIGRATIONS:
+            with self._transaction():
+                # Another process may have been faster; only what stands in the file counts.
+                if self.get("schema") == version:
+                    self._db.execute(_MIGRATIONS[version])
+                    self._set("schema", version + 1)
+            version = self.get("schema")
+        return version
 
     def _fault(self, error: Exception) -> XpotError:
         text = str(error)
@@ -174,17 +193,95 @@ class Store:
                 )
             return _trial(row)
 
-    def add(self, values: Sequence[Mapping[str, Any]], optimizer: str) -> list[Trial]:
-        """Store proposals as WAITING trials with the next numbers, all in one transaction."""
+    def add(
+        self,
+        values: Sequence[Mapping[str, Any]],
+        optimizer: str,
+        requests: Sequence[Mapping[str, Any]] = (),
+    ) -> list[Trial]:
+        """Store proposals as WAITING trials with the next numbers, all in one transaction.
+
+        Parameters
+        ----------
+        values
+            Hyperparameters of each trial.
+        optimizer
+            Who proposed them.
+        requests
+            What else was asked for, one mapping a trial: ``fidelity``, ``promoted_from``,
+            ``inner_start``.
+        """
+        requests = requests or [{}] * len(values)
         with self._transaction():
-            first = self._db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM trials").fetchone()[0]
+            first = self._next_number()
             now = time.time()
-            for i, one in enumerate(values):
+            for i, (one, request) in enumerate(zip(values, requests, strict=True)):
                 self._db.execute(
-                    'INSERT INTO trials (number, state, "values", optimizer, created) VALUES (?, ?, ?, ?, ?)',
-                    (first + i, TrialState.WAITING, json.dumps(dict(one)), optimizer, now),
+                    'INSERT INTO trials (number, state, "values", optimizer, request, created) '
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        first + i,
+                        TrialState.WAITING,
+                        json.dumps(dict(one)),
+                        optimizer,
+                        json.dumps(dict(request)),
+                        now,
+                    ),
                 )
         return [self.trial(first + i) for i in range(len(values))]
+
+    def adopt(self, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
+        """Add finished trials of other studies and set facts that go with them, in one transaction."""
+        with self._transaction():
+            first = self._next_number()
+            for i, trial in enumerate(trials):
+                self._insert_prior(first + i, trial)
+            for key, value in facts.items():
+                self._set(key, value)
+
+    def replace(self, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
+        """Put trials of the former space, expressed in the present one, in the place of all that stand here."""
+        with self._transaction():
+            self._db.execute("DELETE FROM trials")
+            for trial in trials:
+                self._insert_prior(trial.number, trial)
+            for key, value in facts.items():
+                self._set(key, value)
+
+    def copy_to(self, path: Path) -> None:
+        """Write a whole copy of the file."""
+        with self._reading():
+            target = sqlite3.connect(path)
+            try:
+                self._db.backup(target)
+            finally:
+                target.close()
+
+    def _next_number(self) -> int:
+        row = self._db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM trials").fetchone()
+        return int(row[0])
+
+    def _insert_prior(self, number: int, trial: Trial) -> None:
+        result = {k: getattr(trial, k) for k in _RESULT_FIELDS}
+        result["failure"] = asdict(trial.failure) if trial.failure else None
+        request = {"from_prior": True, "fidelity": trial.fidelity}
+        self._db.execute(
+            'INSERT INTO trials (number, state, "values", optimizer, loss, result, request, worker, created, '
+            "started, finished) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                number,
+                trial.state,
+                json.dumps(dict(trial.values)),
+                trial.optimizer,
+                trial.loss,
+                json.dumps(result),
+                json.dumps(request),
+                trial.worker,
+                trial.started or time.time(),
+                trial.started,
+                trial.finished,
+            ),
+        )
 
     def start(self, number: int) -> Trial:
         """A trial begins to run."""
@@ -268,10 +365,14 @@ class Store:
         return bool(time.time() - row["heartbeat"] < LEASE_SECONDS)
 
 
-def best_of(trials: list[Trial]) -> Trial | None:
-    """The COMPLETE trial with the smallest loss; the earlier one of equals."""
-    complete = [t for t in trials if t.state is TrialState.COMPLETE and t.loss is not None]
-    return min(complete, key=lambda t: (t.loss, t.number), default=None)
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """Trials that may win, smallest loss first, the earlier one of equals first."""
+    return sorted((t for t in trials if t.comparable), key=lambda t: (t.loss, t.number))
+
+
+def best_of(trials: Iterable[Trial]) -> Trial | None:
+    """The first of `ranked`."""
+    return next(iter(ranked(trials)), None)
 
 
 def _trial(row: sqlite3.Row) -> Trial:
@@ -279,6 +380,10 @@ def _trial(row: sqlite3.Row) -> Trial:
     named = {name: result.get(name) or {} for name in ("parts", "errors", "seconds", "extra")}
     if not all(isinstance(part, dict) for part in (values, *named.values(), *named["errors"].values())):
         raise ValueError(f"trial {row['number']} holds what no trial writes")
+    request = json.loads(row["request"]) if "request" in row.keys() else {}  # noqa: SIM118 (a Row iterates values)
+    extra = {**{k: v for k, v in request.items() if k not in _OWN_FIELDS}, **named["extra"]}
+    # What an inner search found belongs to the trial like what the optimizer proposed.
+    values = {**values, **extra.get("inner", {}).get("values", {})}
     failure = Failure(**result["failure"]) if result.get("failure") else None
     return Trial(
         number=row["number"],
@@ -296,5 +401,7 @@ def _trial(row: sqlite3.Row) -> Trial:
         worker=row["worker"],
         started=row["started"],
         finished=row["finished"],
-        extra=named["extra"],
+        extra=extra,
+        from_prior=bool(request.get("from_prior", False)),
+        fidelity=request.get("fidelity"),
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
-import re
 import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,19 +19,20 @@ from typing import Any, Protocol
 import yaml
 
 from xpot_core import __version__
+from xpot_core.asking import Asker, starting_points
 from xpot_core.config import StudyFile
 from xpot_core.data import group_table, load_dataset
-from xpot_core.errors import InputError, StudyChangedError, XpotError, nearest
+from xpot_core.errors import InputError, StudyChangedError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
 from xpot_core.pipeline import TrialRunner, WorkerSpec
+from xpot_core.prior import adopt_priors, extend_store, template_to_json
 from xpot_core.registry import load_registry
+from xpot_core.stopping import reason_to_stop
 from xpot_core.store import HEARTBEAT_SECONDS, STORE_NAME, Store, best_of
-from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask
-from xpot_core.winner import refit_winner
+from xpot_core.trials import History, Trial, TrialResult, TrialTask
+from xpot_core.winner import finish
 
 STUDY_NAME = "study.yaml"
-START = "start_with"
-"""Stands for the optimizer in trials that the study file asked for."""
 _logger = logging.getLogger("xpot")
 
 
@@ -99,17 +99,31 @@ class Study:
             self.registry = load_registry([file.resolve(p) for p in self.config.plugins])
             self.optimizer: Component[Optimizer] = self._create("optimizer")
             self.executor: Component[Executor] = self._create("executor")
-            for block in self.config.validate_with:
-                self._known("validator", next(iter(block)), key="validate")
+            for key, blocks in (
+                ("validate", self.config.validate_with),
+                ("constraints", self.config.constraints),
+            ):
+                for block in blocks:
+                    self._known("validator", next(iter(block)), key=key)
             # Names are checked before data are read: a typo is told in a second.
             for kind in ("fitter", "loss"):
                 self._known(kind, self.config.name_of(kind))
             self.dataset = load_dataset(file)
             self.runner = TrialRunner(file, dataset=self.dataset, registry=self.registry)
+            self.space = self.runner.space
+            self.starts = starting_points(self.config.start_with, self.space)
         except InputError as error:
             raise file.located(error) from error
-        self.space = self.runner.space
-        self.starts = self._starts()
+        self.asker = Asker(
+            self.registry,
+            self.optimizer,
+            self.space,
+            self.runner.inner,
+            self.starts,
+            self.runner.objectives,
+            self.runner.ladder,
+            self.config.seed,
+        )
         self._stop = threading.Event()
 
     def _create(self, kind: Any) -> Component[Any]:
@@ -123,26 +137,6 @@ class Study:
         except InputError as error:
             raise error.at(key=key or kind) from error
 
-    def _starts(self) -> list[dict[str, Any]]:
-        """The points of ``start_with``, complete and checked."""
-        if not len(self.space):
-            return []
-        starts = []
-        for i, entry in enumerate(self.config.start_with):
-            given = {} if entry == "defaults" else dict(entry)
-            for name, value in given.items():
-                key = f"start_with.{i}.{name}"
-                if name not in self.space.names:
-                    error = InputError(
-                        "no such hyperparameter", key=key, remedy=nearest(name, self.space.names)
-                    )
-                    raise self.file.located(error)
-                if not self.space[name].contains(value):
-                    error = InputError("lies outside the search space", key=key, value=value)
-                    raise self.file.located(error)
-            starts.append({**self.space.defaults(), **given})
-        return starts
-
     # -- running -------------------------------------------------------------------------------
 
     def run(
@@ -152,6 +146,7 @@ class Study:
         seconds: float | None = None,
         observer: Observer | None = None,
         restart: bool = False,
+        extend: bool = False,
     ) -> RunOutcome:
         """Run or resume the search, then refit the best trial.
 
@@ -163,6 +158,9 @@ class Study:
             Is told what happens.
         restart
             Move an earlier study of this name aside and start anew.
+        extend
+            Go on with a changed search space; the trials so far are expressed in it and count as
+            those of an earlier study.
 
         Raises
         ------
@@ -178,11 +176,11 @@ class Study:
         store.acquire()
         try:
             with self._heartbeat(), _sigterm_interrupts():
-                self._claim(store)
+                self._claim(store, extend, observer)
                 outcome = self._loop(store, trials or self.config.budget.trials, seconds, observer)
                 best = best_of(store.trials())
                 if best is not None and not outcome.interrupted:
-                    refit_winner(self.runner, store, best, self.directory, observer)
+                    best = finish(self.runner, store, self.directory, observer)
                 self._notify("xpot_study_finished", best=best, directory=self.directory)
             return outcome
         finally:
@@ -210,15 +208,21 @@ class Study:
             "loss": self.config.loss,
             "predictor": raw.get("predictor"),
             "seed": self.config.seed,
+            "objectives": raw.get("objectives"),
+            "search": raw.get("search"),
+            "fidelity": raw.get("fidelity"),
+            "tests": [[dict(block), binding] for block, binding in self.runner.tests] or None,
         }
 
-    def _claim(self, store: Store) -> None:
+    def _claim(self, store: Store, extend: bool, observer: Observer | None) -> None:
         """Check that the store belongs to this study, or make it so."""
         identity = self.identity()
         known = store.get("identity")
         if known is not None:
             for part, value in identity.items():
-                if known.get(part) != value:
+                if part == "fitter" and extend and known.get(part) != value:
+                    self._tell(extend_store(store, self.runner, identity, self.directory), observer)
+                elif known.get(part) != value:
                     raise self._changed(part, known.get(part), value)
         else:
             store.set("identity", identity)
@@ -230,6 +234,8 @@ class Study:
         store.set("study", dict(self.file.raw))
         store.set("base", str(self.file.base))
         store.set("space", self.space.describe())
+        store.set("template", template_to_json(self.space.template))
+        self._tell(adopt_priors(store, self.runner, self.file, self.directory), observer)
         store.set("versions", self.versions())
         sets = {
             "train": data.training().frames,
@@ -249,8 +255,9 @@ class Study:
         error = StudyChangedError(
             f"the study in {self.directory} was started differently: {what}",
             key=key,
-            remedy="undo the change, give the study another name, or start it anew with --restart "
-            "(the old one is kept beside it)",
+            remedy="undo the change, give the study another name, start it anew with --restart (the old one "
+            "is kept beside it)"
+            + (", or go on in the changed space with --extend" if part == "fitter" else ""),
         )
         located = self.file.located(error)
         assert isinstance(located, StudyChangedError)
@@ -258,9 +265,7 @@ class Study:
 
     def history(self, trials: list[Trial]) -> History:
         """What the optimizer may know."""
-        # Starting points count as given from outside: a Sobol sequence or a grid begins after them.
-        known = tuple(replace(t, from_prior=True) if t.optimizer == START else t for t in trials)
-        return History(self.space, known, self.config.seed)
+        return self.asker.history(trials)
 
     def _loop(
         self, store: Store, budget: int, seconds: float | None, observer: Observer | None
@@ -272,7 +277,7 @@ class Study:
         if observer:
             observer.study_started(self, list(trials.values()), budget)
         running: set[int] = set()
-        if sum(t.state.finished for t in trials.values()) >= budget:
+        if sum(t.state.finished and not t.from_prior for t in trials.values()) >= budget:
             return RunOutcome(f"the budget of {budget} trials is reached", True)
         spec = WorkerSpec(self.file.raw, str(self.file.base), 1, self.dataset.fingerprint)
         executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
@@ -282,16 +287,17 @@ class Study:
             while True:
                 halted = self._halt(list(trials.values()), deadline)
                 if halted is None and not exhausted:
-                    for trial in self._next(store, trials, budget, executor.capacity - len(running)):
+                    free = executor.capacity - len(running)
+                    for trial in self.asker.next(store, trials, budget, free):
                         trials[trial.number] = store.start(trial.number)
                         running.add(trial.number)
                         executor.submit(self._task(trial))
                         if observer:
                             observer.trial_started(trial)
-                    exhausted = not running and len(trials) < budget
+                    exhausted = not running and sum(not t.from_prior for t in trials.values()) < budget
                 if not running:
                     if halted is not None:
-                        reason, complete = halted, False
+                        reason, complete = halted
                     elif exhausted:
                         reason = f"the search is exhausted after {len(trials)} trials"
                     break
@@ -306,34 +312,14 @@ class Study:
             executor.close(cancel=True)
         return RunOutcome(reason, complete)
 
-    def _next(self, store: Store, trials: dict[int, Trial], budget: int, free: int) -> list[Trial]:
-        """Interrupted trials first, then new proposals."""
-        if free <= 0:
-            return []
-        waiting = [t for t in trials.values() if t.state is TrialState.WAITING][:free]
-        wanted = min(free - len(waiting), budget - len(trials))
-        if wanted <= 0:
-            return waiting
-        first = self.starts[len(trials) : len(trials) + wanted]
-        if first:
-            new = store.add(first, START)
-            trials.update({t.number: t for t in new})
-            return [*waiting, *new]
-        history = self.history(sorted(trials.values(), key=lambda t: t.number))
-        candidates = self.registry.hook.xpot_suggest(optimizer=self.optimizer, history=history, n=wanted)
-        for candidate in candidates[:wanted]:
-            if set(candidate.values) != set(self.space.names):
-                raise XpotError(
-                    f"optimizer '{self.optimizer.name}' proposed values for other hyperparameters",
-                    remedy="report this to the author of the optimizer plugin",
-                )
-        new = store.add([c.values for c in candidates[:wanted]], self.optimizer.name)
-        trials.update({t.number: t for t in new})
-        return [*waiting, *new]
-
     def _task(self, trial: Trial) -> TrialTask:
         return TrialTask(
-            trial.number, trial.values, str(self.trial_directory(trial.number)), self.config.seed
+            trial.number,
+            trial.values,
+            str(self.trial_directory(trial.number)),
+            self.config.seed,
+            trial.fidelity,
+            trial.extra.get("inner_start", {}),
         )
 
     def trial_directory(self, number: int) -> Path:
@@ -348,34 +334,20 @@ class Study:
             observer.trial_finished(trial)
         return trial
 
-    def _halt(self, trials: list[Trial], deadline: float | None) -> str | None:
-        """Why no further trial may start, or None."""
+    def _halt(self, trials: list[Trial], deadline: float | None) -> tuple[str, bool] | None:
+        """Why no further trial may start and whether that completes the search, or None."""
         if self._stop.is_set():
-            return "stopped on request"
-        if deadline is not None and time.monotonic() >= deadline:
-            return "the time is up"
-        finished = sorted((t for t in trials if t.state.finished), key=lambda t: t.finished or 0.0)
-        alike = 0
-        last: str | None = None
-        for trial in reversed(finished):
-            if trial.failure is None:
-                break
-            # Numbers differ from trial to trial ("needs 3.4 GB"); the rest names the fault.
-            kind = re.sub(r"[-+0-9.e]+", "#", f"{trial.failure.stage}: {trial.failure.message}")
-            if last is not None and kind != last:
-                break
-            last, alike = kind, alike + 1
-        if alike >= self.config.budget.failures:
-            failure = finished[-1].failure
-            assert failure is not None
-            hint = f" ({failure.hint})" if failure.hint else ""
-            return (
-                f"the last {alike} trials failed alike in stage '{failure.stage}' of {failure.plugin}: "
-                f"{failure.message}{hint}"
-            )
-        return None
+            return "stopped on request", False
+        return reason_to_stop(trials, self.config.budget, deadline, len(self.runner.objectives))
 
     # -- helpers -------------------------------------------------------------------------------
+
+    @staticmethod
+    def _tell(sentences: list[str], observer: Observer | None) -> None:
+        for sentence in sentences:
+            _logger.info(sentence)
+            if observer:
+                observer.message(sentence)
 
     def _notify(self, hook: str, **facts: Any) -> None:
         """Tell listeners one by one; a failing one is logged and stops nobody."""

@@ -50,7 +50,12 @@ def study_template(
     if opt.options.model_fields:
         lines += [f"  {optimizer}:", *_options(opt.options, "    ", tune=False)]
     lines += [
-        "budget: {trials: 50}             # also: time: 2h",
+        "# search: nested                 # weights by an inner search; default: flat",
+        "# objectives: [energy, force]    # a Pareto set instead of one loss",
+        "# constraints: [lammps-md]       # physical tests that every trial must pass",
+        "# validate: [lammps-md]          # physical tests of the winner alone",
+        "# prior: [runs/older]            # earlier studies to learn from",
+        "budget: {trials: 50}             # also: time: 2h, patience: 20, target: 0.05",
         "executor: serial                 # or {local: {workers: 2}}",
         "seed: 1",
     ]

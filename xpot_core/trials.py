@@ -71,7 +71,9 @@ class Trial:
     failure
         Present unless the trial is COMPLETE.
     from_prior
-        The trial was made by an earlier study.
+        The trial was made by an earlier study, or before the space was changed.
+    fidelity
+        Below full cost (successive halving): the value of the option that is raised from rung to rung.
     """
 
     number: int
@@ -91,6 +93,16 @@ class Trial:
     finished: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     from_prior: bool = False
+    fidelity: float | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its loss compares with those of the study, so that it may win.
+
+        A trial below full cost cannot, nor can one of an earlier study on other data.
+        """
+        whole = self.fidelity is None and not (self.from_prior and self.extra.get("other_data"))
+        return self.state is TrialState.COMPLETE and self.loss is not None and whole
 
 
 @dataclass(frozen=True)
@@ -133,12 +145,22 @@ class History:
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What an executor sends to a worker: names and JSON only."""
+    """What an executor sends to a worker: names and JSON only.
+
+    Attributes
+    ----------
+    fidelity
+        See `Trial.fidelity`.
+    inner_start
+        Values of the inner search (`search: nested`) to begin with; the defaults if empty.
+    """
 
     number: int
     values: Mapping[str, Any]
     directory: str
     seed: int
+    fidelity: float | None = None
+    inner_start: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form."""

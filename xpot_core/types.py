@@ -261,13 +261,34 @@ class LossValue:
 
 @dataclass(frozen=True)
 class ValidationRequest:
-    """What a validator gets beside the potential."""
+    """What a validator gets beside the potential.
+
+    Attributes
+    ----------
+    directory
+        The only folder that may be written to; it exists.
+    frames
+        The training frames: starting structures, and references for static tests.
+    elements
+        Chemical symbols of the whole study, sorted.
+    seed
+        For whatever is random in the test.
+    threads
+        How many threads or processes the test may use.
+    calculator
+        ``"package.module:function"`` that makes an ASE calculator from the `FittedPotential`; a
+        child process can import it too. None if no predictor of the format offers one.
+    reference_energies
+        Energy of the isolated atom in eV per element; empty if not given.
+    """
 
     directory: Path
     frames: tuple[Frame, ...]
     elements: tuple[str, ...]
     seed: int = 0
     threads: int = 1
+    calculator: str | None = None
+    reference_energies: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

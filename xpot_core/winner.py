@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from xpot_core.errors import XpotError
 from xpot_core.outcome import failed_result
-from xpot_core.pipeline import TrialRunner
-from xpot_core.store import Store
+from xpot_core.pipeline import FinalModel, TrialRunner
+from xpot_core.store import Store, ranked
 from xpot_core.trials import Trial
-from xpot_core.types import FittedPotential, ValidationRequest
+from xpot_core.validators import broken_row, by_effort, report_row, run_validator
 
 
 class Listener(Protocol):
@@ -21,67 +21,109 @@ class Listener(Protocol):
         """Something the user should read."""
 
 
-def refit_winner(
-    runner: TrialRunner, store: Store, best: Trial, directory: Path, listener: Listener | None = None
-) -> None:
-    """Refit the best trial on all training frames, evaluate every set, run the validators.
+def finish(
+    runner: TrialRunner, store: Store, directory: Path, listener: Listener | None = None
+) -> Trial | None:
+    """Choose the winner, refit it on all training frames, evaluate every set and put it into ``best/``.
 
-    Nothing is done where the store holds the result already, so the test set is touched once per
-    winner. The folder ``best`` is replaced only when the new potential is complete.
+    With ``validate_best: n`` the best n trials are refitted and tested in order; the first that passes
+    every physical test wins, and the one with the smallest loss if none does. Nothing is done where the
+    store holds the result already, so the test set is touched once per winner. The folder ``best`` is
+    replaced only when the new potential is complete.
+
+    Returns
+    -------
+    Trial
+        The winner; None if no trial may win.
 
     Raises
     ------
     XpotError
         If the refit fails; the trials stay as they are.
     """
-    known, target, fresh = store.get("final"), directory / "best", directory / "best.new"
-    if known and known["trial"] == best.number and target.is_dir():
-        return
-    if listener:
-        listener.message(f"refitting trial {best.number} on all training frames")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        model = runner.finish(best.values, fresh, seed=runner.study.config.seed)
-    except Exception as error:
-        failure = failed_result(best.number, error, "final", f"fitter {runner.fitter.name}", fresh).failure
-        assert failure is not None
-        raise XpotError(
-            f"the refit of the best trial failed: {failure.message}", remedy=failure.hint or f"see {fresh}"
-        ) from error
+    config = runner.study.config
+    candidates = ranked(store.trials())[: config.validate_best if config.validate_with else 1]
+    if not candidates:
+        return None
+    known, target = store.get("final"), directory / "best"
+    asked = {"candidates": [t.number for t in candidates], "validate": config.validate_with}
+    # What an older store says about its winner holds for the plain case.
+    before = known and known.get("asked", {"candidates": [known["trial"]], "validate": config.validate_with})
+    if before == asked and target.is_dir():
+        return next((t for t in candidates if t.number == known["trial"]), candidates[0])
+    judged: list[dict[str, Any]] = []
+    for trial in candidates:
+        judged.append(_candidate(runner, trial, directory, listener))
+        if all(report["passed"] is not False for report in judged[-1]["validators"]):
+            break
+    chosen = judged[-1]
+    if any(report["passed"] is False for report in chosen["validators"]):
+        chosen = judged[0]
+        if listener and len(judged) > 1:
+            listener.message(f"none of the best {len(judged)} trials passes every physical test")
+    winner = next(t for t in candidates if t.number == chosen["trial"])
+    fresh = directory / f"candidate-{winner.number}"
+    model: FinalModel = chosen.pop("model")
+    errors = {**model.errors, **runner.test_errors(model.potential, fresh)}
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
-    potential = {**model.potential.to_json(), "directory": str(target)}
+    for row in judged:
+        row.pop("model", None)
+        shutil.rmtree(directory / f"candidate-{row['trial']}", ignore_errors=True)
     store.set(
         "final",
         {
-            "trial": best.number,
-            "potential": potential,
-            "errors": {name: table.to_json() for name, table in model.errors.items()},
+            "trial": winner.number,
+            "potential": {**model.potential.to_json(), "directory": str(target)},
+            "errors": {name: table.to_json() for name, table in errors.items()},
             "seconds": dict(model.seconds),
-            "validators": _validate(runner, FittedPotential.from_json(potential), target),
+            "validators": chosen["validators"],
+            "candidates": [
+                {"trial": row["trial"], "validators": [_verdict(r) for r in row["validators"]]}
+                for row in judged
+            ],
+            "asked": asked,
         },
     )
+    return winner
 
 
-def _validate(runner: TrialRunner, potential: FittedPotential, target: Path) -> list[dict[str, Any]]:
-    """Run the study's validators; one that breaks is reported like one that fails."""
-    reports: list[dict[str, Any]] = []
-    config, data = runner.study.config, runner.dataset.data
-    for i, block in enumerate(config.validate_with):
-        name, options = next(iter(block.items()))
-        folder = target / f"validator-{i}-{name}"
-        folder.mkdir()
-        request = ValidationRequest(folder, data.training().frames, data.elements, config.seed)
+def _candidate(
+    runner: TrialRunner, trial: Trial, directory: Path, listener: Listener | None
+) -> dict[str, Any]:
+    """Refit one of the best trials and run the validators on it."""
+    if listener:
+        listener.message(f"refitting trial {trial.number} on all training frames")
+    folder = directory / f"candidate-{trial.number}"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        model = runner.finish(trial.values, folder, seed=runner.study.config.seed, test=False)
+    except Exception as error:
+        failure = failed_result(trial.number, error, "final", f"fitter {runner.fitter.name}", folder).failure
+        assert failure is not None
+        raise XpotError(
+            f"the refit of the best trial failed: {failure.message}", remedy=failure.hint or f"see {folder}"
+        ) from error
+    reports = []
+    for i, block in enumerate(by_effort(runner.registry, runner.study.config.validate_with)):
+        name = next(iter(block))
+        if listener:
+            listener.message(f"testing trial {trial.number} by {name}")
         try:
-            component = runner.registry.create("validator", name, options)
-            report = runner.registry.hook.xpot_validate(
-                validator=component, potential=potential, request=request
+            report = run_validator(
+                runner.registry,
+                block,
+                model.potential,
+                runner.dataset.data.training(),
+                folder / f"validator-{i}-{name}",
+                seed=runner.study.config.seed,
+                threads=runner.threads,
             )
-            row = {"passed": report.passed, "summary": report.summary, "values": dict(report.values)}
-            row["tables"] = {
-                t: {c: list(v) for c, v in columns.items()} for t, columns in report.tables.items()
-            }
-        except Exception as error:
-            row = {"passed": None, "summary": f"{type(error).__name__}: {error}", "values": {}, "tables": {}}
-        reports.append({"validator": name, **row})
-    return reports
+            reports.append(report_row(name, report))
+        except Exception as error:  # a validator that breaks gives no verdict, and costs no result
+            reports.append(broken_row(name, error))
+    return {"trial": trial.number, "model": model, "validators": reports}
+
+
+def _verdict(report: dict[str, Any]) -> dict[str, Any]:
+    return {k: report[k] for k in ("validator", "passed", "summary")}

@@ -76,6 +76,8 @@ def type_words(annotation: Any, info: OptionInfo | None = None) -> str:
         return " or ".join(dict.fromkeys(type_words(a, info) for a in members))
     if annotation == dict[str, Any]:
         return "name or {name: {options}}"
+    if origin is list and arguments[0] is Any:
+        return "list of values"
     if origin in (list, tuple):
         item = type_words(arguments[0])
         return f"list of {item}{'s' if item in ('number', 'integer', 'block') else ''}"

@@ -21,9 +21,9 @@ import click
 from option_tables import cell, codes, markdown, option_tables, sentence, table
 
 from xpot_core import api, cli, hookspecs, testing
-from xpot_core.config import StudyConfig
 from xpot_core.interfaces.provider import KINDS, Kind, Provider
 from xpot_core.registry import PluginState, Registry, load_registry
+from xpot_core.study_config import StudyConfig
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

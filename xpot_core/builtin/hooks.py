@@ -40,6 +40,7 @@ def xpot_register_executors() -> list[Provider]:
             "one trial after the other in this process",
             "xpot_core.builtin.serial:SerialExecutor",
             SerialOptions,
+            tools={"contract": "xpot_core.builtin.contracts:SERIAL"},
         ),
         Provider(
             "local",

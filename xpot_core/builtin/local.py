@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import queue
@@ -26,6 +27,7 @@ from xpot_core.types import Limits
 _WATCH_SECONDS = 0.25
 # Start-up (imports, reading data) is not the trial's time.
 _GRACE_SECONDS = 30.0
+_spawned = itertools.count()
 
 
 @dataclass
@@ -51,7 +53,6 @@ class LocalExecutor:
         self._answers: queue.SimpleQueue[tuple[_Worker, str | None]] = queue.SimpleQueue()
         self._context: ExecutorContext | None = None
         self._limits = Limits()
-        self._spawned = 0
 
     @property
     def capacity(self) -> int:
@@ -81,8 +82,8 @@ class LocalExecutor:
         assert self._context is not None, "start() comes before submit()"
         logs = self._context.directory / "workers"
         logs.mkdir(parents=True, exist_ok=True)
-        log = logs / f"worker-{os.getpid()}-{self._spawned}.log"
-        self._spawned += 1
+        # Executors of several processes and hosts may share the folder.
+        log = logs / f"worker-{os.uname().nodename}-{os.getpid()}-{next(_spawned)}.log"
         environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self.options.threads))}
         with log.open("w") as stderr:
             process = subprocess.Popen(

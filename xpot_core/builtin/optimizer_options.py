@@ -54,6 +54,7 @@ PROVIDERS: tuple[Provider, ...] = (
         load="xpot_core.builtin.optimizers:RandomOptimizer",
         options=RandomOptions,
         objectives=True,
+        tools={"contract": "xpot_core.builtin.contracts:RANDOM"},
     ),
     Provider(
         name="sobol",
@@ -62,6 +63,7 @@ PROVIDERS: tuple[Provider, ...] = (
         options=SobolOptions,
         citation="I. M. Sobol, USSR Comput. Math. Math. Phys. 7, 86 (1967)",
         objectives=True,
+        tools={"contract": "xpot_core.builtin.contracts:SOBOL"},
     ),
     Provider(
         name="grid",
@@ -69,5 +71,6 @@ PROVIDERS: tuple[Provider, ...] = (
         load="xpot_core.builtin.optimizers:GridOptimizer",
         options=GridOptions,
         objectives=True,
+        tools={"contract": "xpot_core.builtin.contracts:GRID"},
     ),
 )

@@ -18,9 +18,10 @@ COMMANDS = {
     "show": "tables of a study",
     "compare": "studies side by side",
     "report": "one HTML file with figures",
+    "validate": "physical tests of a fitted potential",
     "export": "hand over a potential",
     "doctor": "check data and installation before hours are spent",
-    "plugins": "what is installed, and in which state",
+    "plugins": "what is installed, and in which state; check a plugin, start a new one",
     "cache": "descriptors and matrices kept on disk: show or clear",
     "schema": "JSON Schema of the study file",
 }

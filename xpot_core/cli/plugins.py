@@ -1,16 +1,46 @@
-"""``xpot plugins``: what is installed, and in which state."""
+"""``xpot plugins``: what is installed, and in which state; its subcommands test and make plugins."""
 
 from __future__ import annotations
+
+import importlib
 
 import click
 
 from xpot_core.cli.common import console, json_option, print_json
 
+SUBCOMMANDS = {
+    "check": "test a provider by the rules of the conformance kit",
+    "new": "write a plugin package to start from",
+}
 
-@click.command()
+
+class _Subcommands(click.Group):
+    """Imports a subcommand's file when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        module = importlib.import_module(f"xpot_core.cli.plugins_{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+@click.group(cls=_Subcommands, invoke_without_command=True)
 @json_option
-def plugins(as_json: bool) -> None:
+@click.pass_context
+def plugins(ctx: click.Context, as_json: bool) -> None:
     """List plugins with state, version and what they provide; broken ones with the reason."""
+    if ctx.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError(f"--json belongs behind '{ctx.invoked_subcommand}'")
+        return
     from xpot_core.registry import PluginRecord, PluginState, load_registry
     from xpot_core.registry.catalogue import PUBLISHED
 
@@ -32,11 +62,13 @@ def plugins(as_json: bool) -> None:
     if as_json:
         print_json([r.describe() for r in records])
         return
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("plugin", "version", "state", "provides", "reason", box=None, pad_edge=False)
     for r in records:
         provides = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(r.providers.items()))
         colour = {"ok": "green", "not installed": "dim"}.get(str(r.state), "yellow")
-        table.add_row(r.plugin, r.version, f"[{colour}]{r.state}[/]", provides, r.reason)
+        # A reason quotes what a plugin raised: brackets in it are text, not colours.
+        table.add_row(r.plugin, r.version, f"[{colour}]{r.state}[/]", provides, escape(r.reason))
     console().print(table)

@@ -70,7 +70,7 @@ class SilentObserver:
     @property
     def finished(self) -> int:
         """Number of finished trials."""
-        return sum(t.state.finished for t in self.trials.values())
+        return sum(t.state.finished and not t.from_prior for t in self.trials.values())
 
     @property
     def best(self) -> Trial | None:

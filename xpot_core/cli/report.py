@@ -20,17 +20,25 @@ def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path
     """Write one self-contained HTML file with the figures of a study; it may be running."""
     import logging
 
+    from xpot_core.cli.family_run import family_of
     from xpot_core.report.style import require_matplotlib
     from xpot_core.results import StudyResults
 
-    results = StudyResults.open(study, runs)
+    family = family_of(study, runs)
+    results = StudyResults.open(study, runs) if family is None else None
     require_matplotlib()
     for name in ("matplotlib", "fontTools", "PIL"):
         # With --debug they write thousands of lines about fonts, which is nothing of ours.
         logging.getLogger(name).setLevel(logging.WARNING)
-    from xpot_core.report.html import write_report
+    if results is not None:
+        from xpot_core.report.html import write_report
 
-    path, files = write_report(results, output, figures_dir)
+        path, files = write_report(results, output, figures_dir)
+    else:
+        from xpot_core.report.html_family import write_family_report
+
+        assert family is not None
+        path, files = write_family_report(family, output, figures_dir)
     click.echo(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if figures_dir is not None:
         click.echo(f"wrote {len(files)} files to {figures_dir}")

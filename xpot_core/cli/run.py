@@ -20,6 +20,17 @@ from xpot_core.cli.common import console, open_study, runs_option, set_option, s
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Worker processes: runs with the executor 'local'."
 )
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Run N studies that differ by the seed alone, and summarise them.",
+)
+@click.option(
+    "--extend",
+    is_flag=True,
+    help="Go on with a changed search space: the trials so far are expressed in it where that is possible.",
+)
 @click.option("--restart", is_flag=True, help="Move earlier results of this study aside and start anew.")
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
 @runs_option
@@ -29,13 +40,18 @@ def run(
     trials: int | None,
     time_limit: str | None,
     workers: int | None,
+    repeat: int | None,
+    extend: bool,
     restart: bool,
     quiet: bool,
     runs: Path,
     overrides: tuple[str, ...],
 ) -> int:
     """Run or resume a study. Ctrl-C ends it cleanly; the same command continues it."""
+    from xpot_core.cli.family_run import run_family
     from xpot_core.cli.progress import make_observer
+    from xpot_core.config import read_study
+    from xpot_core.family.run import refuse_over_family
     from xpot_core.report.tables import summary_renderables
     from xpot_core.results import StudyResults
 
@@ -43,12 +59,18 @@ def run(
         overrides = (*overrides, f"budget.time={time_limit}")
     if workers is not None:
         overrides = (*overrides, f"executor={{local: {{workers: {workers}}}}}")
+    file = read_study(study_file, overrides)
+    if repeat is not None or file.config.matrix:
+        return run_family(
+            file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet
+        )
+    refuse_over_family(runs / file.config.study, file, restart=restart)
     study = open_study(study_file, overrides, runs)
     out = console()
     for warning in study.dataset.warnings:
         console(stderr=True).print(f"warning: {warning}", markup=False)
     with make_observer(out, quiet) as observer:
-        outcome = study.run(trials=trials, observer=observer, restart=restart)
+        outcome = study.run(trials=trials, observer=observer, restart=restart, extend=extend)
     out.print(f"{study.config.study}: {outcome.reason}", markup=False)
     results = StudyResults.open(study.directory)
     for renderable in summary_renderables(results):

@@ -24,6 +24,11 @@ _REFRESH_SECONDS = 2.0
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="How many of the best trials."
 )
 @click.option("--trial", type=str, metavar="N", help="Everything about one trial: its number, or best.")
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0.0, 1.0),
+    help="The best trial at another balance of energies (1) and forces (0), without a new fit.",
+)
 @click.option("--failed", is_flag=True, help="Failed trials with hints.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all trials as CSV.")
 @click.option("--watch", is_flag=True, help="Follow a running study until it ends.")
@@ -33,6 +38,7 @@ def show(
     study: str,
     top: int,
     trial: str | None,
+    alpha: float | None,
     failed: bool,
     as_csv: bool,
     watch: bool,
@@ -40,6 +46,7 @@ def show(
     runs: Path,
 ) -> None:
     """Show the best trials, the errors by group, failures, and where the potential is."""
+    from xpot_core.cli.family_run import family_of, show_family
     from xpot_core.errors import InputError
     from xpot_core.results import StudyResults, trial_json
 
@@ -50,7 +57,23 @@ def show(
     ]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} exclude each other", remedy="give one of them")
+    family = family_of(study, runs)
+    if family is not None:
+        of_one = {"--trial": trial is not None, "--watch": watch, "--alpha": alpha is not None}
+        show_family(family, as_json=as_json, as_csv=as_csv, failed=failed, for_members=of_one)
+        return
     results = StudyResults.open(study, runs)
+    if alpha is not None:
+        if trial is not None:
+            raise InputError("--alpha and --trial exclude each other", remedy="give one of them")
+        chosen, loss = results.best_at(alpha)
+        if as_json:
+            print_json({**trial_json(chosen), "alpha": alpha, "loss_at_alpha": loss})
+            return
+        console().print(
+            f"alpha {alpha:g}: the smallest loss is {loss:.6g}, of trial {chosen.number}", markup=False
+        )
+        trial = str(chosen.number)
     if as_json:
         print_json(results.to_json() if trial is None else trial_json(results.trial(trial)))
     elif as_csv:
@@ -79,6 +102,8 @@ def _renderables(results: StudyResults, top: int, trial: str | None, failed: boo
     found = tables.summary_renderables(results)
     if results.best is None:
         return found
+    if len(results.objectives) > 1:
+        found.append(tables.pareto_table(results))
     if top:
         found.append(tables.best_table(results, top))
     errors = shown_errors(results)

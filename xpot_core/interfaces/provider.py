@@ -46,6 +46,8 @@ class Provider:
         What users of the object should cite.
     objectives
         True for an optimizer that takes several objectives.
+    effort
+        Of a validator: those with less effort run first, so that a cheap test spares a dear one.
     """
 
     name: str
@@ -58,8 +60,10 @@ class Provider:
     accepts: tuple[str, ...] = ()
     citation: str = ""
     objectives: bool = False
+    effort: int = 1
     tools: dict[str, str] = field(default_factory=dict)
-    """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``."""
+    """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``; a predictor's
+    ``"calculator"`` makes an ASE calculator from a `FittedPotential`."""
 
     def missing(self) -> list[str]:
         """Programs not on the PATH and packages that are not installed; imports nothing."""

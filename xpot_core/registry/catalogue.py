@@ -14,7 +14,7 @@ from xpot_core.validation import validate_options
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
     "fitter": {"gap": "xpot-gap", "snap": "xpot-snap"},
-    "predictor": {"gap": "xpot-gap", "snap": "xpot-snap"},
+    "predictor": {"gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
     "optimizer": {
         "skopt-gp": "xpot-skopt",
         "skopt-forest": "xpot-skopt",
@@ -27,7 +27,16 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "optuna-nsga2": "xpot-optuna",
     },
     "executor": {"dask": "xpot-dask"},
-    "validator": {"lammps-md": "xpot-lammps"},
+    "validator": {
+        "dimer": "xpot-lammps",
+        "equation-of-state": "xpot-lammps",
+        "elastic": "xpot-lammps",
+        "vacancy": "xpot-lammps",
+        "phonons": "xpot-lammps",
+        "lammps-speed": "xpot-lammps",
+        "lammps-md": "xpot-lammps",
+        "lammps-melt-quench": "xpot-lammps",
+    },
 }
 """Names that are not installed are answered with the distribution that has them."""
 

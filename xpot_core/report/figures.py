@@ -16,7 +16,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from xpot_core.report import figures_errors, figures_search, figures_space, figures_trials, figures_validators
+from xpot_core.report import (
+    figures_errors,
+    figures_objectives,
+    figures_search,
+    figures_space,
+    figures_trials,
+    figures_validators,
+)
 from xpot_core.report.predictions import predictions_of
 from xpot_core.report.series import Series, shown_errors
 from xpot_core.report.style import ReportFigure, figure_style, require_matplotlib
@@ -44,6 +51,8 @@ def make_figures(results: StudyResults) -> dict[str, ReportFigure]:
         "error-distribution": lambda: figures_errors.distribution(sets),
         "group-errors": lambda: figures_errors.group_errors(errors),
         "pareto": lambda: figures_search.pareto(results, series),
+        "objectives": lambda: figures_objectives.objective_figures(results),
+        "inner-search": lambda: figures_objectives.inner_search(results, series),
         "costs": lambda: figures_trials.costs(results, series),
         "space": lambda: figures_space.space_figures(results, series),
         "timeline": lambda: figures_trials.timeline(results, series),

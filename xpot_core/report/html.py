@@ -152,7 +152,9 @@ def _errors(table: ErrorTable) -> list[str]:
 
 def _search(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Section:
     section = Section("search", "The search")
-    section.add(page.figures(figures.get(n) for n in ("convergence", "pareto", "costs", "timeline")))
+    objectives = [n for n in figures if n.startswith("objectives-")]
+    names = ("convergence", *(objectives or ["pareto"]), "inner-search", "costs", "timeline")
+    section.add(page.figures(figures.get(n) for n in names))
     best = best_trials(results, _BEST_TRIALS)
     rows = []
     for trial in best:

@@ -52,7 +52,7 @@ class Series:
             table = ErrorTable.from_json(errors) if errors else ErrorTable()
             for name, column in columns.items():
                 column.append(table.total(name).rmse * (1.0 if name == "force" else 1000.0))
-        complete = [t.state is TrialState.COMPLETE and t.loss is not None for t in trials]
+        complete = [t.comparable for t in trials]
         loss = [t.loss if ok else math.nan for t, ok in zip(trials, complete, strict=True)]
         best, leader = [], -1
         for i, value in enumerate(loss):

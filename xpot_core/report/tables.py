@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -14,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from xpot_core.metrics import ErrorTable
+from xpot_core.objectives import QUANTITY_OF
 from xpot_core.report.series import SETS, duration, error_text, number, shown_errors
 from xpot_core.results import SECONDS, StudyResults
+from xpot_core.store import ranked
 from xpot_core.trials import Trial, TrialState
 
 _BOX = box.SIMPLE_HEAD
@@ -121,10 +123,41 @@ def best_table(results: StudyResults, top: int = 10) -> Table:
     return table
 
 
+def pareto_table(results: StudyResults, most: int = 20) -> Table:
+    """The Pareto set: objectives and hyperparameters, spread evenly where it is long."""
+    names = results.objectives
+    front = results.pareto
+    chosen = (
+        [front[round(i * (len(front) - 1) / (most - 1))] for i in range(most)] if len(front) > most else front
+    )
+    title = f"Pareto set: {len(front)} trials" + (f", {most} of them shown" if len(front) > most else "")
+    table = Table(title=title, box=_BOX, pad_edge=False, title_justify="left")
+    table.add_column("trial", justify="right", no_wrap=True)
+    for name in names:
+        unit = QUANTITY_OF[name][1] if name in QUANTITY_OF else ""
+        table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
+    table.add_column("hyperparameters", overflow="fold")
+    for trial in chosen:
+        values = "; ".join(f"{k} {v}" for k, v in compact(trial.values).items())
+        table.add_row(str(trial.number), *(number(v) for v in trial.objectives), Text(values))
+    return table
+
+
+def tests_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What validators said about one potential."""
+    table = Table(box=_BOX, pad_edge=False)
+    for name in ("test", "verdict", "summary", "values"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        verdict = {True: "passed", False: "FAILED"}.get(row["passed"], "did not run")
+        values = ", ".join(f"{k} {number(v)}" for k, v in row["values"].items())
+        table.add_row(*(Text(cell) for cell in (row["validator"], verdict, row["summary"], values)))
+    return table
+
+
 def best_trials(results: StudyResults, top: int) -> list[Trial]:
-    """COMPLETE trials by loss."""
-    complete = [t for t in results.trials if t.state is TrialState.COMPLETE and t.loss is not None]
-    return sorted(complete, key=lambda t: (t.loss, t.number))[:top]
+    """Trials that may win, by loss."""
+    return ranked(results.trials)[:top]
 
 
 def group_table(tables: Mapping[str, ErrorTable]) -> Table:
@@ -210,8 +243,13 @@ def trial_renderables(trial: Trial) -> list[RenderableType]:
     grid.add_row("proposed by", Text(trial.optimizer or "–"))
     if trial.worker:
         grid.add_row("worker", Text(trial.worker))
+    if trial.fidelity is not None:
+        grid.add_row("fidelity", Text(number(trial.fidelity)))
     for name, value in trial.extra.items():
-        grid.add_row(Text(name), Text(number(value)))
+        if isinstance(value, bool | int | float | str):
+            grid.add_row(Text(name), Text(number(value)))
+    for name, text in _levels(trial):
+        grid.add_row(Text(name), Text(text))
     for note in trial.notes:
         grid.add_row("note", Text(note))
     found: list[RenderableType] = [grid]
@@ -226,6 +264,27 @@ def trial_renderables(trial: Trial) -> list[RenderableType]:
         if failure.log_tail:
             found.append(Text("end of the log:\n" + "\n".join(failure.log_tail.splitlines()[-_LOG_LINES:])))
     return found
+
+
+def _levels(trial: Trial) -> list[tuple[str, str]]:
+    """What an inner search, an earlier study or physical tests say about a trial."""
+    rows = []
+    inner = trial.extra.get("inner")
+    if inner:
+        rows += [
+            (
+                "inner search",
+                f"{inner['method']}, {inner['evaluations']} regressions, ended by {inner['stopped']}",
+            ),
+            ("  loss at defaults", number(inner["default_loss"], 6)),
+            ("  found by it", ", ".join(inner["values"])),
+        ]
+    if "prior" in trial.extra:
+        rows.append(("made by", f"trial {trial.extra['prior']['trial']} of {trial.extra['prior']['study']}"))
+    for report in trial.extra.get("validators", []):
+        verdict = "passed" if report["passed"] else "FAILED"
+        rows.append((report["validator"], f"{verdict}: {report['summary']}"))
+    return rows
 
 
 def compact(values: Mapping[str, Any]) -> dict[str, str]:

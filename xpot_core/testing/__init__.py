@@ -9,10 +9,13 @@ _HOME = {
     "Contract": "contract",
     "NotApplicable": "contract",
     "check_contract": "contract",
+    "contract_class": "check",
     "FitterContract": "fitter",
     "LossContract": "loss",
     "ExecutorContract": "executor",
     "OptimizerContract": "optimizer",
+    "PredictorContract": "predictor",
+    "ValidatorContract": "validator",
 }
 
 __all__ = [
@@ -22,7 +25,10 @@ __all__ = [
     "LossContract",
     "NotApplicable",
     "OptimizerContract",
+    "PredictorContract",
+    "ValidatorContract",
     "check_contract",
+    "contract_class",
 ]
 
 

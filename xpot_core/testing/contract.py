@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import functools
+import inspect
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -84,6 +88,8 @@ class Contract:
             method = getattr(cls, f"test_{rule}", None)
             if method is None:
                 raise TypeError(f"{cls.__name__}.expected_failures names no rule of the contract: '{rule}'")
+            if hasattr(method, "expected_failure"):
+                method = method.__wrapped__  # a base expects the failure too: never expect it twice
             setattr(cls, f"test_{rule}", _expected(method, reason))
 
     @classmethod
@@ -145,6 +151,74 @@ class Contract:
         assert not done.stdout.split(), f"importing {module.__name__} imports {done.stdout.strip()}"
 
 
+class Verdict(enum.StrEnum):
+    """What a rule says about a provider."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    EXPECTED = "expected failure"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule and its verdict.
+
+    Attributes
+    ----------
+    rule
+        The rule's id: what stands in ``expected_failures``.
+    message
+        What is wrong, or why the rule need not be kept; empty if it is kept.
+    meaning
+        What the rule asks for.
+    link
+        Where the documentation explains it, relative to the documentation's root.
+    """
+
+    rule: str
+    verdict: Verdict
+    message: str
+    seconds: float
+    meaning: str
+    link: str
+
+
+def rule_anchor(kind: str, rule: str) -> str:
+    """Name of a rule's place on the page of the contracts."""
+    return f"rule-{kind}-{rule.replace('_', '-')}"
+
+
+def findings(contract: Contract, rules: Collection[str] | None = None) -> Iterator[Finding]:
+    """Try the rules one after the other, without pytest.
+
+    Parameters
+    ----------
+    contract
+        Of the provider.
+    rules
+        Ids of the rules to try; all by default.
+    """
+    for rule in contract.rules():
+        if rules is not None and rule not in rules:
+            continue
+        method = getattr(contract, f"test_{rule}")
+        verdict, message, begin = Verdict.KEPT, "", time.perf_counter()
+        try:
+            method()
+        except NotApplicable as reason:
+            verdict, message = Verdict.NOT_APPLICABLE, str(reason)
+        except Exception as error:  # whatever a plugin raises is the finding
+            verdict, message = Verdict.BROKEN, f"{type(error).__name__}: {error}"
+        else:
+            expected = getattr(method, "expected_failure", None)
+            if expected is not None:
+                verdict, message = Verdict.EXPECTED, expected
+        meaning = (inspect.getdoc(method) or "").splitlines()[0]
+        link = f"reference/generated/contracts.html#{rule_anchor(contract.kind, rule)}"
+        yield Finding(rule, verdict, message, time.perf_counter() - begin, meaning, link)
+
+
 def check_contract(contract: Contract) -> Iterator[tuple[str, str]]:
     """Run the rules without pytest.
 
@@ -153,15 +227,11 @@ def check_contract(contract: Contract) -> Iterator[tuple[str, str]]:
     tuple
         Rule and fault: ``""`` if it is kept, ``"not applicable: ..."`` if it says nothing here.
     """
-    for rule in contract.rules():
-        try:
-            getattr(contract, f"test_{rule}")()
-        except NotApplicable as reason:
-            yield rule, f"not applicable: {reason}"
-        except Exception as error:  # whatever a plugin raises is the finding
-            yield rule, f"{type(error).__name__}: {error}"
-        else:
-            yield rule, ""
+    for found in findings(contract):
+        fault = found.message if found.verdict is Verdict.BROKEN else ""
+        if found.verdict is Verdict.NOT_APPLICABLE:
+            fault = f"not applicable: {found.message}"
+        yield found.rule, fault
 
 
 @contextlib.contextmanager
@@ -216,4 +286,5 @@ def _expected(method: Callable[..., None], reason: str) -> Callable[..., None]:
             return
         raise AssertionError(f"is kept although it is among the expected failures: {reason}")
 
+    rule.expected_failure = reason  # type: ignore[attr-defined]
     return rule

@@ -17,6 +17,7 @@ def xpot_register_fitters() -> list[Provider]:
             "xpot_core.testing.toy:ToyFitter",
             ToyOptions,
             produces=("numpy-pair",),
+            tools={"contract": "xpot_core.builtin.contracts:NUMPY_PAIR"},
         )
     ]
 
@@ -31,5 +32,6 @@ def xpot_register_predictors() -> list[Provider]:
             "xpot_core.testing.toy:ToyPredictor",
             NoOptions,
             accepts=("numpy-pair",),
+            tools={"calculator": "xpot_core.testing.toy_calculator:calculator"},
         )
     ]

@@ -4,7 +4,7 @@ Examples
 --------
 ::
 
-    from xpot_core.testing.optimizer import OptimizerContract
+    from xpot_core.testing import OptimizerContract
 
     class TestMine(OptimizerContract):
         provider = "my-optimizer"
@@ -13,16 +13,16 @@ Examples
 
 from __future__ import annotations
 
-import functools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from xpot_core.interfaces import Component, Optimizer
 from xpot_core.space import Choice, Float, Int, Space
+from xpot_core.testing.contract import Contract, NotApplicable, check_contract
 from xpot_core.trials import Candidate, Failure, History, Trial, TrialState
 
 SPACE = Space(
@@ -55,8 +55,8 @@ def second_objective(values: Mapping[str, Any]) -> float:
     return float(1.0 + ((SPACE.to_unit(values) - 0.8) ** 2).sum())
 
 
-class OptimizerContract:
-    """Rules that every optimizer keeps; the name of a rule is that of its method after ``test_``.
+class OptimizerContract(Contract):
+    """Rules that every optimizer keeps.
 
     Attributes
     ----------
@@ -70,30 +70,17 @@ class OptimizerContract:
         False for optimizers that use no random numbers.
     trials
         Length of the studies run here; longer than the initial design.
-    expected_failures
-        Rule -> why it cannot be kept. Strict: a rule that is kept after all fails the test.
     """
 
-    provider: ClassVar[str] = ""
+    kind: ClassVar[Any] = "optimizer"
     options: ClassVar[dict[str, Any]] = {}
     learns: ClassVar[bool] = True
     seeded: ClassVar[bool] = True
     trials: ClassVar[int] = 20
-    expected_failures: ClassVar[dict[str, str]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        for rule, reason in cls.__dict__.get("expected_failures", {}).items():
-            method = getattr(cls, f"test_{rule}", None)
-            if method is None:
-                raise TypeError(f"{cls.__name__}.expected_failures names no rule of the contract: '{rule}'")
-            setattr(cls, f"test_{rule}", _expected(method, reason))
 
     def component(self) -> Component[Optimizer]:
         """A fresh optimizer."""
-        from xpot_core.registry import load_registry
-
-        return load_registry().create("optimizer", self.provider, dict(self.options))
+        return self.registry.create("optimizer", self.provider, dict(self.options))
 
     def fresh(self) -> Optimizer:
         """A fresh optimizer's object."""
@@ -117,7 +104,7 @@ class OptimizerContract:
     def test_different_seeds_give_different_suggestions(self) -> None:
         """The seed of the study matters, at the beginning and later."""
         if not self.seeded:
-            return
+            raise NotApplicable("uses no random numbers")
         for count in (0, self.trials - 1):
             a, b = (self.fresh().suggest(self._history(count, seed), 2) for seed in (1, 2))
             assert _values(a) != _values(b), f"after {count} trials"
@@ -234,7 +221,7 @@ class OptimizerContract:
     def test_finds_the_minimum_of_a_smooth_function(self) -> None:
         """After twice the trials of the other rules it is better than as many random points."""
         if not self.learns:
-            return
+            raise NotApplicable("does not use the losses")
         n = 2 * self.trials
         rng = np.random.default_rng(0)
         by_chance = np.median(
@@ -249,7 +236,7 @@ class OptimizerContract:
     def test_several_objectives(self) -> None:
         """Where declared: two objectives, failures among them, the same resume as for one."""
         if not self.component().provider.objectives:
-            return
+            raise NotApplicable("takes one objective")
         one = self.fresh()
         trials: list[Trial] = []
         for number in range(self.trials):
@@ -290,29 +277,8 @@ class OptimizerContract:
         return trials
 
 
-def check_optimizer(contract: OptimizerContract) -> Iterator[tuple[str, str]]:
-    """Run the rules without pytest: yields each rule and its fault, empty if it is kept."""
-    for name in dir(contract):
-        if not name.startswith("test_"):
-            continue
-        try:
-            getattr(contract, name)()
-        except Exception as error:  # whatever a plugin raises is the finding
-            yield name.removeprefix("test_"), f"{type(error).__name__}: {error}"
-        else:
-            yield name.removeprefix("test_"), ""
-
-
-def _expected(method: Callable[..., None], reason: str) -> Callable[..., None]:
-    @functools.wraps(method)
-    def rule(self: OptimizerContract) -> None:
-        try:
-            method(self)
-        except Exception:
-            return
-        raise AssertionError(f"is kept although it is among the expected failures: {reason}")
-
-    return rule
+check_optimizer = check_contract
+"""The older name of `check_contract`."""
 
 
 def _values(candidates: list[Candidate]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xpot_core.testing.bench import FitterBench, assert_sound, difference
-from xpot_core.testing.contract import scratch
+from xpot_core.testing.contract import NotApplicable, scratch
 from xpot_core.testing.frames import frame, rotation, structure
 from xpot_core.types import FloatArray, Frame, Predictions
 
@@ -175,6 +175,28 @@ class PredictorRules(FitterBench):
                 self.predict(potential, chosen, folder / "a"), self.predict(potential, wrong, folder / "b")
             )
         assert found <= self.noise
+
+    def test_calculator_equals_the_predictor(self) -> None:
+        """The tool ``calculator`` gives the predictor's energies, forces and stresses, in any cell."""
+        potential = self.base(self.most).potential
+        name = self.predictor or self.registry.for_format("predictor", potential.format).name
+        make = self.registry.provider("predictor", name).tool("calculator")
+        if make is None:
+            raise NotApplicable("the predictor has no tool 'calculator'")
+        cluster = structure(85, self.most)
+        cluster.pbc = False
+        chosen = [*self._structures(), cluster]
+        found = self._say(chosen)
+        calculator = make(potential)
+        for i, atoms in enumerate(chosen):
+            own = atoms.copy()
+            own.calc = calculator
+            fault = abs(own.get_potential_energy() - found.energies[i]) / len(own)
+            assert fault <= self.symmetry_tolerance, f"energies differ by {fault:.2g} eV/atom"
+            self._close(own.get_forces(), found.forces[i], "forces")
+            if found.virials is not None and own.pbc.all():
+                virial = -own.get_stress(voigt=False) * own.get_volume()
+                self._close(virial / len(own), found.virials[i] / len(own), "virials")
 
     def _equal(self, found: Predictions, n_atoms: int, other: int = 1) -> None:
         fault = abs(found.energies[0] - found.energies[other]) / n_atoms

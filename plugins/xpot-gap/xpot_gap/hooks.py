@@ -45,4 +45,5 @@ def xpot_register_predictors() -> Iterable[Provider]:
         packages=("quippy",),
         accepts=("gap-xml",),
         citation=_CITATION,
+        tools={"calculator": "xpot_gap.calculator:calculator"},
     )

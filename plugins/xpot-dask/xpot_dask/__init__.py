@@ -1,0 +1,1 @@
+"""XPOT plugin: trials beyond one machine through dask.distributed."""

@@ -1,0 +1,197 @@
+"""From options to a scheduler with workers: on this machine, at an address, or as jobs of a batch system."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import re
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import dask.config
+from distributed import Client, LocalCluster, Security
+
+from xpot_core.api import InputError, XpotError
+from xpot_dask.options import DaskOptions, JobOptions, TLSOptions
+
+_CLUSTERS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}
+_SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "sge": "qsub", "lsf": "bsub"}
+_CHARGED_TO = {"slurm": "account", "pbs": "account", "sge": "project", "lsf": "project"}
+LOCAL_WORKERS = 2
+# A trial is tried once more after its worker was lost, not three times as by default.
+_SETTINGS = {"distributed.scheduler.allowed-failures": 1, "distributed.admin.log-length": 1000}
+
+
+def connect(options: DaskOptions, directory: Path, base: Path) -> tuple[Client, Any | None]:
+    """A client, and the cluster if it was made here.
+
+    Parameters
+    ----------
+    options
+        Of the executor.
+    directory
+        Run folder, for logs of jobs.
+    base
+        Folder that relative paths start from.
+
+    Raises
+    ------
+    InputError
+        If nothing answers at the address, or the batch system is not there.
+    """
+    with dask.config.set(_SETTINGS):
+        if options.address is not None:
+            return _at_address(options, base), None
+        cluster = _local(options) if options.cluster is None else _jobs(options, directory)
+    return Client(cluster, timeout=options.timeout, set_as_default=False), cluster
+
+
+def _local(options: DaskOptions) -> Any:
+    # One worker with threads, each of which watches a child process. Inside one process dask opens no
+    # port, so that other users of the machine cannot send anything to it.
+    return LocalCluster(
+        n_workers=1,
+        threads_per_worker=options.workers or LOCAL_WORKERS,
+        processes=False,
+        memory_limit=0,
+        dashboard_address=None,
+        silence_logs="error",
+    )
+
+
+def _at_address(options: DaskOptions, base: Path) -> Client:
+    try:
+        return Client(
+            options.address,
+            timeout=options.timeout,
+            security=_security(options.tls, base),
+            set_as_default=False,
+        )
+    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"no dask scheduler answers: {error}",
+            key="executor.dask.address",
+            value=options.address,
+            remedy="start one with `dask scheduler` and workers with `dask worker ADDRESS`, or correct the address",
+        ) from error
+
+
+def _security(tls: TLSOptions | None, base: Path) -> Security | None:
+    if tls is None:
+        return None
+    files = {name: base / getattr(tls, name) for name in ("ca", "certificate", "key")}
+    for name, path in files.items():
+        if not path.is_file():
+            raise InputError("there is no such file", key=f"executor.dask.tls.{name}", value=str(path))
+    return Security(
+        tls_ca_file=str(files["ca"]),
+        tls_client_cert=str(files["certificate"]),
+        tls_client_key=str(files["key"]),
+        require_encryption=True,
+    )
+
+
+def places(options: DaskOptions) -> int:
+    """Trials that one job runs at once."""
+    assert options.cluster is not None
+    return max(options.cluster.chosen[1].cores // options.threads, 1)
+
+
+def _jobs(options: DaskOptions, directory: Path) -> Any:
+    assert options.cluster is not None
+    system, job = options.cluster.chosen
+    key = f"executor.dask.cluster.{system}"
+    if shutil.which(_SUBMIT[system]) is None:
+        raise InputError(
+            f"the command {_SUBMIT[system]} is not there",
+            key=key,
+            remedy="run xpot on a node that may submit jobs",
+        )
+    try:
+        jobqueue = importlib.import_module("dask_jobqueue")
+    except ImportError as error:
+        raise InputError(
+            "dask-jobqueue is not installed", key=key, remedy="pip install 'xpot-dask[jobqueue]'"
+        ) from error
+    logs = directory / "dask"
+    if re.search(r"[^\w./@+=,-]", str(logs)):
+        raise InputError(
+            "batch systems take no blanks or special characters in the path of the run folder",
+            key="--runs",
+            value=str(directory),
+            remedy="choose another folder with --runs",
+        )
+    logs.mkdir(parents=True, exist_ok=True)
+    os.chmod(logs, 0o700)  # keys of the encryption lie here
+    make = getattr(jobqueue, _CLUSTERS[system])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cluster = make(**_job_arguments(system, job, places(options), logs))
+    except ImportError as error:
+        raise InputError(
+            str(error), key=f"{key}.encrypted", remedy="pip install 'xpot-dask[jobqueue]'"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise InputError(str(error), key=key) from error
+    _submit(cluster, job, key)
+    return cluster
+
+
+def _job_arguments(system: str, job: JobOptions, slots: int, logs: Path) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "cores": job.cores,
+        "memory": job.memory,
+        "processes": 1,
+        "walltime": job.walltime,
+        "job_name": "xpot",
+        "log_directory": str(logs),
+        "shared_temp_directory": str(logs),
+        "job_extra_directives": list(job.directives),
+        "job_script_prologue": list(job.prologue),
+        # The last one counts: a place for each trial, not for each core.
+        "worker_extra_args": ["--nthreads", str(slots)],
+        "scheduler_options": {"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        "security": job.encrypted or None,
+    }
+    optional = {
+        "queue": job.queue,
+        _CHARGED_TO[system]: job.account,
+        "python": job.python,
+        "interface": job.interface,
+    }
+    return arguments | {name: value for name, value in optional.items() if value is not None}
+
+
+def _submit(cluster: Any, job: JobOptions, key: str) -> None:
+    """Submit the first jobs, so that a refusal is told at once, and let dask keep their number."""
+    first = max(job.minimum_jobs if job.minimum_jobs is not None else job.jobs, 1)
+    try:
+        cluster.sync(_first_jobs, cluster, first)
+    except (RuntimeError, ValueError, OSError) as error:
+        with contextlib.suppress(Exception):
+            cluster.close(timeout=10)
+        raise XpotError(
+            f"{key}: the batch system refused a job: {_last_words(str(error))}",
+            remedy="see xpot_dask's options of the job with `xpot init --executor dask`, and the script below\n"
+            + cluster.job_script(),
+        ) from error
+    cluster.adapt(
+        minimum_jobs=job.jobs if job.minimum_jobs is None else job.minimum_jobs,
+        maximum_jobs=job.jobs,
+        interval="5s",
+        wait_count=6,
+    )
+
+
+async def _first_jobs(cluster: Any, n: int) -> None:
+    cluster.scale(jobs=n)
+    await cluster._correct_state()
+
+
+def _last_words(text: str) -> str:
+    stderr = text.rpartition("stderr:")[2].strip() or text
+    return " ".join(stderr.split())

@@ -1,0 +1,204 @@
+"""Executor ``dask``: trials as tasks of dask.distributed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Future, KilledWorker
+
+from xpot_core.api import ExecutorContext, Failure, TrialResult, TrialState, TrialTask, XpotError
+from xpot_dask.clusters import LOCAL_WORKERS, connect, places
+from xpot_dask.options import DaskOptions
+from xpot_dask.worker import TrialPlugin, WorkerClosing, cancel_trial, run_trial
+
+_ATTEMPTS = 2
+_REFRESH_SECONDS = 1.0
+_PATIENCE_SECONDS = 60.0
+_logger = logging.getLogger("xpot")
+
+
+class DaskExecutor:
+    """Sends tasks to whatever workers the cluster has at the moment."""
+
+    def __init__(self, options: DaskOptions) -> None:
+        self.options = options
+        self._client: Client | None = None
+        self._cluster: Any | None = None
+        self._plugin = ""
+        self._running: dict[int, tuple[TrialTask, Future]] = {}
+        self._begun: Counter[int] = Counter()
+        self._where: dict[int, str] = {}
+        self._ended: queue.SimpleQueue[tuple[int, Future | None]] = queue.SimpleQueue()
+        self._places, self._asked, self._started, self._warned = 0, 0.0, 0.0, False
+
+    @property
+    def capacity(self) -> int:
+        """Places of the workers that are there now; never less than one, so that a trial waits for the first."""
+        most = self.options.workers
+        if self.options.address is None and self.options.cluster is None:
+            return most or LOCAL_WORKERS
+        found = max(self._connected(), 1)
+        if self.options.cluster is not None:
+            job = self.options.cluster.chosen[1]
+            if job.minimum_jobs is not None:
+                # The number of jobs follows the number of waiting tasks, so they must be shown.
+                found = job.jobs * places(self.options)
+        return found if most is None else min(found, most)
+
+    def _connected(self) -> int:
+        now = time.monotonic()
+        if self._client is not None and now - self._asked > _REFRESH_SECONDS:
+            with contextlib.suppress(Exception):  # a scheduler that is gone shows itself in `collect`
+                self._places = sum(self._client.nthreads().values())
+            self._asked = now
+        return self._places
+
+    def start(self, context: ExecutorContext) -> None:
+        """Connect, and send each worker what all trials share."""
+        self._client, self._cluster = connect(self.options, context.directory, Path(context.study["base"]))
+        self._plugin = f"xpot-{uuid.uuid4().hex[:12]}"
+        self._client.subscribe_topic(self._plugin, self._on_begin)
+        plugin = TrialPlugin(
+            self._plugin,
+            {**context.study, "threads": self.options.threads},
+            str(context.directory),
+            context.limits,
+            self.options.threads,
+        )
+        self._client.register_plugin(plugin, name=self._plugin)
+        self._started = time.monotonic()
+
+    def _on_begin(self, event: tuple[float, Any]) -> None:
+        """A worker says that it begins a trial (called in dask's thread)."""
+        _, message = event
+        number = message["number"]
+        self._begun[number] += 1
+        self._where[number] = message["worker"]
+        if self._begun[number] > _ATTEMPTS:
+            self._ended.put((number, None))
+
+    def submit(self, task: TrialTask) -> None:
+        """Hand the task to the scheduler."""
+        self._begun.pop(task.number, None)
+        self._send(task)
+
+    def _send(self, task: TrialTask) -> None:
+        if self._client is None:
+            raise RuntimeError("start() comes before submit()")
+        key = f"xpot_trial-{task.number}-{uuid.uuid4().hex}"
+        try:
+            future = self._client.submit(
+                run_trial, self._plugin, task.to_json(), key=key, pure=False, retries=0
+            )
+        except Exception as error:
+            raise self._lost_scheduler() from error
+        self._running[task.number] = task, future
+        future.add_done_callback(lambda done: self._ended.put((task.number, done)))
+
+    def collect(self, timeout: float | None = None) -> list[TrialResult]:
+        """Wait for the next end; a trial whose worker was told to close is sent again."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._running:
+            wait = _REFRESH_SECONDS
+            if deadline is not None:
+                wait = min(wait, max(deadline - time.monotonic(), 0.0))
+            try:
+                number, future = self._ended.get(timeout=wait)
+            except queue.Empty:
+                self._look()
+                if deadline is not None and time.monotonic() >= deadline:
+                    return []
+                continue
+            result = self._result(number, future)
+            if result is not None:
+                return [result]
+        return []
+
+    def _look(self) -> None:
+        """Tell a lost scheduler, and a wait for workers that lasts."""
+        assert self._client is not None
+        if self._client.status not in ("running", "connecting"):
+            raise self._lost_scheduler()
+        waited = time.monotonic() - self._started
+        if not self._warned and waited > _PATIENCE_SECONDS and not self._connected():
+            self._warned = True
+            _logger.warning("no worker has joined for %.0f s: the study waits for the first one", waited)
+
+    def _result(self, number: int, future: Future | None) -> TrialResult | None:
+        if number not in self._running:
+            return None
+        task, current = self._running[number]
+        if future is None:
+            self._give_up(number, current)
+            return self._lost(number)
+        if future is not current:
+            return None
+        del self._running[number]
+        try:
+            return TrialResult.from_json(future.result(timeout=self.options.timeout))
+        except KilledWorker:
+            return self._lost(number)
+        except WorkerClosing:
+            if self._begun[number] < _ATTEMPTS:
+                self._send(task)
+                return None
+            return self._lost(number)
+        except Exception as error:
+            if future.cancelled():
+                self._running[number] = task, future
+                raise self._lost_scheduler() from error
+            return _failed(
+                number,
+                f"dask could not run the trial: {type(error).__name__}: {error}",
+                "workers need the same versions of Python, xpot-core, xpot-dask and the study's plugins",
+            )
+
+    def _give_up(self, number: int, future: Future) -> None:
+        """End a trial that was lost too often on a scheduler with other settings."""
+        assert self._client is not None
+        del self._running[number]
+        with contextlib.suppress(Exception):
+            future.cancel()
+            where = [self._where[number]]
+            self._client.run(cancel_trial, self._plugin, number, workers=where, wait=False)
+
+    def _lost(self, number: int) -> TrialResult:
+        return _failed(
+            number,
+            f"its worker was lost {_ATTEMPTS} times, last {self._where.get(number, 'unknown')}",
+            "a job that the batch system ends for memory or time takes its trials along: see the logs of the jobs",
+        )
+
+    def _lost_scheduler(self) -> XpotError:
+        where = self.options.address or "of this run"
+        return XpotError(
+            f"the dask scheduler {where} is gone",
+            remedy="run the same command again when it is back: trials at work are run again, nothing is lost",
+        )
+
+    def close(self, *, cancel: bool = False) -> None:
+        """End the children of all workers, leave the cluster, and end it if it is ours."""
+        client, cluster = self._client, self._cluster
+        self._client = self._cluster = None
+        self._running.clear()
+        if client is not None:
+            if client.status == "running":
+                with contextlib.suppress(Exception):
+                    client.unregister_worker_plugin(self._plugin)
+            with contextlib.suppress(Exception):
+                client.close(timeout=5)
+        if cluster is not None:
+            with contextlib.suppress(Exception):
+                cluster.close(timeout=20)
+
+
+def _failed(number: int, message: str, hint: str) -> TrialResult:
+    failure = Failure("worker", "executor dask", message, hint, retryable=True)
+    return TrialResult(number, TrialState.FAILED, failure=failure)

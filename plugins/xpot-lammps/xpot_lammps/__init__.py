@@ -1,0 +1,1 @@
+"""Physical tests of potentials: molecular dynamics in LAMMPS, static properties, cost."""

@@ -1,0 +1,100 @@
+"""What this plugin registers; imports neither LAMMPS nor ASE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xpot_core.api import Provider, hookimpl
+from xpot_lammps.options import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
+from xpot_lammps.static_options import DimerOptions, ElasticOptions, EosOptions, PhononOptions, VacancyOptions
+
+xpot_api_version = 1
+
+CITATION = "A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022)"
+_ASE = "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"
+
+
+@hookimpl
+def xpot_register_validators() -> Iterable[Provider]:
+    """Physical tests, cheap ones with little effort."""
+    yield Provider(
+        name="dimer",
+        summary="Energy of two atoms against their distance: holes and wells where no data is",
+        load="xpot_lammps.static_tests:DimerValidator",
+        options=DimerOptions,
+        effort=1,
+        citation=_ASE,
+    )
+    yield Provider(
+        name="equation-of-state",
+        summary="Lattice constant, bulk modulus and energy against volume",
+        load="xpot_lammps.static_tests:EosValidator",
+        options=EosOptions,
+        effort=2,
+        citation=_ASE,
+    )
+    yield Provider(
+        name="elastic",
+        summary="Elastic constants from stresses of strained cells, and mechanical stability",
+        load="xpot_lammps.static_tests:ElasticValidator",
+        options=ElasticOptions,
+        effort=3,
+        citation=_ASE,
+    )
+    yield Provider(
+        name="vacancy",
+        summary="Formation energy of a vacancy, relaxed and not",
+        load="xpot_lammps.static_tests:VacancyValidator",
+        options=VacancyOptions,
+        effort=4,
+        citation=_ASE,
+    )
+    yield Provider(
+        name="phonons",
+        summary="Phonon frequencies at Gamma and along a band path, and dynamical stability",
+        load="xpot_lammps.static_tests:PhononValidator",
+        options=PhononOptions,
+        effort=5,
+        citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
+    )
+    yield Provider(
+        name="lammps-speed",
+        summary="Cost of molecular dynamics relative to a reference potential, measured and estimated",
+        load="xpot_lammps.speed:SpeedValidator",
+        options=SpeedOptions,
+        packages=("lammps",),
+        effort=6,
+        citation=CITATION,
+    )
+    yield Provider(
+        name="lammps-md",
+        summary="Molecular dynamics in LAMMPS: stability, time to failure, energy drift",
+        load="xpot_lammps.dynamics:MdValidator",
+        options=LammpsMdOptions,
+        packages=("lammps",),
+        effort=10,
+        citation=CITATION,
+    )
+    yield Provider(
+        name="lammps-melt-quench",
+        summary="Melt and quench in LAMMPS: stability, density, structure of the glass",
+        load="xpot_lammps.dynamics:MeltQuenchValidator",
+        options=MeltQuenchOptions,
+        packages=("lammps",),
+        effort=20,
+        citation=CITATION,
+    )
+
+
+@hookimpl
+def xpot_register_predictors() -> Iterable[Provider]:
+    """Potentials that consist of LAMMPS commands."""
+    yield Provider(
+        name="lammps",
+        summary="Energies, forces and virials of any potential that LAMMPS computes itself",
+        load="xpot_lammps.native:LammpsPredictor",
+        packages=("lammps",),
+        accepts=("lammps",),
+        citation=CITATION,
+        tools={"calculator": "xpot_lammps.native:calculator"},
+    )

@@ -1,0 +1,148 @@
+"""Starting structures: chosen among the training frames, read, or made; as plain data for a child."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.io import read
+
+from xpot_core.api import FittedPotential, Frame, InputError, ValidationRequest
+from xpot_lammps.shared_options import StructureOptions
+
+_VACUUM = 10.0
+
+
+def starting_structure(
+    options: StructureOptions, potential: FittedPotential, request: ValidationRequest, *, relaxed: bool
+) -> Atoms:
+    """The structure that a test starts from: symbols, positions, a periodic cell.
+
+    Parameters
+    ----------
+    options
+        The user's choice.
+    potential
+        Must know all elements of the structure.
+    request
+        Has the training frames.
+    relaxed
+        What is taken without a choice: the frame with the lowest energy per atom, as static tests
+        want it, or else the largest one with small forces.
+
+    Raises
+    ------
+    InputError
+        If there is no such structure, or the potential does not know its elements.
+    """
+    atoms = _chosen(options, request.frames, relaxed)
+    missing = sorted(set(atoms.get_chemical_symbols()) - set(potential.elements))
+    if missing:
+        raise InputError(
+            f"the structure holds {', '.join(missing)}, which the potential does not know", key="structure"
+        )
+    return periodic(
+        Atoms(atoms.get_chemical_symbols(), atoms.get_positions(), cell=atoms.cell, pbc=atoms.pbc)
+    )
+
+
+def _chosen(options: StructureOptions, frames: Sequence[Frame], relaxed: bool) -> Atoms:
+    if options.file is not None:
+        try:
+            return read(Path(options.file))
+        except Exception as error:
+            raise InputError(
+                f"cannot be read as a structure: {error}", key="structure.file", value=options.file
+            ) from error
+    if options.crystal is not None:
+        try:
+            return _crystal(options)
+        except Exception as error:
+            raise InputError(
+                f"ase.build.bulk cannot make it: {error}", key="structure.crystal", value=options.crystal
+            ) from error
+    if options.frame is not None:
+        if not -len(frames) <= options.frame < len(frames):
+            raise InputError(
+                f"there are {len(frames)} training frames", key="structure.frame", value=options.frame
+            )
+        return frames[options.frame].atoms
+    candidates = [f for f in frames if options.group in (None, f.group)]
+    if options.group is not None and not candidates:
+        known = ", ".join(sorted({f.group for f in frames}))
+        raise InputError(f"no such group; known: {known}", key="structure.group", value=options.group)
+    candidates = [f for f in candidates if f.atoms.pbc.all()] or candidates
+    if not candidates:
+        raise InputError(
+            "there are no training frames to start from", key="structure", remedy="give a file or a crystal"
+        )
+    if options.group is not None or relaxed:
+        return min(candidates, key=lambda f: _per_atom(f, candidates)).atoms
+    largest = max(f.n_atoms for f in candidates)
+    return min((f for f in candidates if f.n_atoms == largest), key=_largest_force).atoms
+
+
+def _crystal(options: StructureOptions) -> Atoms:
+    arguments: dict[str, Any] = {"a": options.a, "c": options.c}
+    if options.cubic and options.crystal not in ("hcp", "wurtzite", "sc", "cesiumchloride"):
+        arguments["cubic"] = True
+    return bulk(options.species, options.crystal, **arguments)
+
+
+def _largest_force(frame: Frame) -> float:
+    return 0.0 if frame.forces is None else float(np.abs(frame.forces).max())
+
+
+def _per_atom(frame: Frame, candidates: Sequence[Frame]) -> tuple[float, float]:
+    # energies of different compositions do not compare: then the forces decide
+    mixed = len({tuple(sorted(set(f.atoms.get_chemical_symbols()))) for f in candidates}) > 1
+    energy = np.inf if frame.energy is None or mixed else frame.energy / frame.n_atoms
+    return float(energy), _largest_force(frame)
+
+
+def periodic(atoms: Atoms) -> Atoms:
+    """A copy with vacuum in directions that are open: LAMMPS and every calculator run it alike."""
+    copy = atoms.copy()
+    for axis in np.flatnonzero(~copy.pbc):
+        copy.center(vacuum=_VACUUM, axis=int(axis))
+    copy.pbc = True
+    return copy
+
+
+def repeated(atoms: Atoms, min_atoms: int) -> Atoms:
+    """The cell repeated to at least so many atoms, always along its shortest vector."""
+    times = np.array([1, 1, 1])
+    lengths = np.linalg.norm(np.array(atoms.cell), axis=1)
+    while len(atoms) * times.prod() < min_atoms:
+        times[np.argmin(lengths * times)] += 1
+    return atoms.repeat(times.tolist())
+
+
+def mean_density(frames: Sequence[Frame]) -> float | None:
+    """Mean mass density of the periodic frames in g/cm^3; None without any."""
+    found = [density(f.atoms) for f in frames if f.atoms.pbc.all()]
+    return float(np.median(found)) if found else None
+
+
+def density(atoms: Atoms) -> float:
+    """Mass density in g/cm^3."""
+    return float(atoms.get_masses().sum() / atoms.get_volume() * 1.66053906660)
+
+
+def to_plain(atoms: Atoms) -> dict[str, Any]:
+    """A JSON-able form; `from_plain` reads it."""
+    return {
+        "numbers": atoms.numbers.tolist(),
+        "positions": atoms.get_positions().tolist(),
+        "cell": np.array(atoms.cell).tolist(),
+        "pbc": [bool(p) for p in atoms.pbc],
+    }
+
+
+def from_plain(data: Mapping[str, Any]) -> Atoms:
+    """Inverse of `to_plain`."""
+    return Atoms(data["numbers"], data["positions"], cell=data["cell"], pbc=data["pbc"])

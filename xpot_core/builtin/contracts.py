@@ -1,0 +1,11 @@
+"""How the conformance kit tests the built-in providers where its defaults do not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RANDOM: dict[str, Any] = {"learns": False}
+SOBOL: dict[str, Any] = {"learns": False}
+GRID: dict[str, Any] = {"options": {"levels": 2}, "learns": False, "seeded": False}
+SERIAL: dict[str, Any] = {"isolated": False}
+NUMPY_PAIR: dict[str, Any] = {"tiny_options": {"cutoff": 4.8, "widths": [0.4, 0.8], "n_basis": 4}}

@@ -1,0 +1,41 @@
+"""``xpot validate``: physical tests of a fitted potential."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import console, json_option, print_json, runs_option, study_argument
+
+
+@click.command()
+@study_argument
+@click.option(
+    "--with",
+    "names",
+    multiple=True,
+    metavar="VALIDATOR",
+    help="Validator, with options in YAML: 'lammps-md: {temperature: 900}'; may be given several times. "
+    "Without it the tests of the study file run.",
+)
+@click.option("--trial", default="best", show_default=True, help="Number of the trial, or best.")
+@json_option
+@runs_option
+def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, runs: Path) -> int:
+    """Run physical tests on the potential of a trial. Status 1 if it fails one."""
+    from xpot_core.config import read_provider_block
+    from xpot_core.physical_tests import run_tests
+    from xpot_core.results import StudyResults
+
+    results = StudyResults.open(study, runs)
+    blocks = [read_provider_block(text, "--with") for text in names]
+    out = console(stderr=as_json)
+    rows = run_tests(results, trial, blocks, lambda text: out.print(text, markup=False))
+    if as_json:
+        print_json(rows)
+    else:
+        from xpot_core.report.tables import tests_table
+
+        out.print(tests_table(rows))
+    return 0 if all(row["passed"] for row in rows) else 1

@@ -1,0 +1,122 @@
+"""Physical tests of one potential: run in the order of their effort, told as plain rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xpot_core.errors import InputError
+from xpot_core.registry import Registry
+from xpot_core.types import FittedPotential, TrainingData, ValidationReport, ValidationRequest
+from xpot_core.validation import validate_options
+
+
+def by_effort(registry: Registry, blocks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Validator blocks of a study file, the cheap ones first: a cheap failure spares a dear test."""
+    return sorted(blocks, key=lambda block: registry.provider("validator", next(iter(block))).effort)
+
+
+def check_validators(registry: Registry, blocks: Sequence[Mapping[str, Any]], key: str) -> None:
+    """Make each validator once, so that a wrong option is told before hours are spent.
+
+    Raises
+    ------
+    InputError
+        With the key in the study file.
+    """
+    for i, block in enumerate(blocks):
+        name, options = next(iter(block.items()))
+        try:
+            provider = registry.provider("validator", name)
+        except InputError as error:
+            raise error.at(key=key) from error
+        try:
+            validate_options(provider.options, options)
+        except InputError as error:
+            raise error.at(key=f"{key}.{i}.{name}") from error
+        registry.create("validator", name, options)
+
+
+def run_validator(
+    registry: Registry,
+    block: Mapping[str, Any],
+    potential: FittedPotential,
+    data: TrainingData,
+    directory: Path,
+    *,
+    seed: int = 0,
+    threads: int = 1,
+) -> ValidationReport:
+    """Test a potential.
+
+    Parameters
+    ----------
+    block
+        ``{name: options}`` as in a study file.
+    data
+        The training frames.
+    directory
+        Folder of its own for the test; made if absent.
+
+    Raises
+    ------
+    InputError
+        If the validator does not read potentials of this format, or an option is wrong.
+    """
+    name, options = next(iter(block.items()))
+    component = registry.create("validator", name, options)
+    accepted = component.provider.accepts
+    if accepted and potential.format not in accepted:
+        raise InputError(
+            f"validator '{name}' does not read potentials of format '{potential.format}'",
+            remedy=f"it reads {', '.join(accepted)}",
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    request = ValidationRequest(
+        directory,
+        data.frames,
+        data.elements,
+        seed,
+        threads,
+        _calculator(registry, potential.format),
+        data.reference_energies,
+    )
+    report: ValidationReport = registry.hook.xpot_validate(
+        validator=component, potential=potential, request=request
+    )
+    return report
+
+
+def _calculator(registry: Registry, format: str) -> str | None:
+    """Where an ASE calculator for a format is made."""
+    try:
+        return registry.for_format("predictor", format).tools.get("calculator")
+    except InputError:
+        return None
+
+
+def report_row(name: str, report: ValidationReport) -> dict[str, Any]:
+    """A report as the store keeps it; numbers that JSON does not know become None."""
+    return {
+        "validator": name,
+        "passed": bool(report.passed),
+        "summary": report.summary,
+        "values": {k: _number(v) for k, v in report.values.items()},
+        "tables": {
+            table: {column: [_number(v) for v in values] for column, values in columns.items()}
+            for table, columns in report.tables.items()
+        },
+    }
+
+
+def broken_row(name: str, error: Exception) -> dict[str, Any]:
+    """The row of a validator that itself failed: no verdict on the potential."""
+    text = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+    return {"validator": name, "passed": None, "summary": text, "values": {}, "tables": {}}
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
