@@ -23,7 +23,7 @@ class NearBestOptions(OptionsModel):
     """Options of `near-best`."""
 
     initial: int = option(10, "Random trials at the beginning.", ge=1)
-    width: float = option(0.1, "Spread of new points around the best, in units of each range.", gt=0)
+    spread: float = option(0.1, "How far new points are from the best, in units of each range.", gt=0)
 
 
 class NearBestOptimizer:
@@ -42,7 +42,7 @@ class NearBestOptimizer:
             point = rng.random(len(history.space))
             if len(seen.complete) >= self.options.initial:
                 best = min(seen.complete, key=lambda o: o.loss)
-                point = np.clip(best.point + self.options.width * rng.normal(size=len(point)), 0, 1)
+                point = np.clip(best.point + self.options.spread * rng.normal(size=len(point)), 0, 1)
             # Never the same point twice; None where a finite space has been tried in full.
             values = proposed.settle(history.space.from_unit(point.tolist()), rng)
             if values is None:

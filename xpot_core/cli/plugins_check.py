@@ -51,7 +51,9 @@ def check(name: str, kind: str | None, rules: tuple[str, ...], files: tuple[Path
     return 1 if any(entry["broken"] for entry in report) else 0
 
 
-def _checked(contract: Any, kind: str, provider: str, rules: tuple[str, ...], *, quiet: bool) -> dict[str, Any]:
+def _checked(
+    contract: Any, kind: str, provider: str, rules: tuple[str, ...], *, quiet: bool
+) -> dict[str, Any]:
     """Run one contract, and print each rule when it is done."""
     from xpot_core.testing.contract import findings
 
@@ -108,7 +110,9 @@ def _unknown(registry: Registry, name: str, kind: str | None) -> Exception:
         if record.plugin == name and record.reason:
             return NotInstalledError(f"plugin '{name}' offers nothing: it is {record.state}: {record.reason}")
     known = {n for k in ((kind,) if kind else ALL) for n in registry.names(k)}  # type: ignore[arg-type]
-    return NotInstalledError(f"no installed plugin has a {kind or 'provider'} '{name}'", remedy=nearest(name, known))
+    return NotInstalledError(
+        f"no installed plugin has a {kind or 'provider'} '{name}'", remedy=nearest(name, known)
+    )
 
 
 def _assert_rules(rules: tuple[str, ...], contracts: list[Any]) -> None:

@@ -104,10 +104,15 @@ class Registry:
         raise NotInstalledError(f"unknown {kind} '{name}'", remedy=nearest(name, known))
 
     def for_format(self, kind: Kind, format: str) -> Provider:
-        """The first predictor or validator that accepts a potential format."""
-        for provider, _ in self._providers[kind].values():
-            if format in provider.accepts:
-                return provider
+        """The first predictor or validator that accepts a potential format.
+
+        One of the plugin whose fitter makes the format comes first: installing another plugin never
+        changes who evaluates a potential.
+        """
+        makers = [o for p, o in self._providers["fitter"].values() if format in p.produces]
+        found = [(p, owner) for p, owner in self._providers[kind].values() if format in p.accepts]
+        for provider, _ in sorted(found, key=lambda entry: entry[1] not in makers):
+            return provider
         raise NotInstalledError(
             f"no installed {kind} accepts potentials of format '{format}'",
             remedy=f"install a plugin with a {kind} for it, or name one in the study file",

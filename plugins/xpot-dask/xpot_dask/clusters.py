@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ _CLUSTERS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", 
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "sge": "qsub", "lsf": "bsub"}
 _CHARGED_TO = {"slurm": "account", "pbs": "account", "sge": "project", "lsf": "project"}
 LOCAL_WORKERS = 2
+_OWN_PAGES = "127.0.0.1:0"
+"""Where the statistics are shown: a free port that only this machine reaches."""
 # A trial is tried once more after its worker was lost, not three times as by default.
 _SETTINGS = {"distributed.scheduler.allowed-failures": 1, "distributed.admin.log-length": 1000}
 
@@ -42,6 +45,7 @@ def connect(options: DaskOptions, directory: Path, base: Path) -> tuple[Client, 
     InputError
         If nothing answers at the address, or the batch system is not there.
     """
+    _quieten()
     with dask.config.set(_SETTINGS):
         if options.address is not None:
             return _at_address(options, base), None
@@ -49,17 +53,32 @@ def connect(options: DaskOptions, directory: Path, base: Path) -> tuple[Client, 
     return Client(cluster, timeout=options.timeout, set_as_default=False), cluster
 
 
+def _quieten() -> None:
+    """Dask reports every connection; users of XPOT see it with ``--debug``."""
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        return
+    names = [
+        n for n in logging.root.manager.loggerDict if n.split(".")[0] in ("distributed", "dask_jobqueue")
+    ]
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def _local(options: DaskOptions) -> Any:
-    # One worker with threads, each of which watches a child process. Inside one process dask opens no
-    # port, so that other users of the machine cannot send anything to it.
-    return LocalCluster(
-        n_workers=1,
-        threads_per_worker=options.workers or LOCAL_WORKERS,
-        processes=False,
-        memory_limit=0,
-        dashboard_address=None,
-        silence_logs="error",
-    )
+    # One worker with threads, each of which watches a child process. Inside one process dask needs no
+    # port, so that other users of the machine cannot send anything to it; its pages of statistics stay empty.
+    quiet = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+    with dask.config.set(quiet):
+        return LocalCluster(
+            n_workers=1,
+            threads_per_worker=options.workers or LOCAL_WORKERS,
+            processes=False,
+            memory_limit=0,
+            dashboard_address=_OWN_PAGES,
+            worker_dashboard_address=_OWN_PAGES,
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=logging.ERROR,
+        )
 
 
 def _at_address(options: DaskOptions, base: Path) -> Client:
@@ -70,7 +89,7 @@ def _at_address(options: DaskOptions, base: Path) -> Client:
             security=_security(options.tls, base),
             set_as_default=False,
         )
-    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+    except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(
             f"no dask scheduler answers: {error}",
             key="executor.dask.address",
@@ -154,7 +173,7 @@ def _job_arguments(system: str, job: JobOptions, slots: int, logs: Path) -> dict
         "job_script_prologue": list(job.prologue),
         # The last one counts: a place for each trial, not for each core.
         "worker_extra_args": ["--nthreads", str(slots)],
-        "scheduler_options": {"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        "scheduler_options": {"dashboard": False, "dashboard_address": _OWN_PAGES},
         "security": job.encrypted or None,
     }
     optional = {

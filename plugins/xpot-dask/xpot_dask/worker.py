@@ -129,8 +129,8 @@ def run_trial(plugin: str, task: dict[str, Any]) -> dict[str, Any]:
     return runner.run(TrialTask(**task)).to_json()
 
 
-def cancel_trial(plugin: str, number: int, dask_worker: Worker) -> None:
-    """End a trial on a worker, called by `Client.run`."""
+async def cancel_trial(plugin: str, number: int, dask_worker: Worker) -> None:
+    """End a trial on a worker, called by `Client.run`, which waits for plain functions only."""
     runner = dask_worker.plugins.get(plugin)
     if runner is not None:
         runner.cancel(number)

@@ -1,0 +1,40 @@
+"""One examination: data, consistency, study, installation, one measured trial."""
+
+from __future__ import annotations
+
+from xpot_core.data import group_table
+from xpot_core.doctor.consistency import check_consistency
+from xpot_core.doctor.data_checks import check_data
+from xpot_core.doctor.findings import Findings
+from xpot_core.doctor.study_checks import check_installation, check_space, time_a_trial
+from xpot_core.space import Choice
+from xpot_core.study import Study
+
+
+def examine(study: Study, *, measure: bool = True) -> Findings:
+    """Check data, space and installation of a study; with `measure`, run one trial."""
+    findings = Findings(warnings=list(study.dataset.warnings))
+    data = study.dataset.data
+    sets = {
+        "train": data.training().frames,
+        "validation": data.evaluation().frames,
+        "test": study.dataset.test,
+    }
+    for name, frames in sets.items():
+        findings.groups += [{"set": name, **row} for row in group_table(frames)]
+    for parameter in study.space:
+        if isinstance(parameter, Choice):
+            text = "one of " + ", ".join(map(str, parameter.choices))
+        else:
+            text = f"{parameter.low:g} to {parameter.high:g}{' (log)' if parameter.log else ''}"
+        findings.space.append({"name": parameter.name, "range": text})
+    folds = f", {study.dataset.kfold}-fold cross-validation" if study.dataset.kfold else ""
+    findings.facts.append(f"elements {', '.join(data.elements)}; {len(study.space)} hyperparameters{folds}")
+    findings.facts.append("versions: " + ", ".join(f"{k} {v}" for k, v in study.versions().items()))
+    check_installation(study, findings)
+    check_data(sets, data.reference_energies, study.config.data.isolated_atoms, findings)
+    check_consistency(sets["train"], findings)
+    check_space(study, sets["train"], findings)
+    if measure:
+        time_a_trial(study, findings)
+    return findings
