@@ -115,7 +115,10 @@ def report(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
             cells = []
             for name in names:
                 values = np.array([r[name] for r in own], dtype=float)
-                shown = [format(v, digits.get(name, ".2f")) for v in (np.median(values), values.min(), values.max())]
+                shown = [
+                    format(v, digits.get(name, ".2f"))
+                    for v in (np.median(values), values.min(), values.max())
+                ]
                 cells.append(f"{shown[0]} ({shown[1]}-{shown[2]})")
             lines.append(f"| {element} | {search} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -123,7 +126,9 @@ def report(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
 
 def main() -> None:
     """Run all pairs; results are written after each of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=150.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--elements", nargs="+", default=["Si", "Mo"])

@@ -35,6 +35,7 @@ LAYERS = [
     ["outcome", "validators"],
     ["objectives", "fidelity", "nested"],
     ["evaluation", "pipeline", "worker"],
+    ["rows"],
     ["store"],
     ["results"],
     ["asking", "stopping", "prior"],

@@ -294,3 +294,33 @@ def test_release_and_again(store: Store) -> None:
     store.heartbeat()
     store.release()
     assert store.owner() is None
+
+
+# -- another try -----------------------------------------------------------------------------------
+
+
+def test_retry_puts_unsuccessful_trials_back(store: Store) -> None:
+    store.add([{"a": i} for i in range(4)], "sobol", [{"inner_start": {"b": i}} for i in range(4)])
+    for number, state in enumerate((TrialState.COMPLETE, TrialState.FAILED, TrialState.TIMEOUT)):
+        store.start(number)
+        failure = None if state is TrialState.COMPLETE else Failure("fit", "x", "lost", retryable=True)
+        store.finish(TrialResult(number, state, loss=None if failure else 0.1, failure=failure, worker="w"))
+    before = store.trials()
+    store.retry([2, 1, 2])
+    after = store.trials()
+    assert [t.state.value for t in after] == ["COMPLETE", "WAITING", "WAITING", "WAITING"]
+    assert after[0] == before[0]
+    for trial in after[1:3]:
+        assert (trial.failure, trial.worker, trial.started, trial.finished) == (None, "", None, None)
+        assert trial.values == {"a": trial.number}
+        assert trial.extra == {"inner_start": {"b": trial.number}}
+
+
+@pytest.mark.parametrize("wrong", [0, 3, 9])
+def test_retry_is_all_or_nothing(store: Store, wrong: int) -> None:
+    store.add([{"a": i} for i in range(4)], "sobol")
+    store.finish(complete(0))
+    store.finish(TrialResult(1, TrialState.FAILED, failure=Failure("fit", "x", "lost")))
+    with pytest.raises(InputError):
+        store.retry([1, wrong])
+    assert store.trial(1).state is TrialState.FAILED

@@ -85,7 +85,7 @@ def run_tests(
                         folder / f"validator-{i}-{name}",
                         seed=config.seed,
                     )
-                    rows.append(report_row(name, report))
+                    rows.append(report_row(name, report, block[name]))
                 except InputError:
                     raise
                 except Exception as error:  # the others still run

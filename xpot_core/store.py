@@ -13,13 +13,13 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import InputError, StudyLockedError, XpotError
 from xpot_core.processes import start_time
-from xpot_core.trials import Failure, Trial, TrialResult, TrialState
+from xpot_core.rows import RESULT_FIELDS, prior_row, trial_of
+from xpot_core.trials import Trial, TrialResult, TrialState
 
 SCHEMA_VERSION = 2
 STORE_NAME = "study.sqlite"
@@ -49,10 +49,8 @@ CREATE TABLE lease (
   heartbeat REAL
 );
 """
-_OWN_FIELDS = ("fidelity", "from_prior")
 _MIGRATIONS: Mapping[int, str] = {1: "ALTER TABLE trials ADD COLUMN request TEXT NOT NULL DEFAULT '{}'"}
 """Schema version -> what makes the next one of it."""
-_RESULT_FIELDS = ("objectives", "parts", "errors", "seconds", "failure", "notes", "potential", "extra")
 
 
 class Store:
@@ -180,7 +178,7 @@ class Store:
         """All trials in order of number."""
         with self._reading():
             rows = self._db.execute("SELECT * FROM trials ORDER BY number").fetchall()
-            return [_trial(row) for row in rows]
+            return [trial_of(row) for row in rows]
 
     def trial(self, number: int) -> Trial:
         """One trial."""
@@ -191,7 +189,7 @@ class Store:
                 raise InputError(
                     f"there is no trial {number}", remedy=f"the study has {count} trials, numbered from 0"
                 )
-            return _trial(row)
+            return trial_of(row)
 
     def add(
         self,
@@ -262,25 +260,10 @@ class Store:
         return int(row[0])
 
     def _insert_prior(self, number: int, trial: Trial) -> None:
-        result = {k: getattr(trial, k) for k in _RESULT_FIELDS}
-        result["failure"] = asdict(trial.failure) if trial.failure else None
-        request = {"from_prior": True, "fidelity": trial.fidelity}
         self._db.execute(
             'INSERT INTO trials (number, state, "values", optimizer, loss, result, request, worker, created, '
             "started, finished) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                trial.state,
-                json.dumps(dict(trial.values)),
-                trial.optimizer,
-                trial.loss,
-                json.dumps(result),
-                json.dumps(request),
-                trial.worker,
-                trial.started or time.time(),
-                trial.started,
-                trial.finished,
-            ),
+            prior_row(number, trial),
         )
 
     def start(self, number: int) -> Trial:
@@ -295,7 +278,7 @@ class Store:
     def finish(self, result: TrialResult) -> Trial:
         """A trial ended: its whole result in one transaction; a finished trial never changes."""
         data = result.to_json()
-        payload = json.dumps({k: data[k] for k in _RESULT_FIELDS})
+        payload = json.dumps({k: data[k] for k in RESULT_FIELDS})
         with self._transaction():
             self._db.execute(
                 "UPDATE trials SET state = ?, loss = ?, result = ?, worker = ?, finished = ? "
@@ -315,6 +298,29 @@ class Store:
                 f"UPDATE trials SET state = 'WAITING', started = NULL WHERE state = 'RUNNING'{chosen}"
             )
         return cursor.rowcount
+
+    def retry(self, numbers: Sequence[int]) -> None:
+        """Put unsuccessful trials back to WAITING, all in one transaction; their failures are forgotten.
+
+        Raises
+        ------
+        InputError
+            If one of them is not there, is not unsuccessful, or belongs to an earlier study.
+        """
+        with self._transaction():
+            for number in sorted(set(numbers)):
+                trial = self.trial(number)
+                if not trial.state.finished or trial.state is TrialState.COMPLETE or trial.from_prior:
+                    state = "of an earlier study" if trial.from_prior else str(trial.state)
+                    raise InputError(
+                        f"trial {number} is {state}: only failed trials of this study are run again",
+                        remedy="xpot show STUDY --failed lists them",
+                    )
+                self._db.execute(
+                    "UPDATE trials SET state = 'WAITING', loss = NULL, result = '{}', worker = '', "
+                    "started = NULL, finished = NULL WHERE number = ?",
+                    (number,),
+                )
 
     # -- lease ---------------------------------------------------------------------------------
 
@@ -373,35 +379,3 @@ def ranked(trials: Iterable[Trial]) -> list[Trial]:
 def best_of(trials: Iterable[Trial]) -> Trial | None:
     """The first of `ranked`."""
     return next(iter(ranked(trials)), None)
-
-
-def _trial(row: sqlite3.Row) -> Trial:
-    result, values = json.loads(row["result"]), json.loads(row["values"])
-    named = {name: result.get(name) or {} for name in ("parts", "errors", "seconds", "extra")}
-    if not all(isinstance(part, dict) for part in (values, *named.values(), *named["errors"].values())):
-        raise ValueError(f"trial {row['number']} holds what no trial writes")
-    request = json.loads(row["request"]) if "request" in row.keys() else {}  # noqa: SIM118 (a Row iterates values)
-    extra = {**{k: v for k, v in request.items() if k not in _OWN_FIELDS}, **named["extra"]}
-    # What an inner search found belongs to the trial like what the optimizer proposed.
-    values = {**values, **extra.get("inner", {}).get("values", {})}
-    failure = Failure(**result["failure"]) if result.get("failure") else None
-    return Trial(
-        number=row["number"],
-        state=TrialState(row["state"]),
-        values=values,
-        loss=None if row["loss"] is None else float(row["loss"]),
-        objectives=tuple(result.get("objectives", ())),
-        parts=named["parts"],
-        errors=named["errors"],
-        seconds=named["seconds"],
-        failure=failure,
-        notes=tuple(result.get("notes", ())),
-        potential=result.get("potential"),
-        optimizer=row["optimizer"],
-        worker=row["worker"],
-        started=row["started"],
-        finished=row["finished"],
-        extra=extra,
-        from_prior=bool(request.get("from_prior", False)),
-        fidelity=request.get("fidelity"),
-    )

@@ -97,10 +97,16 @@ def _calculator(registry: Registry, format: str) -> str | None:
         return None
 
 
-def report_row(name: str, report: ValidationReport) -> dict[str, Any]:
-    """A report as the store keeps it; numbers that JSON does not know become None."""
+def report_row(
+    name: str, report: ValidationReport, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A report as the store keeps it; numbers that JSON does not know become None.
+
+    With the options that the test was given, values of two studies can be compared.
+    """
     return {
         "validator": name,
+        **({} if options is None else {"options": dict(options)}),
         "passed": bool(report.passed),
         "summary": report.summary,
         "values": {k: _number(v) for k, v in report.values.items()},

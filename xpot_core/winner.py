@@ -119,7 +119,7 @@ def _candidate(
                 seed=runner.study.config.seed,
                 threads=runner.threads,
             )
-            reports.append(report_row(name, report))
+            reports.append(report_row(name, report, block[name]))
         except Exception as error:  # a validator that breaks gives no verdict, and costs no result
             reports.append(broken_row(name, error))
     return {"trial": trial.number, "model": model, "validators": reports}

@@ -17,6 +17,7 @@ COMMANDS = {
     "fit": "one fit at the fixed values",
     "show": "tables of a study",
     "compare": "studies side by side",
+    "retry": "put failed trials back, for the next run",
     "report": "one HTML file with figures",
     "validate": "physical tests of a fitted potential",
     "export": "hand over a potential",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from xpot_core.errors import InputError
+from xpot_core.report.compare_tests import ComparedTest, compare_tests
 from xpot_core.report.predictions import Structure, predictions_of
 from xpot_core.report.provenance import identity
 from xpot_core.report.series import fixed
@@ -110,6 +111,7 @@ class Comparison:
     names: tuple[str, ...]
     results: tuple[StudyResults, ...]
     sets: list[SetComparison] = field(default_factory=list)
+    tests: list[ComparedTest] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def costs(self) -> list[dict[str, Any]]:
@@ -168,6 +170,7 @@ class Comparison:
                 }
                 for s in self.sets
             ],
+            "tests": [test.to_json() for test in self.tests],
             "notes": self.notes,
         }
 
@@ -208,6 +211,8 @@ def compare_studies(studies: Sequence[StudyResults], *, seed: int = 0) -> Compar
             key="STUDY",
             remedy="give them the same data.test file and run them again",
         )
+    comparison.tests, remarks = compare_tests(comparison.names, studies)
+    comparison.notes += remarks
     count = sum(len(s.verdicts) for s in comparison.sets)
     if len(studies) > 2:
         comparison.notes.append(f"the {count} pairwise intervals are not corrected for their number")

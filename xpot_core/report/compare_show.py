@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xpot_core.report.compare import UNITS, Comparison
+from xpot_core.report.compare_tests import HEADS, test_cells
 from xpot_core.report.series import Series, duration, number
 from xpot_core.report.style import (
     BLACK,
@@ -60,8 +61,25 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
             table.add_row(Text(name), *(errors[q].text() if q in errors else "–" for q in quantities))
         found.append(table)
         found += [Text(f"  {verdict.text()}") for verdict in part.verdicts if verdict.quantity != "virial"]
+    if comparison.tests:
+        found.append(_tests(comparison))
     found += [Text(f"note: {note}") for note in comparison.notes]
     return found
+
+
+def _tests(comparison: Comparison) -> Table:
+    """Verdicts and values of physical tests, a column a study."""
+    table = Table(
+        title="physical tests of the winners", box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left"
+    )
+    for head in HEADS:
+        table.add_column(head, overflow="fold")
+    for name in comparison.names:
+        table.add_column(Text(_short(name)), justify="right")
+    for test in comparison.tests:
+        for cells in test_cells(test, comparison.names):
+            table.add_row(*(Text(cell) for cell in cells))
+    return table
 
 
 def comparison_figure(comparison: Comparison) -> ReportFigure:

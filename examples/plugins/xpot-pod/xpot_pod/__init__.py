@@ -1,0 +1,1 @@
+"""XPOT plugin: proper orthogonal descriptors (POD) by LAMMPS' fitpod."""

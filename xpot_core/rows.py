@@ -1,0 +1,69 @@
+"""How trials stand in the rows of the store."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from dataclasses import asdict
+from typing import Any
+
+from xpot_core.trials import Failure, Trial, TrialState
+
+RESULT_FIELDS = ("objectives", "parts", "errors", "seconds", "failure", "notes", "potential", "extra")
+"""Parts of a result that are kept as one JSON object."""
+_REQUEST_FIELDS = ("fidelity", "from_prior")
+"""Parts of a request that are fields of the trial; the others stand in its ``extra``."""
+
+
+def prior_row(number: int, trial: Trial) -> tuple[Any, ...]:
+    """The row of a trial of an earlier study: number, state, values, optimizer, loss, result, request ..."""
+    result = {k: getattr(trial, k) for k in RESULT_FIELDS}
+    result["failure"] = asdict(trial.failure) if trial.failure else None
+    request = {"from_prior": True, "fidelity": trial.fidelity}
+    return (
+        number,
+        trial.state,
+        json.dumps(dict(trial.values)),
+        trial.optimizer,
+        trial.loss,
+        json.dumps(result),
+        json.dumps(request),
+        trial.worker,
+        trial.started or time.time(),
+        trial.started,
+        trial.finished,
+    )
+
+
+def trial_of(row: sqlite3.Row) -> Trial:
+    """The trial that a row stands for."""
+    result, values = json.loads(row["result"]), json.loads(row["values"])
+    named = {name: result.get(name) or {} for name in ("parts", "errors", "seconds", "extra")}
+    if not all(isinstance(part, dict) for part in (values, *named.values(), *named["errors"].values())):
+        raise ValueError(f"trial {row['number']} holds what no trial writes")
+    request = json.loads(row["request"]) if "request" in row.keys() else {}  # noqa: SIM118 (a Row iterates values)
+    extra = {**{k: v for k, v in request.items() if k not in _REQUEST_FIELDS}, **named["extra"]}
+    # What an inner search found belongs to the trial like what the optimizer proposed.
+    values = {**values, **extra.get("inner", {}).get("values", {})}
+    failure = Failure(**result["failure"]) if result.get("failure") else None
+    return Trial(
+        number=row["number"],
+        state=TrialState(row["state"]),
+        values=values,
+        loss=None if row["loss"] is None else float(row["loss"]),
+        objectives=tuple(result.get("objectives", ())),
+        parts=named["parts"],
+        errors=named["errors"],
+        seconds=named["seconds"],
+        failure=failure,
+        notes=tuple(result.get("notes", ())),
+        potential=result.get("potential"),
+        optimizer=row["optimizer"],
+        worker=row["worker"],
+        started=row["started"],
+        finished=row["finished"],
+        extra=extra,
+        from_prior=bool(request.get("from_prior", False)),
+        fidelity=request.get("fidelity"),
+    )
