@@ -1,6 +1,6 @@
 """Seconds of CPU time that one suggestion costs, after 50, 200 and 500 trials.
 
-    python benchmarks/optimizer_cost.py
+    python benchmarks/optimizer_cost.py [--sizes 50 200 500]
 
 A mixed space of 11 hyperparameters. At each size a study is resumed and goes on for 25 trials: the
 first ask pays for estimating the model anew, the mean is what a study feels. Writes
@@ -9,6 +9,7 @@ first ask pays for estimating the model anew, the mean is what a study feels. Wr
 
 from __future__ import annotations
 
+import argparse
 import platform
 import time
 from datetime import date
@@ -76,6 +77,9 @@ def seconds_per_ask(name: str, n: int, repeats: int = 25) -> list[float]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of trials")
+    sizes = parser.parse_args().sizes
     lines = [
         "# CPU seconds per ask",
         "",
@@ -83,18 +87,18 @@ def main() -> None:
         "11 hyperparameters (9 floats, an integer, a choice). First ask of a resumed study / mean of 25 asks "
         "with a trial added before each. `python benchmarks/optimizer_cost.py`",
         "",
-        "| optimizer | " + " | ".join(f"{n} trials" for n in SIZES) + " |",
-        "|---|" + "---|" * len(SIZES),
+        "| optimizer | " + " | ".join(f"{n} trials" for n in sizes) + " |",
+        "|---|" + "---|" * len(sizes),
     ]
     for name in OPTIMIZERS:
         try:
             seconds_per_ask(name, 20, 1)  # imports and first-time set-up are not the cost of an ask
         except Exception as error:
             print(f"{name}: left out ({error})")
-            lines.append(f"| {name} | " + " | ".join(["not installed"] * len(SIZES)) + " |")
+            lines.append(f"| {name} | " + " | ".join(["not installed"] * len(sizes)) + " |")
             continue
         cells = []
-        for n in SIZES:
+        for n in sizes:
             found = seconds_per_ask(name, n)
             cells.append(f"{found[0]:.3f} / {np.mean(found):.3f}")
         print(name, cells, flush=True)

@@ -28,7 +28,7 @@ from xpot_core.validators import run_validator
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "examples" / "silicon"
-TEMPERATURE = 1500
+TEMPERATURE = 2500
 MD = {
     "structure": {"crystal": "diamond", "species": "Si", "a": 5.47},
     "temperature": TEMPERATURE,

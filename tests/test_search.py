@@ -544,6 +544,14 @@ def test_successive_halving(study: Make, fidelity: dict[str, Any]) -> None:
     assert count == 0
 
 
+def test_the_last_trials_take_the_best_to_the_top(study: Make) -> None:
+    fidelity = {"option": "n_basis", "rungs": [2, 3], "keep": 0.1}
+    _, results = run(study({"fidelity": fidelity, "optimizer": "random", "budget": {"trials": 8}}))
+    assert [t.fidelity for t in results.trials] == [None, 2, 2, 2, 2, 2, 3, None]
+    low = min(results.trials[1:6], key=lambda t: t.loss or np.inf)
+    assert results.trials[7].values == low.values
+
+
 def test_each_proposal_is_seen_once_on_one_scale() -> None:
     ladder = Ladder("n_basis", (2.0, 4.0), 0.5)
     complete = TrialState.COMPLETE

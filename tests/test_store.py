@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -277,15 +278,70 @@ def test_recycled_pid_is_not_the_owner(store: Store) -> None:
     store.acquire()
 
 
-def test_foreign_host_counts_by_heartbeat(store: Store) -> None:
-    store.acquire()
-    with store._transaction():
-        store._db.execute("UPDATE lease SET host = 'node17', pid = 4711, heartbeat = ?", (time.time() - 5,))
+def foreign(store: Store, heartbeat: float) -> None:
+    with contextlib.closing(sqlite3.connect(store.path)) as db:
+        db.execute(
+            "INSERT OR REPLACE INTO lease VALUES (1, 'node17', 4711, 5.0, ?)", (time.time() + heartbeat,)
+        )
+        db.commit()
+
+
+def test_foreign_host_counts_by_heartbeat(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xpot_core.lease.HEARTBEAT_SECONDS", 0.2)
+    foreign(store, -5)
     with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
         store.acquire()
-    with store._transaction():
-        store._db.execute("UPDATE lease SET heartbeat = ?", (time.time() - 3600,))
+    foreign(store, -3600)
     store.acquire()
+
+
+@pytest.mark.parametrize("clock", [-86_400.0, +86_400.0], ids=["behind", "ahead"])
+def test_foreign_host_whose_clock_is_wrong(
+    store: Store, monkeypatch: pytest.MonkeyPatch, clock: float
+) -> None:
+    """Its heart beats, by whatever clock; once it stops the lease is free."""
+    monkeypatch.setattr("xpot_core.lease.HEARTBEAT_SECONDS", 0.3)
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(0.3):
+            foreign(store, clock)
+
+    foreign(store, clock)
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
+            store.acquire()
+    finally:
+        done.set()
+        thread.join()
+    store.acquire()
+    assert store.owner() is not None
+
+
+def test_process_that_lost_the_lease_writes_no_more(store: Store) -> None:
+    """It was suspended so long that another host took over."""
+    store.acquire()
+    store.add([{"a": 1}], "sobol")
+    foreign(store, 0.0)
+    for write in (lambda: store.start(0), lambda: store.finish(complete(0)), lambda: store.set("a", 1)):
+        with pytest.raises(StudyLockedError, match="taken over by process 4711 on host node17"):
+            write()
+    assert store.trial(0).state is TrialState.WAITING
+    store.release()
+    assert store.owner() == ("node17", 4711), "the lease of another was given away"
+
+
+def test_clock_of_this_machine_does_not_matter(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    store.acquire()
+    for shift in (-86_400.0, 86_400.0):
+        monkeypatch.setattr(psutil, "boot_time", lambda shift=shift: 1.7e9 + shift)
+        monkeypatch.setattr(time, "time", lambda shift=shift: 1.8e9 + shift)
+        assert store.owner() is not None
+        store.heartbeat()
 
 
 def test_release_and_again(store: Store) -> None:

@@ -102,21 +102,22 @@ class Asker:
         own = [t for t in trials.values() if not t.from_prior]
         wanted = min(free - len(waiting), budget - len(own))
         found = list(waiting)
-        while wanted > 0 and (new := self._propose(store, trials, wanted)):
+        while wanted > 0 and (new := self._propose(store, trials, wanted, budget)):
             trials.update({t.number: t for t in new})
             found += new
             wanted -= len(new)
         return found
 
-    def _propose(self, store: Store, trials: dict[int, Trial], wanted: int) -> list[Trial]:
+    def _propose(self, store: Store, trials: dict[int, Trial], wanted: int, budget: int) -> list[Trial]:
         ordered = sorted(trials.values(), key=lambda t: t.number)
+        remaining = budget - sum(not t.from_prior for t in ordered)
         begun = sum(t.optimizer == START for t in ordered)
         first = self.starts[begun : begun + wanted]
         if first:
             values = [{n: s[n] for n in self.searched.names} for s in first]
             requests = [{"inner_start": {n: s[n] for n in self.inner}} if self.inner else {} for s in first]
             return store.add(values, START, requests)
-        if self.ladder is not None and (better := self.ladder.promotion(ordered)) is not None:
+        if self.ladder is not None and (better := self.ladder.promotion(ordered, remaining)) is not None:
             assert better.fidelity is not None
             request = {"fidelity": self.ladder.next_rung(better.fidelity), "promoted_from": better.number}
             values = [{n: better.values[n] for n in self.searched.names}]

@@ -117,7 +117,7 @@ def read_frames(path: Path, config: DataConfig, *, key: str = "data.train") -> l
             value=str(path),
             remedy="paths start from the study file's folder",
         )
-    _check_counts(path, key)
+    check_counts(path, key)
     try:
         images = read(path, index=":")
     except Exception as error:  # ASE raises whatever its many parsers raise
@@ -142,7 +142,7 @@ def read_frames(path: Path, config: DataConfig, *, key: str = "data.train") -> l
     return frames
 
 
-def _check_counts(path: Path, key: str) -> None:
+def check_counts(path: Path, key: str) -> None:
     """Refuse XYZ frames that say more atoms than the file has lines: ASE would look for them for ever."""
     if path.suffix not in (".xyz", ".extxyz"):
         return

@@ -120,15 +120,26 @@ class Ladder:
         i = self.rungs.index(fidelity) + 1
         return self.rungs[i] if i < len(self.rungs) else None
 
-    def promotion(self, trials: Sequence[Trial]) -> Trial | None:
-        """The trial that should go on to the next rung, highest rung first; None if none should."""
+    def promotion(self, trials: Sequence[Trial], remaining: int) -> Trial | None:
+        """The trial that should go on to the next rung, highest rung first; None if none should.
+
+        Parameters
+        ----------
+        trials
+            All trials so far.
+        remaining
+            How many may still be begun. The last ones take the best to the top, whatever `keep` says: a
+            search that ends below full cost has found nothing.
+        """
+        reached = any(t.fidelity is None and "promoted_from" in t.extra for t in trials)
+        least = 1 if remaining <= len(self.rungs) and not reached else 0
         promoted = {t.extra.get("promoted_from") for t in trials}
         for rung in reversed(self.rungs):
             done = sorted(
                 (t for t in trials if t.fidelity == rung and t.state is TrialState.COMPLETE),
                 key=lambda t: (t.loss, t.number),
             )
-            for trial in done[: int(len(done) * self.keep)]:
+            for trial in done[: max(least, int(len(done) * self.keep))]:
                 if trial.number not in promoted:
                     return trial
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from xpot_core.types import Frame, Predictions
 
 FIT_LOG = "fit.log"
 _LOG_TAIL = 2000
+_PASSING = (errno.ENOSPC, errno.EDQUOT)
+"""What the disk may not say the next time."""
 
 
 def failed_result(
@@ -39,7 +42,10 @@ def failed_result(
         # Not a declared failure: likely a fault of the plugin, so its author needs the traceback.
         log = (log + "\n" + "".join(traceback.format_exception(error))).strip()
         hint = hint or f"this is likely a fault of {plugin}: report it with the log below"
-    failure = Failure(stage, plugin, message, hint, log[-_LOG_TAIL:], getattr(error, "retryable", False))
+    retryable = getattr(error, "retryable", False)
+    if isinstance(error, OSError) and error.errno in _PASSING:
+        retryable, hint = True, "free some disk space, then xpot retry"
+    failure = Failure(stage, plugin, message, hint, log[-_LOG_TAIL:], retryable)
     return TrialResult(number, state, seconds=dict(seconds or {}), failure=failure)
 
 

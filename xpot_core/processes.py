@@ -11,15 +11,28 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 def start_time(pid: int) -> float | None:
-    """When a process started (seconds of the epoch); None if there is none."""
+    """When a process started, in seconds since the machine did; None if there is none.
+
+    Not by the calendar: a clock that is set anew must not make a process look like another one.
+    """
     import psutil
 
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return float(process.create_time())
+        return _ticks(pid) or float(process.create_time()) - float(psutil.boot_time())
     except psutil.Error:
+        return None
+
+
+def _ticks(pid: int) -> float | None:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            # The name in parentheses may hold blanks; the start is the 22nd field.
+            fields = stream.read().rpartition(")")[2].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
         return None
 
 

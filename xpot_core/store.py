@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,15 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from xpot_core.errors import InputError, StudyLockedError, XpotError
-from xpot_core.processes import start_time
+from xpot_core.errors import InputError, XpotError
+from xpot_core.lease import Lease
 from xpot_core.rows import RESULT_FIELDS, prior_row, trial_of
 from xpot_core.trials import Trial, TrialResult, TrialState
 
 SCHEMA_VERSION = 2
 STORE_NAME = "study.sqlite"
-HEARTBEAT_SECONDS = 10.0
-LEASE_SECONDS = 60.0
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -76,6 +73,7 @@ class Store:
             target = f"{path.resolve().as_uri()}{mode}"
             self._db = sqlite3.connect(target, uri=True, isolation_level=None, timeout=30.0)
             self._db.row_factory = sqlite3.Row
+            self._lease = Lease(self._db)
             if readonly:
                 self._db.execute("PRAGMA query_only=ON")
             else:
@@ -126,9 +124,11 @@ class Store:
         return XpotError(f"{self.path}: {text}", remedy=remedy)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, check: bool = True) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            if check:
+                self._lease.check()
             yield
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -332,43 +332,26 @@ class Store:
         StudyLockedError
             If another process runs the study; names its host and pid.
         """
-        host, pid = socket.gethostname(), os.getpid()
+        with self._reading():
+            seen = self._lease.look()
         with self._transaction():
-            row = self._db.execute("SELECT * FROM lease").fetchone()
-            if row is not None and (row["host"], row["pid"]) != (host, pid) and self._alive(row):
-                raise StudyLockedError(
-                    f"study is being run by process {row['pid']} on host {row['host']}",
-                    remedy="wait for it, end it, or watch it with xpot show",
-                )
-            self._db.execute(
-                "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?)",
-                (host, pid, start_time(pid), time.time()),
-            )
+            self._lease.take(seen)
 
     def heartbeat(self) -> None:
-        """Tell others that the writer is alive."""
+        """Tell others that this process, the writer, is alive."""
         with self._transaction():
-            self._db.execute("UPDATE lease SET heartbeat = ?", (time.time(),))
+            self._lease.renew()
 
     def release(self) -> None:
         """Give the lease back."""
-        with self._transaction():
-            self._db.execute("DELETE FROM lease WHERE pid = ?", (os.getpid(),))
+        with self._transaction(check=False):
+            self._lease.give_back()
 
     def owner(self) -> tuple[str, int] | None:
         """Host and pid of the process that runs the study, if one does."""
         with self._reading():
-            row = self._db.execute("SELECT * FROM lease").fetchone()
-            return (row["host"], row["pid"]) if row is not None and self._alive(row) else None
-
-    @staticmethod
-    def _alive(row: sqlite3.Row) -> bool:
-        if row["host"] == socket.gethostname():
-            # On this machine the process table is the truth, whatever the clock says. The start
-            # time tells a recycled pid from the process that took the lease.
-            started = start_time(row["pid"])
-            return started is not None and (row["start"] is None or abs(started - row["start"]) < 0.5)
-        return bool(time.time() - row["heartbeat"] < LEASE_SECONDS)
+            row = self._lease.row()
+            return (row["host"], row["pid"]) if row is not None and self._lease.alive(row) else None
 
 
 def ranked(trials: Iterable[Trial]) -> list[Trial]:

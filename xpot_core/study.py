@@ -24,11 +24,12 @@ from xpot_core.config import StudyFile
 from xpot_core.data import group_table, load_dataset
 from xpot_core.errors import InputError, StudyChangedError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
+from xpot_core.lease import HEARTBEAT_SECONDS
 from xpot_core.pipeline import TrialRunner, WorkerSpec
 from xpot_core.prior import adopt_priors, extend_store, template_to_json
 from xpot_core.registry import load_registry
 from xpot_core.stopping import reason_to_stop
-from xpot_core.store import HEARTBEAT_SECONDS, STORE_NAME, Store, best_of
+from xpot_core.store import STORE_NAME, Store, best_of
 from xpot_core.trials import History, Trial, TrialResult, TrialTask
 from xpot_core.winner import finish
 
@@ -306,7 +307,8 @@ class Study:
                     trials[result.number] = self._record(store, result, observer)
         except (KeyboardInterrupt, _Interrupt):
             executor.close(cancel=True)
-            store.requeue(sorted(running))
+            # All of them: the signal may have come between the start of a trial and our note of it.
+            store.requeue()
             return RunOutcome("interrupted; the same command continues it", False, interrupted=True)
         finally:
             executor.close(cancel=True)

@@ -14,12 +14,16 @@ from xpot_core.cli.common import PATH, console, json_option, print_json, runs_op
 @click.option(
     "--figures", "figures_dir", type=PATH, metavar="DIR", help="Write a figure as SVG, PDF and CSV."
 )
+@click.option("--output", "-o", type=PATH, metavar="FILE", help="Write an HTML page.")
 @json_option
 @runs_option
-def compare(studies: tuple[str, ...], figures_dir: Path | None, as_json: bool, runs: Path) -> None:
+def compare(
+    studies: tuple[str, ...], figures_dir: Path | None, output: Path | None, as_json: bool, runs: Path
+) -> None:
     """Compare the winners of studies on the validation and test structures that they share.
 
-    Errors have 95 % bootstrap intervals over structures; who is better is told from paired draws.
+    Errors have 95 % bootstrap intervals over structures; who is better is told from paired draws. What physical
+    tests measured on the winners stands side by side.
     """
     from xpot_core.report.compare import compare_studies
     from xpot_core.results import StudyResults
@@ -38,3 +42,9 @@ def compare(studies: tuple[str, ...], figures_dir: Path | None, as_json: bool, r
 
         files = comparison_figure(comparison).save(figures_dir)
         click.echo(f"wrote {len(files)} files to {figures_dir}", err=True)
+    if output is not None:
+        from xpot_core.report.html_compare import write_comparison
+        from xpot_core.report.style import require_matplotlib
+
+        require_matplotlib()
+        click.echo(f"wrote {write_comparison(comparison, output)}", err=True)

@@ -1,7 +1,8 @@
-"""``xpot init``: a commented study file from the declarations of the installed plugins."""
+"""``xpot init``: a study file from the declarations of the plugins, from data, or from another program."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -16,25 +17,75 @@ from xpot_core.cli.common import PATH
 @click.option("--train", default="train.xyz", show_default=True, help="Training file.")
 @click.option("--test", help="Test file.")
 @click.option("--output", "-o", type=PATH, help="Write to a file instead of the terminal; never overwrites.")
+@click.option(
+    "--interactive",
+    "-i",
+    is_flag=True,
+    help="Look at the data, ask a few questions and write the file; on a terminal the default without options.",
+)
+@click.option(
+    "--from-data",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Look at a training file and propose ranges that go with it; may be given several times.",
+)
+@click.option("--validation", type=PATH, help="With --from-data: a validation file instead of folds.")
 @click.option("--from-fitsnap", type=PATH, metavar="FILE", help="Turn a FitSNAP input into a study file.")
 @click.option("--from-gap-fit", metavar="COMMAND", help="Turn a gap_fit command line into a study file.")
+@click.pass_context
 def init(
+    ctx: click.Context,
     fitter: str,
     optimizer: str,
     name: str,
     train: str,
     test: str | None,
     output: Path | None,
+    interactive: bool,
+    from_data: tuple[Path, ...],
+    validation: Path | None,
     from_fitsnap: Path | None,
     from_gap_fit: str | None,
 ) -> None:
-    """Print a study file with each option's meaning, unit, default and range."""
+    """Print a study file with each option's meaning, unit, default and range; or propose one from data."""
     from xpot_core.errors import InputError
     from xpot_core.study_template import imported_study, study_template
 
-    if from_fitsnap is not None and from_gap_fit is not None:
-        raise InputError("--from-fitsnap and --from-gap-fit exclude each other", remedy="give one of them")
-    if from_fitsnap is not None:
+    sources = {
+        "--from-data": from_data,
+        "--from-fitsnap": from_fitsnap,
+        "--from-gap-fit": from_gap_fit,
+        "--interactive": interactive,
+    }
+    given = [flag for flag, value in sources.items() if value]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} exclude each other", remedy="give one of them")
+    if validation is not None and not from_data:
+        raise InputError("--validation needs --from-data", remedy="xpot init --from-data FILE ...")
+    chosen = {p for p in ctx.params if ctx.get_parameter_source(p) is not click.core.ParameterSource.DEFAULT}
+    if interactive or (not chosen and sys.stdin.isatty() and sys.stdout.isatty()):
+        from xpot_core.cli.init_dialogue import dialogue
+
+        dialogue(
+            {"train": train, "test": test, "fitter": fitter, "optimizer": optimizer, "study": name}, chosen
+        )
+        return
+    if from_data:
+        from xpot_core.proposal import Wishes, look_at, propose_study
+        from xpot_core.registry import load_registry
+
+        wishes = Wishes(
+            from_data,
+            validation,
+            Path(test) if test else None,
+            fitter=fitter if "fitter" in chosen else None,
+            optimizer=optimizer if "optimizer" in chosen else None,
+            study=name if "name" in chosen else None,
+            folder=output.parent if output is not None else Path(),
+        )
+        text = propose_study(look_at(from_data), wishes, load_registry()).text
+    elif from_fitsnap is not None:
         text = imported_study("from-fitsnap", str(from_fitsnap))
     elif from_gap_fit is not None:
         text = imported_study("from-gap-fit", from_gap_fit)

