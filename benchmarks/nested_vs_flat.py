@@ -98,8 +98,9 @@ def report(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
         "# Nested against flat search at equal wall time",
         "",
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. "
-        f"Quadratic SNAP, twojmax {arguments.twojmax}, weights per group, alpha 0.8, 5-fold cross-validation, skopt-gp; "
-        f"{arguments.seconds:g} s each, side by side, one core each; {arguments.seeds} seeds: median (lowest-highest). "
+        f"Quadratic SNAP, twojmax {arguments.twojmax}, weights per group, alpha 0.8, 5-fold cross-validation, "
+        f"skopt-gp; {arguments.seconds:g} s each, side by side, one core each; {arguments.seeds} seeds: median "
+        "(lowest-highest). "
         "Test errors are those of the refitted winner, evaluated once. "
         f"`python benchmarks/nested_vs_flat.py --seconds {arguments.seconds:g} --seeds {arguments.seeds}`",
         "",

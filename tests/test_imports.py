@@ -35,7 +35,7 @@ LAYERS = [
     ["outcome", "validators"],
     ["objectives", "fidelity", "nested"],
     ["evaluation", "pipeline", "worker"],
-    ["rows", "lease"],
+    ["rows", "lease", "ledger"],
     ["store"],
     ["results"],
     ["asking", "stopping", "prior"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -339,7 +340,7 @@ def test_restart_keeps_the_old_results(study: Make, folder: Path) -> None:
 def test_a_study_that_runs_is_refused(study: Make, folder: Path) -> None:
     run(study(), trials=1)
     with contextlib.closing(Store(folder / "runs/argon" / STORE_NAME)) as store, store._transaction():
-        store._db.execute("INSERT INTO lease VALUES (1, 'node17', 4711, NULL, 9e12)")
+        store._db.execute("INSERT INTO lease VALUES (1, 'node17', 4711, NULL, ?)", (time.time(),))
     for options in ({}, {"restart": True}):
         with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
             run(study(), **options)

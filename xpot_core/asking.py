@@ -11,14 +11,13 @@ import numpy as np
 from xpot_core.errors import InputError, XpotError, nearest
 from xpot_core.fidelity import Ladder
 from xpot_core.interfaces import Component, Optimizer
+from xpot_core.ledger import START, Ledger
 from xpot_core.objectives import Objective, scalarised
 from xpot_core.registry import Registry
 from xpot_core.space import Space
 from xpot_core.store import Store
 from xpot_core.trials import Candidate, History, Trial, TrialState
 
-START = "start_with"
-"""Stands for the optimizer in trials that the study file asked for."""
 PROMOTION = "fidelity"
 """Stands for the optimizer in trials that successive halving asked for."""
 
@@ -80,54 +79,53 @@ class Asker:
     def __post_init__(self) -> None:
         self.searched = self.space.only([n for n in self.space.names if n not in self.inner])
 
-    def history(self, trials: Sequence[Trial]) -> History:
+    def history(self, trials: Iterable[Trial]) -> History:
         """What the optimizer may know."""
-        known = list(trials) if self.ladder is None else self.ladder.view(trials)
+        ledger = trials if isinstance(trials, Ledger) else Ledger(trials)
+        names = tuple(o.name for o in self.objectives)
+        if self.ladder is not None:
+            ledger = Ledger(self.ladder.view(list(ledger.values())))
         if self.inner:
             # A trial of a flat search does not tell how good its descriptors can be.
-            known = [t for t in known if "inner" in t.extra or not t.from_prior]
-            names = self.searched.names
-            known = [replace(t, values={n: t.values[n] for n in names}) for t in known]
-        # Starting points count as given from outside: a Sobol sequence or a grid begins after them.
-        known = [replace(t, from_prior=True) if t.optimizer == START else t for t in known]
-        known.sort(key=lambda t: (not t.from_prior, t.number))
-        names = tuple(o.name for o in self.objectives)
-        return History(self.searched, tuple(known), self.seed, names)
+            own = self.searched.names
+            fit = [t for t in ledger.values() if "inner" in t.extra or not t.from_prior]
+            ledger = Ledger(replace(t, values={n: t.values[n] for n in own}) for t in fit)
+        return History(self.searched, ledger.told(), self.seed, names)
 
-    def next(self, store: Store, trials: dict[int, Trial], budget: int, free: int) -> list[Trial]:
-        """Up to `free` trials to start; new ones are stored and added to `trials`."""
+    def next(self, store: Store, trials: Ledger, budget: int, free: int) -> list[Trial]:
+        """Up to `free` trials to start; new ones are stored as RUNNING and added to `trials`."""
         if free <= 0:
             return []
-        waiting = [t for t in trials.values() if t.state is TrialState.WAITING][:free]
-        own = [t for t in trials.values() if not t.from_prior]
-        wanted = min(free - len(waiting), budget - len(own))
-        found = list(waiting)
-        while wanted > 0 and (new := self._propose(store, trials, wanted, budget)):
-            trials.update({t.number: t for t in new})
-            found += new
+        found = trials.waiting(free)
+        wanted = min(free - len(found), budget - trials.own)
+        while wanted > 0 and (new := self._propose(store, trials, wanted, budget - trials.own)):
+            found += [trials.put(t) for t in new]
             wanted -= len(new)
         return found
 
-    def _propose(self, store: Store, trials: dict[int, Trial], wanted: int, budget: int) -> list[Trial]:
-        ordered = sorted(trials.values(), key=lambda t: t.number)
-        remaining = budget - sum(not t.from_prior for t in ordered)
-        begun = sum(t.optimizer == START for t in ordered)
-        first = self.starts[begun : begun + wanted]
+    def _propose(self, store: Store, trials: Ledger, wanted: int, remaining: int) -> list[Trial]:
+        first = self.starts[trials.starts : trials.starts + wanted]
         if first:
             values = [{n: s[n] for n in self.searched.names} for s in first]
             requests = [{"inner_start": {n: s[n] for n in self.inner}} if self.inner else {} for s in first]
-            return store.add(values, START, requests)
+            return store.add(values, START, requests, running=True)
+        ordered = list(trials.values())
         if self.ladder is not None and (better := self.ladder.promotion(ordered, remaining)) is not None:
             assert better.fidelity is not None
-            request = {"fidelity": self.ladder.next_rung(better.fidelity), "promoted_from": better.number}
+            request: dict[str, Any] = {
+                "fidelity": self.ladder.next_rung(better.fidelity),
+                "promoted_from": better.number,
+            }
             values = [{n: better.values[n] for n in self.searched.names}]
-            return store.add(values, PROMOTION, [{**request, **self._warm(values[0], ordered)}])
+            request |= self._warm(values[0], ordered)
+            return store.add(values, PROMOTION, [request], running=True)
         if not len(self.searched) and self.inner:
             return []
-        candidates = self.ask(self.history(ordered), wanted)[:wanted]
+        candidates = self.ask(self.history(trials), wanted)[:wanted]
         values = [dict(c.values) for c in candidates]
-        rung = {"fidelity": self.ladder.rungs[0]} if self.ladder is not None else {}
-        return store.add(values, self.optimizer.name, [{**rung, **self._warm(v, ordered)} for v in values])
+        rung: dict[str, Any] = {"fidelity": self.ladder.rungs[0]} if self.ladder is not None else {}
+        requests = [{**rung, **self._warm(v, ordered)} for v in values]
+        return store.add(values, self.optimizer.name, requests, running=True)
 
     def ask(self, history: History, wanted: int) -> list[Candidate]:
         """Candidates of the optimizer; one that knows a single objective gets a mixture of several."""

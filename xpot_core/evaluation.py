@@ -187,7 +187,7 @@ class Evaluation:
             self.clock.add({"predict": time.perf_counter() - begin})
             frames += held_out
         assert potential is not None
-        predictions = _concatenate(parts)
+        predictions = Predictions.joined(parts)
         self.stage = "loss"
         loss = runner.registry.hook.xpot_compute_loss(
             loss=runner.loss, predictions=predictions, reference=tuple(frames)
@@ -235,15 +235,6 @@ class Evaluation:
 
     def _note(self, notes: Sequence[str]) -> None:
         self.notes += [n for n in notes if n not in self.notes]
-
-
-def _concatenate(parts: Sequence[Predictions]) -> Predictions:
-    have_virials = all(p.virials is not None for p in parts)
-    return Predictions(
-        np.concatenate([p.energies for p in parts]),
-        [forces for p in parts for forces in p.forces],
-        np.concatenate([p.virials for p in parts if p.virials is not None]) if have_virials else None,
-    )
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

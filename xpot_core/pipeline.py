@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -340,6 +341,25 @@ class TrialRunner:
     def test_errors(self, potential: FittedPotential, directory: Path) -> dict[str, ErrorTable]:
         """Errors on the test set, which no other step may touch; empty without one."""
         return self._errors_on({"test": self.dataset.test}, potential, directory)
+
+    def fold_predictions(self, values: Mapping[str, Any], directory: Path, *, seed: int) -> None:
+        """Write ``predictions-validation.xyz`` of a cross-validation: each fold by a fit that left it out.
+
+        Staged fitters only: their folds share one design, so this costs a regression for each fold.
+        """
+        options, data, clock = self.options(values), self.dataset.data, Clock()
+        frames: list[Frame] = []
+        parts: list[Predictions] = []
+        with tempfile.TemporaryDirectory(dir=directory) as scratch:
+            design = self.design(options, directory, seed, clock)
+            for fold in data.fold_numbers:
+                target = Path(scratch) / f"fold-{fold}"
+                potential = self.fit(options, target, seed=seed, leave_out=fold, design=design)
+                held_out = data.evaluation(fold).frames
+                parts.append(self.predict(potential, held_out, target))
+                frames += held_out
+        path = directory / "predictions-validation.xyz"
+        write_predictions(path, frames, Predictions.joined(parts))
 
     def _errors_on(
         self, sets: Mapping[str, Sequence[Frame]], potential: FittedPotential, directory: Path

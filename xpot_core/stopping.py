@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from xpot_core.objectives import pareto
-from xpot_core.store import best_of
 from xpot_core.study_config import Budget
-from xpot_core.trials import Trial
+from xpot_core.trials import Failure, Trial
 
 
-def reason_to_stop(
-    trials: Iterable[Trial], budget: Budget, deadline: float | None, n_objectives: int = 1
-) -> tuple[str, bool] | None:
-    """Why no further trial may start and whether the search has reached its end by it, or None.
+class Progress:
+    """What the finished trials say about going on, kept up trial by trial.
 
     Parameters
     ----------
@@ -23,69 +20,84 @@ def reason_to_stop(
         The history.
     budget
         Of the study file.
-    deadline
-        By `time.monotonic`.
     n_objectives
         Number of objectives: progress is then a new point of the Pareto set.
     """
-    if deadline is not None and time.monotonic() >= deadline:
-        return "the time is up", False
-    finished = sorted((t for t in trials if t.state.finished), key=lambda t: t.finished or 0.0)
-    alike = _failures_alike(finished, budget.failures)
-    if alike is not None:
-        return alike, False
-    best = best_of(finished)
-    if (
-        budget.target is not None
-        and best is not None
-        and best.loss is not None
-        and best.loss <= budget.target
-    ):
-        return f"trial {best.number} reached the target: loss {best.loss:.6g}", True
-    if budget.patience is not None:
-        idle = _without_progress([t for t in finished if not t.from_prior], n_objectives)
-        if idle >= budget.patience:
-            return f"{idle} trials in a row brought no progress", True
-    return None
 
+    def __init__(self, trials: Iterable[Trial], budget: Budget, n_objectives: int = 1) -> None:
+        self.budget, self.n_objectives = budget, n_objectives
+        self._best: Trial | None = None
+        self._alike = 0
+        self._kind = ""
+        self._failure: Failure | None = None
+        # Progress of the study's own trials: how many there were, and at which one it was.
+        self._own = self._last = 0
+        self._own_best: float | None = None
+        self._front: list[Trial] = []
+        for trial in sorted((t for t in trials if t.state.finished), key=lambda t: t.finished or 0.0):
+            self.add(trial)
 
-def _failures_alike(finished: Sequence[Trial], limit: int) -> str | None:
-    alike = 0
-    last: str | None = None
-    for trial in reversed(finished):
+    def add(self, trial: Trial) -> None:
+        """A trial ended."""
+        self._count_failures(trial)
+        if trial.comparable and (self._best is None or _rank(trial) < _rank(self._best)):
+            self._best = trial
+        if not trial.from_prior:
+            self._own += 1
+            if trial.comparable and self._improves(trial):
+                self._last = self._own
+
+    def _count_failures(self, trial: Trial) -> None:
         # A potential that fails a physical test is a result, not a fault of the study.
         if trial.failure is None or trial.failure.stage == "constraint":
-            break
+            self._alike = 0
+            return
         # Numbers differ from trial to trial ("needs 3.4 GB"); the rest names the fault.
         kind = re.sub(r"[-+0-9.e]+", "#", f"{trial.failure.stage}: {trial.failure.message}")
-        if last is not None and kind != last:
-            break
-        last, alike = kind, alike + 1
-    if alike < limit:
+        self._alike = self._alike + 1 if self._alike and kind == self._kind else 1
+        self._kind, self._failure = kind, trial.failure
+
+    def _improves(self, trial: Trial) -> bool:
+        """Whether the trial improved on all before it."""
+        if self.n_objectives > 1:
+            self._front = pareto([*self._front, trial], self.n_objectives)
+            return any(t is trial for t in self._front)
+        assert trial.loss is not None
+        if self._own_best is not None and trial.loss >= self._own_best:
+            return False
+        self._own_best = trial.loss
+        return True
+
+    def reason_to_stop(self, deadline: float | None) -> tuple[str, bool] | None:
+        """Why no further trial may start and whether the search has reached its end by it, or None.
+
+        Parameters
+        ----------
+        deadline
+            By `time.monotonic`.
+        """
+        if deadline is not None and time.monotonic() >= deadline:
+            return "the time is up", False
+        if self._alike >= self.budget.failures:
+            return self._diagnosis(), False
+        target, best = self.budget.target, self._best
+        if target is not None and best is not None and best.loss is not None and best.loss <= target:
+            return f"trial {best.number} reached the target: loss {best.loss:.6g}", True
+        idle = self._own - self._last if self._last else 0
+        if self.budget.patience is not None and idle >= self.budget.patience:
+            return f"{idle} trials in a row brought no progress", True
         return None
-    failure = finished[-1].failure
-    assert failure is not None
-    hint = f" ({failure.hint})" if failure.hint else ""
-    return (
-        f"the last {alike} trials failed alike in stage '{failure.stage}' of {failure.plugin}: "
-        f"{failure.message}{hint}"
-    )
+
+    def _diagnosis(self) -> str:
+        failure = self._failure
+        assert failure is not None
+        hint = f" ({failure.hint})" if failure.hint else ""
+        return (
+            f"the last {self._alike} trials failed alike in stage '{failure.stage}' of {failure.plugin}: "
+            f"{failure.message}{hint}"
+        )
 
 
-def _without_progress(finished: Sequence[Trial], n_objectives: int) -> int:
-    """How many finished trials came after the last that improved on all before it."""
-    last = 0
-    best: float | None = None
-    front: list[Trial] = []
-    for i, trial in enumerate(finished, start=1):
-        if not trial.comparable or trial.loss is None:
-            continue
-        if n_objectives == 1:
-            if best is None or trial.loss < best:
-                best, last = trial.loss, i
-        else:
-            grown = pareto([*front, trial], n_objectives)
-            if any(t is trial for t in grown):
-                last = i
-            front = grown
-    return len(finished) - last if last else 0
+def _rank(trial: Trial) -> tuple[float, int]:
+    assert trial.loss is not None
+    return trial.loss, trial.number

@@ -196,8 +196,10 @@ class Store:
         values: Sequence[Mapping[str, Any]],
         optimizer: str,
         requests: Sequence[Mapping[str, Any]] = (),
+        *,
+        running: bool = False,
     ) -> list[Trial]:
-        """Store proposals as WAITING trials with the next numbers, all in one transaction.
+        """Store proposals with the next numbers, all in one transaction.
 
         Parameters
         ----------
@@ -208,6 +210,8 @@ class Store:
         requests
             What else was asked for, one mapping a trial: ``fidelity``, ``promoted_from``,
             ``inner_start``.
+        running
+            They start at once, which spares a transaction each; else they are WAITING.
         """
         requests = requests or [{}] * len(values)
         with self._transaction():
@@ -215,15 +219,16 @@ class Store:
             now = time.time()
             for i, (one, request) in enumerate(zip(values, requests, strict=True)):
                 self._db.execute(
-                    'INSERT INTO trials (number, state, "values", optimizer, request, created) '
-                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    'INSERT INTO trials (number, state, "values", optimizer, request, created, started) '
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (
                         first + i,
-                        TrialState.WAITING,
+                        TrialState.RUNNING if running else TrialState.WAITING,
                         json.dumps(dict(one)),
                         optimizer,
                         json.dumps(dict(request)),
                         now,
+                        now if running else None,
                     ),
                 )
         return [self.trial(first + i) for i in range(len(values))]

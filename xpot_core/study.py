@@ -25,12 +25,13 @@ from xpot_core.data import group_table, load_dataset
 from xpot_core.errors import InputError, StudyChangedError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
 from xpot_core.lease import HEARTBEAT_SECONDS
+from xpot_core.ledger import Ledger
 from xpot_core.pipeline import TrialRunner, WorkerSpec
 from xpot_core.prior import adopt_priors, extend_store, template_to_json
 from xpot_core.registry import load_registry
-from xpot_core.stopping import reason_to_stop
+from xpot_core.stopping import Progress
 from xpot_core.store import STORE_NAME, Store, best_of
-from xpot_core.trials import History, Trial, TrialResult, TrialTask
+from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.winner import finish
 
 STUDY_NAME = "study.yaml"
@@ -274,11 +275,12 @@ class Study:
         executor = self.executor.instance
         limit = seconds or self.config.budget.time
         deadline = None if limit is None else time.monotonic() + limit
-        trials = {t.number: t for t in store.trials()}
+        trials = Ledger(store.trials())
+        progress = Progress(trials.values(), self.config.budget, len(self.runner.objectives))
         if observer:
             observer.study_started(self, list(trials.values()), budget)
         running: set[int] = set()
-        if sum(t.state.finished and not t.from_prior for t in trials.values()) >= budget:
+        if trials.finished >= budget:
             return RunOutcome(f"the budget of {budget} trials is reached", True)
         spec = WorkerSpec(self.file.raw, str(self.file.base), 1, self.dataset.fingerprint)
         executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
@@ -286,16 +288,17 @@ class Study:
         exhausted = False
         try:
             while True:
-                halted = self._halt(list(trials.values()), deadline)
+                halted = self._halt(progress, deadline)
                 if halted is None and not exhausted:
                     free = executor.capacity - len(running)
                     for trial in self.asker.next(store, trials, budget, free):
-                        trials[trial.number] = store.start(trial.number)
+                        if trial.state is TrialState.WAITING:
+                            trials.put(store.start(trial.number))
                         running.add(trial.number)
                         executor.submit(self._task(trial))
                         if observer:
                             observer.trial_started(trial)
-                    exhausted = not running and sum(not t.from_prior for t in trials.values()) < budget
+                    exhausted = not running and trials.own < budget
                 if not running:
                     if halted is not None:
                         reason, complete = halted
@@ -304,7 +307,7 @@ class Study:
                     break
                 for result in executor.collect(timeout=1.0):
                     running.discard(result.number)
-                    trials[result.number] = self._record(store, result, observer)
+                    progress.add(trials.put(self._record(store, result, observer)))
         except (KeyboardInterrupt, _Interrupt):
             executor.close(cancel=True)
             # All of them: the signal may have come between the start of a trial and our note of it.
@@ -336,11 +339,11 @@ class Study:
             observer.trial_finished(trial)
         return trial
 
-    def _halt(self, trials: list[Trial], deadline: float | None) -> tuple[str, bool] | None:
+    def _halt(self, progress: Progress, deadline: float | None) -> tuple[str, bool] | None:
         """Why no further trial may start and whether that completes the search, or None."""
         if self._stop.is_set():
             return "stopped on request", False
-        return reason_to_stop(trials, self.config.budget, deadline, len(self.runner.objectives))
+        return progress.reason_to_stop(deadline)
 
     # -- helpers -------------------------------------------------------------------------------
 

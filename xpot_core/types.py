@@ -250,6 +250,16 @@ class Predictions:
     virials: FloatArray | None = None
     energy_variance: FloatArray | None = None
 
+    @classmethod
+    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Predictions of several sets of frames as one; virials only if every part has them."""
+        have_virials = all(p.virials is not None for p in parts)
+        return cls(
+            np.concatenate([p.energies for p in parts]),
+            [forces for p in parts for forces in p.forces],
+            np.concatenate([p.virials for p in parts if p.virials is not None]) if have_virials else None,
+        )
+
 
 @dataclass(frozen=True)
 class LossValue:

@@ -13,6 +13,9 @@ from xpot_core.store import Store, ranked
 from xpot_core.trials import Trial
 from xpot_core.validators import broken_row, by_effort, report_row, run_validator
 
+_FOLDS_SECONDS = 600.0
+"""Time that predicting the folds once more may take, estimated from the refit."""
+
 
 class Listener(Protocol):
     """Whoever is told what happens."""
@@ -65,6 +68,7 @@ def finish(
     fresh = directory / f"candidate-{winner.number}"
     model: FinalModel = chosen.pop("model")
     errors = {**model.errors, **runner.test_errors(model.potential, fresh)}
+    _predict_folds(runner, winner, model, fresh, listener)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     for row in judged:
@@ -86,6 +90,21 @@ def finish(
         },
     )
     return winner
+
+
+def _predict_folds(
+    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, listener: Listener | None
+) -> None:
+    """Predictions of each fold's held-out frames for parity plots, where they are cheap."""
+    folds = runner.dataset.kfold
+    again = sum(v for k, v in model.seconds.items() if k != "descriptors")  # the design is kept
+    if not runner.staged or not folds or folds * again > _FOLDS_SECONDS:
+        return
+    try:
+        runner.fold_predictions(winner.values, folder, seed=runner.study.config.seed)
+    except Exception as error:  # a plot must not cost the winner
+        if listener:
+            listener.message(f"the folds were not predicted again for parity plots: {error}")
 
 
 def _candidate(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from xpot_core.cli.compare import compare
 from xpot_core.errors import InputError
 from xpot_core.report.compare import compare_studies
+from xpot_core.report.compare_tests import table_rows
 from xpot_core.results import StudyResults
 
 Maker = Callable[..., StudyResults]
@@ -148,3 +150,53 @@ def test_command(make_study: Maker, frames, tmp_path):
     outcome = CliRunner().invoke(compare, [*names, "--figures", str(tmp_path / "f")], catch_exceptions=False)
     assert outcome.exit_code == 0
     assert (tmp_path / "f" / "comparison.svg").is_file()
+
+
+def _tested(results: StudyResults, rows: list[dict]) -> StudyResults:
+    return replace(results, facts={**results.facts, "final": {**results.facts["final"], "validators": rows}})
+
+
+def _row(name: str, passed: bool | None, options: dict | None = None, **values: float) -> dict:
+    return {"validator": name, "options": options, "passed": passed, "summary": "said", "values": values}
+
+
+def test_physical_tests_stand_side_by_side(make_study: Maker, frames):
+    sets = _sets(frames)
+    one, two = (make_study(n, sets=sets) for n in ("one", "two"))
+    one = _tested(
+        one,
+        [
+            _row("dimer", True, {}, holes=0.0, depth=0.5),
+            _row("md", False, {"steps": 5}, ps=0.1),
+            _row("md", True),
+        ],
+    )
+    two = _tested(two, [_row("md", True, {"steps": 9}, ps=2.0, drift=1.5)])
+    comparison = compare_studies([one, two])
+    assert [t.name for t in comparison.tests] == ["dimer", "md", "md 2"]
+    cells = [row for t in comparison.tests for row in table_rows(t, comparison.names)]
+    assert cells == [
+        ("dimer", "", "passed", "–"),
+        ("", "depth", "0.5", "–"),  # holes are zero for all
+        ("md", "", "FAILED", "passed"),
+        ("", "ps", "0.1", "2"),
+        ("", "drift", "–", "1.5"),
+        ("md 2", "", "passed", "–"),
+    ]
+    assert any("md had other options in one and two" in n for n in comparison.notes)
+    data = comparison.to_json()["tests"]
+    assert data[1]["studies"]["two"]["values"] == {"ps": 2.0, "drift": 1.5}
+    assert "two" not in data[0]["studies"]
+
+
+def test_page(make_study: Maker, frames, tmp_path):
+    pytest.importorskip("matplotlib")
+    sets = _sets(frames)
+    names = [str(make_study(n, sets=sets).directory) for n in ("a", "b")]
+    target = tmp_path / "new" / "page.html"
+    outcome = CliRunner().invoke(compare, [*names, "-o", str(target)], catch_exceptions=False)
+    assert outcome.exit_code == 0
+    text = target.read_text(encoding="utf-8")
+    assert "Physical tests" in text
+    assert "did not run" in text
+    assert "<script>alert" not in text

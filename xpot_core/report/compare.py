@@ -1,7 +1,8 @@
 """Studies side by side on the same structures: errors with intervals, cost, who is better.
 
 Structures are resampled with replacement (bootstrap), the same draw for every study, so what is hard
-for all of them cancels in the difference. Errors are those of the refitted winners.
+for all of them cancels in the difference. Errors are those of the refitted winners; of a cross-validation,
+those of the fits that left each fold out.
 """
 
 from __future__ import annotations
@@ -202,7 +203,13 @@ def compare_studies(studies: Sequence[StudyResults], *, seed: int = 0) -> Compar
             comparison,
             name,
             [p.get(name, []) for p in predictions],
-            [p.get("train", []) for p in predictions],
+            # Folds are predicted by fits that left them out, though the winner is trained on them.
+            [
+                []
+                if name == "validation" and r.study_file.config.data.validation.kfold
+                else p.get("train", [])
+                for p, r in zip(predictions, studies, strict=True)
+            ],
             seed,
         )
     if not comparison.sets:

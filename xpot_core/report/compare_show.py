@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xpot_core.report.compare import UNITS, Comparison
-from xpot_core.report.compare_tests import HEADS, test_cells
+from xpot_core.report.compare_tests import HEADS, table_rows
 from xpot_core.report.series import Series, duration, number
 from xpot_core.report.style import (
     BLACK,
@@ -70,14 +70,17 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
 def _tests(comparison: Comparison) -> Table:
     """Verdicts and values of physical tests, a column a study."""
     table = Table(
-        title="physical tests of the winners", box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left"
+        title="physical tests of the winners; values that are zero for all are left out",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title_justify="left",
     )
     for head in HEADS:
         table.add_column(head, overflow="fold")
     for name in comparison.names:
         table.add_column(Text(_short(name)), justify="right")
     for test in comparison.tests:
-        for cells in test_cells(test, comparison.names):
+        for cells in table_rows(test, comparison.names):
             table.add_row(*(Text(cell) for cell in cells))
     return table
 

@@ -97,9 +97,13 @@ def _numbered(results: StudyResults) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield (name if seen[name] == 1 else f"{name} {seen[name]}"), row
 
 
-def test_cells(test: ComparedTest, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Rows of a table: the verdicts, then each value with a column a study."""
+def table_rows(test: ComparedTest, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Rows of a table: the verdicts, then each value with a column a study.
+
+    Values that are zero for all are left out: a crystal has six empty classes of coordination numbers.
+    """
     yield (test.name, "", *(test.verdict(n) for n in names))
     for value in test.values:
-        shown = (test.rows[n]["values"].get(value) if n in test.rows else None for n in names)
-        yield ("", value, *(number(v) for v in shown))
+        shown = [test.rows[n]["values"].get(value) if n in test.rows else None for n in names]
+        if any(shown):
+            yield ("", value, *(number(v) for v in shown))

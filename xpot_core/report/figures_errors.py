@@ -97,6 +97,8 @@ def parity(sets: Sets) -> ReportFigure | None:
     width = PAGE if across > 1 else COLUMN
     panel = width / max(across, 2) if across > 1 else width
     figure = new_figure(width, panel * down + 0.16 * legend_rows + 0.2)
+    # The title of a row must not touch the label of the row above.
+    figure.get_layout_engine().set(h_pad=0.07)
     axes = figure.subplots(down, across, squeeze=False)
     axes = axes.T if turned else axes
     described, rows = [], []
@@ -319,6 +321,8 @@ def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
                 mec=BLACK,
                 mew=0.4,
                 ms=5,
+                clip_on=False,  # forces that vanish by symmetry lie on the edge
+                zorder=3,
                 label=name if ax is axes[0] else "",
             )
             drawn += [v for v in values if math.isfinite(v)]

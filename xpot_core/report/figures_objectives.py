@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 
 from xpot_core.objectives import QUANTITY_OF
+from xpot_core.report.picks import draw_picks
 from xpot_core.report.series import Series
-from xpot_core.report.style import BLACK, BLUE, COLUMN, GREY, ORANGE, ReportFigure, new_figure
+from xpot_core.report.style import BLACK, BLUE, COLUMN, GREY, ORANGE, ReportFigure, new_figure, tidy_log
 from xpot_core.results import StudyResults
 
 _LABELLED = 12
@@ -50,9 +51,18 @@ def objective_figures(results: StudyResults) -> list[ReportFigure]:
         ):
             if values.min() > 0 and values.max() > 5 * values.min():
                 axis("log")
-            unit = QUANTITY_OF[name][1] if name in QUANTITY_OF else ""
+            # As mathematics is written on paper; plain text otherwise.
+            unit = QUANTITY_OF[name][1].replace("atom^(1/2)", "√atom") if name in QUANTITY_OF else ""
             text = f"{name} ({unit})" if unit else name
             (ax.set_xlabel if axis == ax.set_xscale else ax.set_ylabel)(text, parse_math=False)
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() == "log":
+                tidy_log(axis)
+        remark = ""
+        if {names[a], names[b]} == {"energy", "force"}:
+            remark = draw_picks(
+                ax, results, {t.number: tuple(p) for t, p in zip(trials, points, strict=True)}
+            )
         ax.grid()
         figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
         found.append(
@@ -61,7 +71,8 @@ def objective_figures(results: StudyResults) -> list[ReportFigure]:
                 f"{names[a]} against {names[b]}",
                 f"Objectives {names[a]} and {names[b]} of {len(trials)} trials, {len(front)} of them Pareto-optimal.",
                 figure,
-                "Any trial of the Pareto set can be exported as it is: no other is better in every objective.",
+                "Any trial of the Pareto set can be exported as it is: no other is better in every objective."
+                + remark,
                 ("trial", names[a], names[b], "pareto"),
                 [
                     (t.number, float(x), float(y), bool(on))
@@ -90,6 +101,7 @@ def inner_search(results: StudyResults, series: Series) -> ReportFigure | None:
     ax.set_ylabel("loss")
     if after.min() > 0 and before.max() > 5 * after.min():
         ax.set_yscale("log")
+        tidy_log(ax.yaxis)
     ax.grid()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     gain = float(np.median(after / before))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from xpot_core.report.picks import draw_picks
 from xpot_core.report.series import Series, initial_trials, number
 from xpot_core.report.style import (
     BLACK,
@@ -227,6 +228,8 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
         zorder=4,
         label=f"smallest loss (trial {series.trials[leader].number})",
     )
+    numbers = series.numbers[good].astype(int)
+    remark = draw_picks(ax, results, {int(n): (x, y) for n, (x, y) in zip(numbers, points, strict=True)})
     ax.set_xlim(*robust_limits(points[:, 0], ax.get_xscale() == "log"))
     ax.set_ylim(*robust_limits(points[:, 1], ax.get_yscale() == "log"))
     for axis in (ax.xaxis, ax.yaxis):
@@ -236,7 +239,6 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
     ax.set_ylabel("validation force RMSE (eV/Å)")
     ax.grid()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
-    numbers = series.numbers[good].astype(int)
     rows = [
         (int(n), float(e), float(f), bool(p)) for n, (e, f), p in zip(numbers, points, front, strict=True)
     ]
@@ -246,7 +248,8 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
         f"Validation energy error against force error of {len(rows)} trials; {int(front.sum())} of them form "
         "the Pareto set: no other trial is better in both.",
         figure,
-        "The black line joins the trials that no other trial beats in both errors; far ones are cut away.",
+        "The black line joins the trials that no other trial beats in both errors; far ones are cut away."
+        + remark,
         ("trial", "energy_rmse (meV/atom)", "force_rmse (eV/A)", "pareto"),
         rows,
         wide=False,

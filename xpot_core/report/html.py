@@ -16,6 +16,7 @@ from xpot_core.metrics import ErrorTable
 from xpot_core.report import page, provenance
 from xpot_core.report.figures import make_figures
 from xpot_core.report.page import Section, esc
+from xpot_core.report.predictions import prediction_file
 from xpot_core.report.series import SETS, duration, error_text, fixed, number, shown_errors
 from xpot_core.report.style import ReportFigure
 from xpot_core.report.tables import alike, best_trials, compact, one_group, set_label
@@ -187,9 +188,11 @@ def _accuracy(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Sec
     kfold = results.study_file.config.data.validation.kfold
     if kfold and figures.get("parity") is not None:
         text = (
-            f"The {kfold} folds were predicted by {kfold} fits, not by the final potential: the parity plots "
+            f"The {kfold} folds were predicted by {kfold} fits that left them out, not by the final potential"
         )
-        section.add(page.paragraph(text + "show training and test set only.", "soft"))
+        shown = prediction_file(results.directory, "validation").is_file()
+        end = "." if shown else ": the parity plots show training and test set only."
+        section.add(page.paragraph(text + end, "soft"))
     tables = shown_errors(results)
     groups = sorted({g for t in tables.values() for g in t.groups})
     if len(groups) > 1:

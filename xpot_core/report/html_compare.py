@@ -9,7 +9,7 @@ from xpot_core import __version__
 from xpot_core.report import page
 from xpot_core.report.compare import UNITS, Comparison, SetComparison
 from xpot_core.report.compare_show import comparison_figure
-from xpot_core.report.compare_tests import HEADS, test_cells
+from xpot_core.report.compare_tests import HEADS, table_rows
 from xpot_core.report.page import Section, esc
 from xpot_core.report.series import duration, number
 from xpot_core.report.style import ReportFigure
@@ -66,7 +66,7 @@ def _tests(comparison: Comparison) -> Section:
     section = Section("tests", "Physical tests")
     for test in comparison.tests:
         section.add(page.heading(test.name))
-        rows = [cells[1:] for cells in test_cells(test, comparison.names)]
+        rows = [cells[1:] for cells in table_rows(test, comparison.names)]
         rows[0] = ("verdict", *rows[0][1:])
         section.add(page.table((HEADS[1], *comparison.names), rows))
         for study, row in test.rows.items():

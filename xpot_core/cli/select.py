@@ -1,0 +1,124 @@
+"""``xpot select``: frames of a pool on which good models disagree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option, study_argument
+
+
+@click.command()
+@study_argument
+@click.option("--pool", type=PATH, required=True, help="Structures to choose from: anything that ASE reads.")
+@click.option("--n", "count", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option(
+    "--committee",
+    "members",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Number of models: good trials that lie apart, refitted here.",
+)
+@click.option(
+    "--committee-dir", type=PATH, help="Models that `xpot export --committee` wrote, instead of fitting."
+)
+@click.option(
+    "--by",
+    type=click.Choice(["force", "energy"]),
+    default="force",
+    show_default=True,
+    help="Which disagreement counts.",
+)
+@click.option(
+    "--similar",
+    type=click.FloatRange(min=0),
+    default=0.03,
+    show_default=True,
+    help="Relative difference of pair distributions below which two frames are alike; 0 allows all but copies.",
+)
+@click.option("--output", "-o", type=PATH, required=True, help="Extended XYZ file to write.")
+@json_option
+@runs_option
+def select(
+    study: str,
+    pool: Path,
+    count: int,
+    members: int,
+    committee_dir: Path | None,
+    by: str,
+    similar: float,
+    output: Path,
+    as_json: bool,
+    runs: Path,
+) -> None:
+    """Select the frames of a pool on which a committee of good models disagrees most.
+
+    Near-duplicates and structures of the training set are left out. The disagreement stands in the info of each frame.
+    """
+    import tempfile
+
+    from ase.io import read, write
+
+    from xpot_core import committee
+    from xpot_core.data import read_frames
+    from xpot_core.pipeline import TrialRunner
+    from xpot_core.results import StudyResults
+
+    results = StudyResults.open(study, runs)
+    runner = TrialRunner(results.study_file)
+    frames = read_frames(pool, results.study_file.config.data, key="--pool", labelled=False)
+    tell = console(stderr=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if committee_dir is not None:
+            potentials = committee.load_committee(committee_dir)
+        else:
+            potentials = committee.fit_committee(results, members, folder, lambda t: tell.print(t, markup=False))
+        predictions = committee.predict_all(runner, potentials, frames, folder)
+    found = committee.disagreement(predictions, frames)
+    known = [f.identity for f in runner.dataset.data.frames]
+    taken = committee.select_frames(frames, found, count, by=by, similar=similar, known=known)
+    images = read(pool, ":")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    chosen = [committee.marked(images[i], i, found[i], len(potentials)) for i in taken]
+    write(output, chosen, format="extxyz")
+    if as_json:
+        rows = [
+            {
+                "index": i,
+                "atoms": frame.n_atoms,
+                "group": frame.group,
+                "energy_std": 1000 * value.energy,
+                "force_std": value.force,
+                "selected": i in taken,
+            }
+            for i, (frame, value) in enumerate(zip(frames, found, strict=True))
+        ]
+        print_json({"committee": len(potentials), "selected": taken, "frames": rows})
+        return
+    _show(frames, found, taken, by)
+    if len(taken) < count:
+        click.echo(f"{len(taken)} of {count}: the other frames are near-duplicates or stand in the training set")
+    click.echo(f"wrote {len(taken)} frames to {output}")
+
+
+def _show(frames: list, found: list, taken: list[int], by: str) -> None:  # type: ignore[type-arg]
+    """The selected frames, and how the pool lies as a whole."""
+    import numpy as np
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("frame", "group", "atoms", "energy std meV/atom", "force std eV/Å"):
+        table.add_column(head, justify="left" if head == "group" else "right")
+    for i in taken:
+        frame, value = frames[i], found[i]
+        energy, force = f"{1000 * value.energy:.2f}", f"{value.force:.3f}"
+        table.add_row(str(i), Text(frame.group), str(frame.n_atoms), energy, force)
+    console().print(table)
+    unit, factor = ("eV/Å", 1.0) if by == "force" else ("meV/atom", 1000.0)
+    low, middle, high = (float(x) * factor for x in np.percentile([getattr(v, by) for v in found], (5, 50, 95)))
+    click.echo(f"{by} std of all {len(frames)} frames: median {middle:.3g}, 5 to 95 %: {low:.3g} to {high:.3g} {unit}")
