@@ -217,6 +217,37 @@ def test_clash_of_one_provider_leaves_the_others(install: Install, records: Any)
     assert found["dist-second:second"]["providers"] == ["other"]
 
 
+def test_a_slow_plugin_works_and_is_named(install: Install, records: Any) -> None:
+    busy = "import time\nend = time.process_time() + 1.0\nwhile time.process_time() < end: pass\n"
+    install("slow", busy + GOOD.replace("LOSS", "slow-loss"))
+    install("nice", GOOD.replace("LOSS", "nice-loss"))
+    found = records()
+    assert (found["dist-slow:slow"]["state"], found["dist-slow:slow"]["providers"]) == ("ok", ["slow-loss"])
+    assert "slow: its import takes 1." in found["dist-slow:slow"]["reason"]
+    assert found["dist-nice:nice"]["reason"] == ""
+
+
+def test_the_maker_of_a_format_evaluates_it(install: Install, python: Any) -> None:
+    """A predictor of another plugin, installed later, changes nobody's numbers."""
+    install(
+        "aaa",
+        """
+        from xpot_core.api import Provider, hookimpl
+
+        @hookimpl
+        def xpot_register_predictors():
+            return [Provider("aaa", "another", "x:Y", accepts=("numpy-pair", "only-mine"))]
+    """,
+    )
+    done = python("""
+        from xpot_core.registry import load_registry
+        registry = load_registry()
+        print(registry.for_format("predictor", "numpy-pair").name)
+        print(registry.for_format("predictor", "only-mine").name)
+    """)
+    assert done.stdout.split() == ["numpy-pair", "aaa"]
+
+
 def test_selection_by_the_environment(install: Install, records: Any) -> None:
     install("one", GOOD.replace("LOSS", "l1"))
     install("two", "raise RuntimeError('must not be imported')")

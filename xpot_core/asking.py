@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,7 +79,7 @@ class Asker:
     def __post_init__(self) -> None:
         self.searched = self.space.only([n for n in self.space.names if n not in self.inner])
 
-    def history(self, trials: Iterable[Trial]) -> History:
+    def history(self, trials: Iterable[Trial] | Ledger) -> History:
         """What the optimizer may know."""
         ledger = trials if isinstance(trials, Ledger) else Ledger(trials)
         names = tuple(o.name for o in self.objectives)

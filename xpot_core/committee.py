@@ -80,7 +80,12 @@ def choose_members(trials: Iterable[Trial], space: Space, n: int, worst: float =
 
 
 def export_committee(
-    results: StudyResults, n: int, to: Path, *, scripts: bool = False, tell: Callable[[str], None] | None = None
+    results: StudyResults,
+    n: int,
+    to: Path,
+    *,
+    scripts: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> dict[str, str]:
     """Write the members, each in a folder ``trial-<number>`` as `export_trial` does, and ``committee.json``.
 

@@ -100,8 +100,12 @@ def _read_files(study: StudyFile, names: Sequence[str], config: DataConfig, key:
     return frames
 
 
-def read_frames(path: Path, config: DataConfig, *, key: str = "data.train") -> list[Frame]:
+def read_frames(
+    path: Path, config: DataConfig, *, key: str = "data.train", labelled: bool = True
+) -> list[Frame]:
     """Read one file with ASE and take out the reference values.
+
+    With ``labelled=False`` a file without reference values is fine: structures to choose from.
 
     Raises
     ------
@@ -131,7 +135,7 @@ def read_frames(path: Path, config: DataConfig, *, key: str = "data.train") -> l
     for i, atoms in enumerate(images):
         frames.append(_frame(atoms, config, f"{path.name}#{i}", path, found))
     for quantity in ("energy", "forces"):
-        if found[quantity] == 0 and getattr(config.keys, quantity) is not None:
+        if labelled and found[quantity] == 0 and getattr(config.keys, quantity) is not None:
             raise InputError(
                 f"no frame has {quantity} under this name",
                 file=path,

@@ -220,6 +220,7 @@ class Evaluation:
                 self.directory / f"validator-{number}-{name}",
                 seed=self.task.seed,
                 threads=runner.threads,
+                base=runner.study.base,
             )
             row = report_row(name, report)
             del row["tables"]  # of every trial that would be too much for the store

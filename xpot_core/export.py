@@ -6,13 +6,15 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import InputError
 from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults, trial_json
+from xpot_core.scripts import write_scripts
 from xpot_core.trials import Trial, TrialState
 from xpot_core.types import ExportRequest, FittedPotential
 
@@ -20,7 +22,30 @@ PROVENANCE = "provenance.json"
 CHECKSUMS = "SHA256SUMS"
 
 
-def export_trial(results: StudyResults, which: str | int, to: Path) -> dict[str, str]:
+@dataclass(frozen=True)
+class Exported:
+    """What `export_trial` wrote: the potential, and file name -> what it is."""
+
+    potential: FittedPotential
+    files: Mapping[str, str]
+
+
+def refuse_full(to: Path) -> None:
+    """Nothing is written into a folder that holds something."""
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise InputError(
+            "exists already and is not empty", key="--to", value=str(to), remedy="name a new folder"
+        )
+
+
+def export_trial(
+    results: StudyResults,
+    which: str | int,
+    to: Path,
+    *,
+    scripts: bool = False,
+    runner: TrialRunner | None = None,
+) -> Exported:
     """Write the potential of a trial with all that belongs to it.
 
     Parameters
@@ -31,22 +56,18 @@ def export_trial(results: StudyResults, which: str | int, to: Path) -> dict[str,
         Trial number, or ``best``. Any trial but the best is refitted here, on all training frames.
     to
         Folder that does not exist or is empty.
-
-    Returns
-    -------
-    dict
-        File name -> what it is.
+    scripts
+        Whether to write scripts that redo dimer curves and errors, with their data.
+    runner
+        Of the study, if made already.
     """
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise InputError(
-            "exists already and is not empty", key="--to", value=str(to), remedy="name a new folder"
-        )
+    refuse_full(to)
     trial = results.trial(which)
     if trial.state is not TrialState.COMPLETE:
         raise InputError(
             f"trial {trial.number} is {trial.state}: it has no potential", key="--trial", value=which
         )
-    runner = TrialRunner(results.study_file)
+    runner = runner or TrialRunner(results.study_file)
     to.mkdir(parents=True, exist_ok=True)
     potential = potential_of(results, trial, runner, to)
     written = {name: f"potential: {role}" for role, name in potential.files.items()}
@@ -54,6 +75,8 @@ def export_trial(results: StudyResults, which: str | int, to: Path) -> dict[str,
     if tool is not None:
         request = ExportRequest(potential, to, runner.options(trial.values), runner.dataset.data)
         written.update(tool(request))
+    if scripts:
+        written.update(write_scripts(potential, to, runner.dataset, runner.registry))
     _write_provenance(results, trial, runner, potential, to / PROVENANCE)
     written[PROVENANCE] = "where the potential comes from"
     sums = [
@@ -63,7 +86,7 @@ def export_trial(results: StudyResults, which: str | int, to: Path) -> dict[str,
     ]
     (to / CHECKSUMS).write_text("\n".join(sums) + "\n", encoding="utf-8")
     written[CHECKSUMS] = "check with: sha256sum -c SHA256SUMS"
-    return written
+    return Exported(potential, written)
 
 
 def potential_of(results: StudyResults, trial: Trial, runner: TrialRunner, to: Path) -> FittedPotential:

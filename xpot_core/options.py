@@ -42,6 +42,7 @@ class OptionInfo:
     stage: Stage | None = None
     converges: bool = False
     tunable: bool = True
+    path: bool = False
 
 
 class OptionsModel(BaseModel):
@@ -61,6 +62,7 @@ def option(
     stage: Stage | None = None,
     converges: bool = False,
     tunable: bool = True,
+    path: bool = False,
     **constraints: Any,
 ) -> Any:
     """Declare one option of a plugin.
@@ -85,6 +87,8 @@ def option(
         Larger is better but dearer: never tuned unless a range is written out.
     tunable
         False for options that must not be searched (file names, engines).
+    path
+        Of a validator: a file or folder; a relative one starts from the folder of the study file.
     **constraints
         Passed to `pydantic.Field` (``gt``, ``ge``, ``lt``, ``le``, ``examples`` ...).
     """
@@ -96,6 +100,7 @@ def option(
         stage,
         converges,
         tunable,
+        path,
     )
     extra: dict[str, Any] = {_KEY: {k: v for k, v in asdict(info).items() if v != getattr(OptionInfo(), k)}}
     # pydantic cannot apply a bound to "one number or a mapping of numbers": we do it member by member.

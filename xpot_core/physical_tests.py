@@ -51,6 +51,8 @@ def run_tests(
         If the study is running.
     """
     config = results.study_file.config
+    # Paths that a user types start from where the user is.
+    base = None if blocks else results.study_file.base
     blocks = blocks or [*config.constraints, *config.validate_with]
     if not blocks:
         raise InputError(
@@ -84,6 +86,7 @@ def run_tests(
                         runner.dataset.data.training(),
                         folder / f"validator-{i}-{name}",
                         seed=config.seed,
+                        base=base,
                     )
                     rows.append(report_row(name, report, block[name]))
                 except InputError:

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from xpot_core.errors import InputError
+from xpot_core.options import option_info, submodel
 from xpot_core.registry import Registry
 from xpot_core.types import FittedPotential, TrainingData, ValidationReport, ValidationRequest
 from xpot_core.validation import validate_options
@@ -48,6 +51,7 @@ def run_validator(
     *,
     seed: int = 0,
     threads: int = 1,
+    base: Path | None = None,
 ) -> ValidationReport:
     """Test a potential.
 
@@ -59,6 +63,8 @@ def run_validator(
         The training frames.
     directory
         Folder of its own for the test; made if absent.
+    base
+        Folder that relative paths among the options start from; by default the working directory.
 
     Raises
     ------
@@ -66,6 +72,8 @@ def run_validator(
         If the validator does not read potentials of this format, or an option is wrong.
     """
     name, options = next(iter(block.items()))
+    if base is not None:
+        options = with_paths(registry.provider("validator", name).options, options, base)
     component = registry.create("validator", name, options)
     accepted = component.provider.accepts
     if accepted and potential.format not in accepted:
@@ -87,6 +95,21 @@ def run_validator(
         validator=component, potential=potential, request=request
     )
     return report
+
+
+def with_paths(model: type[BaseModel], options: Any, base: Path) -> Any:
+    """Options as plain data, the relative paths among them made to start from a folder."""
+    if not isinstance(options, Mapping):
+        return options
+    found = dict(options)
+    for name, field in model.model_fields.items():
+        inner = submodel(field.annotation)
+        if inner is not None:
+            if name in found:
+                found[name] = with_paths(inner, found[name], base)
+        elif option_info(field).path and isinstance(found.get(name), str):
+            found[name] = str(base / Path(found[name]).expanduser())
+    return found
 
 
 def _calculator(registry: Registry, format: str) -> str | None:

@@ -137,6 +137,7 @@ def _candidate(
                 folder / f"validator-{i}-{name}",
                 seed=runner.study.config.seed,
                 threads=runner.threads,
+                base=runner.study.base,
             )
             reports.append(report_row(name, report, block[name]))
         except Exception as error:  # a validator that breaks gives no verdict, and costs no result

@@ -285,9 +285,11 @@ def contracts_page() -> str:
     for name, contract in contracts().items():
         lines += [f"## `{name}`", ""]
         rules = {n.removeprefix("test_"): getattr(contract, n) for n in dir(contract) if "test_" in n[:5]}
-        lines += table(
-            ["rule", "meaning"], [[f"`{r}`", cell(inspect.getdoc(t) or "")] for r, t in rules.items()]
-        )
+        rows = []
+        for rule, method in rules.items():
+            anchor = testing.contract.rule_anchor(getattr(contract, "kind", ""), rule)
+            rows.append([f"`{rule}`", f'<a id="{anchor}"></a>{cell(inspect.getdoc(method) or "")}'])
+        lines += table(["rule", "meaning"], rows)
         for base in contract.__mro__:
             if base.__module__.startswith(testing.__name__) and base not in described:
                 described.add(base)

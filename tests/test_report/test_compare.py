@@ -70,6 +70,73 @@ def test_coverage_of_the_interval(make_study: Maker, frames):
     assert inside >= 34
 
 
+def _structures(errors):
+    from xpot_core.report.predictions import Structure
+
+    return [Structure(str(i), "g", ("Si",), (0.0, float(e)), None, None) for i, e in enumerate(errors)]
+
+
+def _energy_verdict(first, second):
+    from xpot_core.report.compare import _bootstrap
+
+    found = _bootstrap(["a", "b"], "test", [_structures(first), _structures(second)], 0)
+    return next(v for v in found.verdicts if v.quantity == "energy")
+
+
+@pytest.mark.parametrize("n", [10, 17, 60])
+def test_equal_studies_are_rarely_called_different(n: int, monkeypatch: pytest.MonkeyPatch):
+    """At most about one in twenty, also for few structures, of which some are much harder than others."""
+    monkeypatch.setattr("xpot_core.report.resampling.DRAWS", 800)
+    called = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        hard = np.exp(rng.normal(0, 1, n))
+        called += _energy_verdict(hard * rng.normal(size=n), hard * rng.normal(size=n)).better is not None
+    assert called <= 11  # five are expected; more than eleven come once in two hundred times
+
+
+def test_pairs_tell_what_intervals_of_each_study_cannot():
+    """Errors that go together: the intervals overlap by far, and the difference is certain."""
+    rng = np.random.default_rng(3)
+    hard = np.exp(rng.normal(0, 1, 40))
+    errors = 0.01 * hard * rng.normal(size=40)
+    verdict = _energy_verdict(errors, 1.15 * errors + 0.0002 * hard * rng.normal(size=40))
+    assert verdict.better == "a"
+    assert verdict.p < 0.01
+    shuffled = _energy_verdict(errors, rng.permutation(1.15 * errors))
+    assert shuffled.better is None
+    assert shuffled.p > 0.05
+
+
+def test_permutation_agrees_with_all_swaps():
+    """Six structures have 64 swaps: the p-value is the part of them that gives so large a difference."""
+    from itertools import product
+
+    from xpot_core.report.resampling import swapped
+
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(size=6) ** 2, (1.6 * rng.normal(size=6)) ** 2
+
+    def gap(swap):
+        moved = np.array(swap) @ (second - first)
+        return abs(np.sqrt(first.sum() + moved) - np.sqrt(second.sum() - moved))
+
+    exact = np.mean([gap(s) >= gap([0] * 6) * (1 - 1e-9) for s in product((0, 1), repeat=6)])
+    assert swapped(first, second, 0) == pytest.approx(exact, abs=0.03)
+    assert swapped(first, first, 0) == 1.0
+
+
+def test_folds_are_no_leakage(make_study: Maker, frames):
+    """With k-fold validation the winner has seen the validation structures, the fits that predicted them not."""
+    shared = frames(20, 1)
+    sets = {"train": shared, "validation": shared, "test": frames(12, 3)}
+    folds = {"data": {"train": "train.xyz", "validation": {"kfold": 5}, "test": "test.xyz"}}
+    one, two = (make_study(n, sets=sets, study=folds, seed=s) for n, s in (("one", 1), ("two", 2)))
+    comparison = compare_studies([one, two])
+    assert [s.name for s in comparison.sets] == ["validation", "test"]
+    assert not [n for n in comparison.notes if "too low" in n]
+
+
 def test_order_of_the_structures_does_not_matter(make_study: Maker, frames):
     sets = _sets(frames)
     one = make_study("one", sets=sets, noise=0.02)

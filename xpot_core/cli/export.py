@@ -13,12 +13,33 @@ from xpot_core.cli.common import PATH, runs_option, study_argument
 @study_argument
 @click.option("--trial", default="best", show_default=True, help="Number of the trial, or best.")
 @click.option("--to", type=PATH, required=True, help="Folder to write; must not exist or be empty.")
+@click.option(
+    "--scripts",
+    is_flag=True,
+    help="Also Python scripts, with data, that redo dimer curves and errors with ASE.",
+)
+@click.option(
+    "--committee",
+    "members",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Instead of one potential the N best that lie apart, each in a folder of its own.",
+)
 @runs_option
-def export(study: str, trial: str, to: Path, runs: Path) -> None:
+def export(study: str, trial: str, to: Path, scripts: bool, members: int | None, runs: Path) -> None:
     """Write potential, LAMMPS input, ASE script, provenance and checksums to a folder."""
-    from xpot_core.export import export_trial
     from xpot_core.results import StudyResults
 
     results = StudyResults.open(study, runs)
-    for name, text in export_trial(results, trial, to).items():
+    if members is not None:
+        from xpot_core.committee import export_committee
+
+        if trial != "best":
+            raise click.UsageError("give either --trial or --committee")
+        written = export_committee(results, members, to, scripts=scripts)
+    else:
+        from xpot_core.export import export_trial
+
+        written = dict(export_trial(results, trial, to, scripts=scripts).files)
+    for name, text in written.items():
         click.echo(f"{to / name}  {text}")

@@ -75,7 +75,9 @@ def select(
         if committee_dir is not None:
             potentials = committee.load_committee(committee_dir)
         else:
-            potentials = committee.fit_committee(results, members, folder, lambda t: tell.print(t, markup=False))
+            potentials = committee.fit_committee(
+                results, members, folder, lambda t: tell.print(t, markup=False)
+            )
         predictions = committee.predict_all(runner, potentials, frames, folder)
     found = committee.disagreement(predictions, frames)
     known = [f.identity for f in runner.dataset.data.frames]
@@ -100,7 +102,9 @@ def select(
         return
     _show(frames, found, taken, by)
     if len(taken) < count:
-        click.echo(f"{len(taken)} of {count}: the other frames are near-duplicates or stand in the training set")
+        click.echo(
+            f"{len(taken)} of {count}: the other frames are near-duplicates or stand in the training set"
+        )
     click.echo(f"wrote {len(taken)} frames to {output}")
 
 
@@ -120,5 +124,9 @@ def _show(frames: list, found: list, taken: list[int], by: str) -> None:  # type
         table.add_row(str(i), Text(frame.group), str(frame.n_atoms), energy, force)
     console().print(table)
     unit, factor = ("eV/Å", 1.0) if by == "force" else ("meV/atom", 1000.0)
-    low, middle, high = (float(x) * factor for x in np.percentile([getattr(v, by) for v in found], (5, 50, 95)))
-    click.echo(f"{by} std of all {len(frames)} frames: median {middle:.3g}, 5 to 95 %: {low:.3g} to {high:.3g} {unit}")
+    low, middle, high = (
+        float(x) * factor for x in np.percentile([getattr(v, by) for v in found], (5, 50, 95))
+    )
+    click.echo(
+        f"{by} std of all {len(frames)} frames: median {middle:.3g}, 5 to 95 %: {low:.3g} to {high:.3g} {unit}"
+    )

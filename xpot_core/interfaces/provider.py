@@ -63,7 +63,8 @@ class Provider:
     effort: int = 1
     tools: dict[str, str] = field(default_factory=dict)
     """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``; a predictor's
-    ``"calculator"`` makes an ASE calculator from a `FittedPotential`."""
+    ``"calculator"`` makes an ASE calculator from a `FittedPotential`, its ``"script"`` the source of a Python file
+    with a function ``calculator()`` for a potential in the same folder."""
 
     def missing(self) -> list[str]:
         """Programs not on the PATH and packages that are not installed; imports nothing."""

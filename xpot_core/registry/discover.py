@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -19,6 +20,8 @@ from xpot_core.hookspecs import API_VERSION
 ENTRY_POINT_GROUP = "xpot"
 SELECTION_VARIABLE = "XPOT_PLUGINS"
 """Comma-separated plugin names to load; empty loads the built-in one alone (for bisecting)."""
+SLOW_IMPORT = 0.5
+"""Seconds of CPU time; every command pays for a hooks module that takes more, so it is named."""
 
 
 class PluginState(enum.StrEnum):
@@ -100,6 +103,7 @@ def find_plugins(files: Sequence[Path] = ()) -> Iterator[PluginRecord]:
 
 
 def _import_into(record: PluginRecord, load: object) -> None:
+    begin = time.process_time()
     try:
         module = load()  # type: ignore[operator]
     except InputError:
@@ -111,6 +115,9 @@ def _import_into(record: PluginRecord, load: object) -> None:
         record.reason = f"import failed: {type(error).__name__}: {error}"
         return
     record.module = module
+    taken = time.process_time() - begin
+    if taken > SLOW_IMPORT:
+        record.reason = f"slow: its import takes {taken:.1f} s of every command"
     wanted = getattr(module, "xpot_api_version", API_VERSION)
     if wanted != API_VERSION:
         record.state = PluginState.INCOMPATIBLE

@@ -20,32 +20,17 @@ from xpot_core.errors import InputError
 from xpot_core.report.compare_tests import ComparedTest, compare_tests
 from xpot_core.report.predictions import Structure, predictions_of
 from xpot_core.report.provenance import identity
+from xpot_core.report.resampling import LEVEL, Interval, drawn_errors, interval, swapped
 from xpot_core.report.series import fixed
 from xpot_core.results import StudyResults
 from xpot_core.types import FloatArray
 
-DRAWS = 4000
-LEVEL = 0.95
 FEW = 10
 """With fewer structures an interval says little."""
 COMPARED = ("validation", "test")
 UNITS = {"energy": ("meV/atom", 1000.0), "force": ("eV/Å", 1.0), "virial": ("meV/atom", 1000.0)}
-_CHUNK = 4_000_000
 # References that differ by more than this (eV/atom, eV/Å) are not one calculation.
 _SAME_ENERGY, _SAME_FORCE = 1e-4, 1e-3
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the ends of its bootstrap interval, in the shown unit."""
-
-    value: float
-    low: float
-    high: float
-
-    def text(self) -> str:
-        """``3.10 (2.44-3.80)``."""
-        return f"{fixed(self.value)} ({fixed(self.low)}–{fixed(self.high)})"
 
 
 @dataclass(frozen=True)
@@ -57,9 +42,9 @@ class Verdict:
     difference
         RMSE of `first` minus that of `second`.
     p
-        Two-sided bootstrap p-value of no difference.
+        Two-sided p-value of a permutation test: the errors of the two studies swapped structure by structure.
     better
-        Name of the better study; None where the interval of the difference holds zero.
+        Name of the better study; None where p is above 5 % or the interval of the difference holds zero.
     """
 
     first: str
@@ -79,7 +64,10 @@ class Verdict:
         if self.better == self.second:  # the better one stands first, and so do its numbers
             d = Interval(-d.value, -d.high, -d.low)
             names, errors = names[::-1], errors[::-1]
-        span = f"difference {_signed(d.value)} {unit}, 95 % interval {_signed(d.low)} to {_signed(d.high)}"
+        span = (
+            f"difference {_signed(d.value)} {unit}, 95 % interval {_signed(d.low)} to {_signed(d.high)}, "
+            f"p {self.p:.2g}"
+        )
         values = f"{fixed(errors[0])} against {fixed(errors[1])} {unit}; {span}"
         if self.better is None:
             return (
@@ -332,16 +320,16 @@ def _bootstrap(
         if not shared.any():
             continue
         rng = np.random.default_rng(seed)
-        values, draws = _draws([(s * shared, c * shared) for s, c in sums], n, rng)
+        values, draws = drawn_errors([(s * shared, c * shared) for s, c in sums], n, rng)
         values, draws = values * factor, draws * factor
         for name, value, drawn in zip(names, values, draws, strict=True):
-            errors[name][quantity] = _interval(value, drawn)
+            errors[name][quantity] = interval(value, drawn, int(shared.sum()))
         for i, j in combinations(range(len(names)), 2):
             drawn = draws[i] - draws[j]
-            difference = _interval(values[i] - values[j], drawn)
-            tail = min(float(np.mean(drawn <= 0)), float(np.mean(drawn >= 0)))
+            difference = interval(values[i] - values[j], drawn, int(shared.sum()))
+            p = swapped(sums[i][0] * shared, sums[j][0] * shared, seed)
             better = None
-            if difference.high < 0 or difference.low > 0:
+            if p <= 1 - LEVEL and (difference.high < 0 or difference.low > 0):
                 better = names[i] if difference.value < 0 else names[j]
             verdicts.append(
                 Verdict(
@@ -351,35 +339,12 @@ def _bootstrap(
                     quantity,
                     (values[i], values[j]),
                     difference,
-                    min(max(2 * tail, 1 / DRAWS), 1.0),
+                    p,
                     int(shared.sum()),
                     better,
                 )
             )
     return SetComparison(set_name, n, errors, tuple(verdicts))
-
-
-def _draws(
-    sums: Sequence[tuple[FloatArray, FloatArray]], n: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """RMSE of each study, shape (n_studies,), and of each resampled set, shape (n_studies, DRAWS)."""
-    table = np.array([column for pair in sums for column in pair])  # square, count, square, count ...
-    parts = []
-    step = max(_CHUNK // n, 1)
-    for start in range(0, DRAWS, step):
-        weights = rng.multinomial(n, np.full(n, 1.0 / n), size=min(step, DRAWS - start))
-        parts.append(table @ weights.T)
-    drawn = np.concatenate(parts, axis=1)
-    # Where few structures have the quantity, a draw may hold none of them.
-    rmse = np.sqrt(drawn[0::2] / np.where(drawn[1::2] > 0, drawn[1::2], np.nan))
-    rmse = rmse[:, np.isfinite(rmse).all(axis=0)]
-    totals = table.sum(axis=1)
-    return np.sqrt(totals[0::2] / totals[1::2]), rmse
-
-
-def _interval(value: float, draws: FloatArray) -> Interval:
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(value), float(low), float(high))
 
 
 def _signed(value: float) -> str:

@@ -68,7 +68,7 @@ def objective_figures(results: StudyResults) -> list[ReportFigure]:
         found.append(
             ReportFigure(
                 f"objectives-{names[a]}-{names[b]}".replace(".", "-"),
-                f"{names[a]} against {names[b]}",
+                f"Objectives {names[a]} against {names[b]}",
                 f"Objectives {names[a]} and {names[b]} of {len(trials)} trials, {len(front)} of them Pareto-optimal.",
                 figure,
                 "Any trial of the Pareto set can be exported as it is: no other is better in every objective."

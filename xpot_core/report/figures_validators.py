@@ -80,7 +80,8 @@ def _draw(figure: Any, ax: Any, name: str, table: Table) -> str:
     elif len(others) >= _BUNDLE and len({_without_number(k) for k in others}) == 1:
         for key in others:
             ax.plot(x, columns[key], color=BLUE, lw=0.9)
-        label = _without_number(others[0])
+        unit = re.search(r"\(.*\)$", others[0])
+        label = f"{name} {unit[0]}" if unit else name
     else:
         for i, key in enumerate(others):
             marker = MARKERS[i % len(MARKERS)] if len(x) <= _FEW else None

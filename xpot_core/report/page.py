@@ -57,6 +57,7 @@ th { font-weight: 600; border-bottom: 2px solid var(--line); white-space: nowrap
 td.n, th.n { text-align: right; white-space: nowrap; }
 .hint { display: none; }
 th.s { text-align: right; border-bottom: none; color: var(--soft); }
+td.r { text-align: right; min-width: 7em; max-width: 9em; }
 td:first-child { white-space: nowrap; }
 td.m { min-width: 10em; }
 td.w { min-width: 30em; overflow-wrap: anywhere; }
@@ -194,7 +195,12 @@ def table(
     """
 
     def cell(tag: str, i: int, value: object) -> str:
-        kind = "n" if i not in text else "w" if len(str(value)) > 40 else "m" if len(str(value)) > 12 else ""
+        long = len(str(value))
+        if i not in text:
+            # A value with its range may break before the range: several of them fill a page.
+            kind = "r" if tag == "td" and long > 16 and " (" in str(value) else "n"
+        else:
+            kind = "w" if long > 40 else "m" if long > 12 else ""
         return f'<{tag} class="{kind}">{esc(value)}</{tag}>' if kind else f"<{tag}>{esc(value)}</{tag}>"
 
     body = [[cell("td", i, v) for i, v in enumerate(row)] for row in rows]

@@ -41,9 +41,9 @@ def draw_picks(ax: Any, results: StudyResults, places: Mapping[int, tuple[float,
             ls="none",
             label="best at other α" if i == 0 else None,
         )
-        text = "α " + ", ".join(f"{a:g}" for a in alphas)
+        text = "α " + (", ".join(f"{a:g}" for a in alphas) if len(alphas) < len(ALPHAS) else "from 0 to 1")
         # Picks lie close together near the knee: their texts go to different sides.
-        dx, dy = ((8, 5), (8, -11))[i % 2]
+        dx, dy = ((9, -10), (9, 5))[i % 2]
         ax.annotate(
             text,
             places[number],
@@ -55,6 +55,6 @@ def draw_picks(ax: Any, results: StudyResults, places: Mapping[int, tuple[float,
             zorder=7,
         )
     return (
-        " Diamonds: the trial with the smallest loss at another balance α of energies (1) and forces (0); "
-        "xpot show --alpha prints it, without a new fit."
+        " Diamonds: the trial with the smallest loss, weights of groups included, at another balance α of "
+        "energies (1) and forces (0); xpot show --alpha prints it, without a new fit."
     )

@@ -191,12 +191,12 @@ def _submit(cluster: Any, job: JobOptions, key: str) -> None:
     try:
         cluster.sync(_first_jobs, cluster, first)
     except (RuntimeError, ValueError, OSError) as error:
+        cluster.worker_spec.clear()
         with contextlib.suppress(Exception):
-            cluster.close(timeout=10)
+            cluster.close(timeout=5)
         raise XpotError(
             f"{key}: the batch system refused a job: {_last_words(str(error))}",
-            remedy="see xpot_dask's options of the job with `xpot init --executor dask`, and the script below\n"
-            + cluster.job_script(),
+            remedy="correct the options of the job; this is its script:\n" + cluster.job_script(),
         ) from error
     cluster.adapt(
         minimum_jobs=job.jobs if job.minimum_jobs is None else job.minimum_jobs,
@@ -207,7 +207,9 @@ def _submit(cluster: Any, job: JobOptions, key: str) -> None:
 
 
 async def _first_jobs(cluster: Any, n: int) -> None:
-    cluster.scale(jobs=n)
+    # `cluster.scale` would submit in the background and log what goes wrong with a traceback.
+    for _ in range(n):
+        cluster.worker_spec.update(cluster.new_worker_spec())
     await cluster._correct_state()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ase.data import atomic_masses, atomic_numbers
 
-from xpot_core.api import ExportRequest
+from xpot_core.api import ExportRequest, FittedPotential
 from xpot_gap import xml
 
 _ASE = '''"""Runs the potential in ASE: python {name} structure.xyz"""
@@ -156,3 +156,21 @@ def export(request: ExportRequest) -> dict[str, str]:
         "in.quip": "LAMMPS input for pair_style quip (needs a LAMMPS with ML-QUIP)",
         "lammps_quippy.py": "runs the potential in any LAMMPS with Python, through fix external and quippy",
     }
+
+
+_SCRIPT = '''"""The potential in this folder as an ASE calculator. Needs: pip install quippy-ase."""
+
+from pathlib import Path
+
+from quippy.potential import Potential
+
+
+def calculator():
+    """Energy, forces and stress."""
+    return Potential("", param_str=Path(__file__).resolve().with_name("{potential}").read_text(encoding="utf-8"))
+'''
+
+
+def calculator_script(potential: FittedPotential) -> str:
+    """Source of ``potential.py`` for exported scripts: the predictor's tool ``script``."""
+    return _SCRIPT.format(potential=potential.files["potential"])

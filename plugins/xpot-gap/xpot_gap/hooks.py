@@ -28,6 +28,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         produces=("gap-xml",),
         citation=_CITATION,
         tools={
+            "contract": "xpot_gap.contract:CONTRACT",
             "export": "xpot_gap.export:export",
             "from-gap-fit": "xpot_gap.from_command:study_from_command",
             "propose": "xpot_gap.propose:propose",
@@ -46,5 +47,8 @@ def xpot_register_predictors() -> Iterable[Provider]:
         packages=("quippy",),
         accepts=("gap-xml",),
         citation=_CITATION,
-        tools={"calculator": "xpot_gap.calculator:calculator"},
+        tools={
+            "calculator": "xpot_gap.calculator:calculator",
+            "script": "xpot_gap.export:calculator_script",
+        },
     )

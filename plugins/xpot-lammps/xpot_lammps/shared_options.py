@@ -21,7 +21,7 @@ class StructureOptions(OptionsModel):
         None, "Group of training frames; its frame with the lowest energy per atom is taken.", tunable=False
     )
     file: str | None = option(
-        None, "Structure file that ASE reads (the last structure in it).", tunable=False
+        None, "Structure file that ASE reads (the last structure in it).", tunable=False, path=True
     )
     crystal: Crystal | None = option(
         None,

@@ -9,7 +9,7 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 
-from xpot_core.api import ExportRequest, Frame, InputError, TrainingData
+from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
 from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections, to_text
 from xpot_snap.options import SnapOptions
 from xpot_snap.translate import (
@@ -174,4 +174,20 @@ if __name__ == "__main__":
     atoms.calc = calculator()
     print(f"energy {{atoms.get_potential_energy():.6f}} eV")
     print(f"largest force {{abs(atoms.get_forces()).max():.6f}} eV/Å")
+'''
+
+
+def calculator_script(potential: FittedPotential) -> str:
+    """Source of ``potential.py`` for exported scripts: the predictor's tool ``script``."""
+    include = potential.files["include"]
+    return f'''"""The potential in this folder as an ASE calculator, by LAMMPS. Needs: pip install xpot-snap."""
+
+from pathlib import Path
+
+from xpot_snap.calculator import SnapCalculator
+
+
+def calculator():
+    """Energy, forces and stress."""
+    return SnapCalculator(Path(__file__).resolve().with_name("{include}"), {list(potential.elements)!r})
 '''

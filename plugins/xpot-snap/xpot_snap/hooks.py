@@ -27,6 +27,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         produces=("snap",),
         citation=CITATION,
         tools={
+            "contract": "xpot_snap.contract:CONTRACT",
             "export": "xpot_snap.export:export",
             "from-fitsnap": "xpot_snap.fitsnap_import:study_from_fitsnap",
             "propose": "xpot_snap.propose:propose",
@@ -44,5 +45,8 @@ def xpot_register_predictors() -> Iterable[Provider]:
         packages=("lammps",),
         accepts=("snap",),
         citation=CITATION,
-        tools={"calculator": "xpot_snap.calculator:calculator"},
+        tools={
+            "calculator": "xpot_snap.calculator:calculator",
+            "script": "xpot_snap.export:calculator_script",
+        },
     )

@@ -12,59 +12,58 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lammps import Prism
-from ase.neighborlist import neighbor_list
 
 from xpot_core.api import FittedPotential, FloatArray, Frame, NoOptions, PredictError, Predictions
 from xpot_pod.lammps import boxed, start
 
 _VIRIAL = 1 / 1.6021765e6  # eV/Å^3 per bar, as LAMMPS' units metal have it
-_COMMANDS = """clear
-units metal
+_COMMANDS = """units metal
 atom_style atomic
 atom_modify map array sort 0 0
 box tilt large
-region box prism 0 {} 0 {} 0 {} {} {} {} units box
-create_box {types} box"""
-_PAIR = """mass * 1.0
+region box prism 0 9 0 9 0 9 0 0 0 units box
+create_box {types} box
+mass * 1.0
 neighbor 0.1 nsq
 neigh_modify one 100000 page 1000000
 pair_style pod
 pair_coeff * * {place}/parameters {place}/coefficients {elements}
-compute w all pressure NULL virial
-run 0 post no"""
+compute w all pressure NULL virial"""
 Answer = tuple[float, FloatArray, FloatArray]
 
 
 def evaluate(potential: FittedPotential, structures: Sequence[Atoms]) -> Iterator[Answer]:
     """Energy (eV), forces (eV/Å) and virial (eV) of each structure."""
     elements, cutoff = potential.elements, potential.metadata["cutoff"]
-    table = np.loadtxt(potential.path("coefficients"), skiprows=1).reshape(len(elements), -1)
-    lone = dict(zip(elements, table[:, 0].tolist(), strict=True))
     with tempfile.TemporaryDirectory() as place:  # LAMMPS reads neither blanks nor all letters in paths
         for role in ("parameters", "coefficients"):
             shutil.copyfile(potential.path(role), Path(place) / role)
         lmp = start()
         try:
+            lmp.commands_string(
+                _COMMANDS.format(types=len(elements), place=place, elements=" ".join(elements))
+            )
+            # pair_style pod makes its arrays as large as the first atoms need them, and writes beyond
+            # them where that is little (dimers, single atoms): a dense crystal goes first.
+            _one(lmp, elements, Atoms(elements[0], cell=[cutoff / 4] * 3, pbc=True))
             for atoms in structures:
-                box = boxed(atoms, cutoff)
-                if len(neighbor_list("i", box, cutoff)):
-                    yield _one(lmp, elements, place, box)
-                else:  # pair_style pod reads beyond its arrays when no atom has a neighbour
-                    yield sum(lone[s] for s in box.symbols), np.zeros((len(box), 3)), np.zeros((3, 3))
+                yield _one(lmp, elements, boxed(atoms, cutoff))
         except Exception as error:
             raise PredictError(f"LAMMPS: {error}") from error
         finally:
             lmp.close()
 
 
-def _one(lmp: Any, elements: tuple[str, ...], place: str, atoms: Atoms) -> Answer:
+def _one(lmp: Any, elements: tuple[str, ...], atoms: Atoms) -> Answer:
     prism, n = Prism(atoms.cell), len(atoms)
-    lmp.commands_string(_COMMANDS.format(*prism.get_lammps_prism(), types=len(elements)))
+    xx, yy, zz, xy, xz, yz = map(float, prism.get_lammps_prism())
+    lmp.command("delete_atoms group all compress yes")
+    lmp.reset_box([0.0] * 3, [xx, yy, zz], xy, yz, xz)
     kinds = [elements.index(s) + 1 for s in atoms.symbols]
     where = prism.vector_to_lammps(atoms.positions, wrap=True).ravel().tolist()
     if lmp.create_atoms(n, list(range(1, n + 1)), kinds, where) != n:
         raise PredictError("LAMMPS did not take all atoms")
-    lmp.commands_string(_PAIR.format(place=place, elements=" ".join(elements)))
+    lmp.command("run 0 post no")
     forces = np.array(lmp.numpy.extract_atom("f")[:n])[np.argsort(lmp.numpy.extract_atom("id")[:n])]
     xx, yy, zz, xy, xz, yz = np.array(lmp.numpy.extract_compute("w", 0, 1)) * _VIRIAL * atoms.get_volume()
     virial = prism.tensor2_to_ase(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
