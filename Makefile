@@ -11,7 +11,7 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
 # FitSNAP's own requirements pull several GB of torch, which it does not need: see docs/install.md.
 FITSNAP := fitsnap3==3.1.0.4
 
-.PHONY: demo test test-all lint types docs wheels bench-quick clean
+.PHONY: demo test test-all lint types docs gallery wheels bench-quick clean
 
 $(VENV)/.demo: $(PROJECTS)
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.11'"
@@ -23,7 +23,8 @@ $(VENV)/.demo: $(PROJECTS)
 $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,test,docs,dev]" \
 	    $(foreach plugin,$(PLUGINS),--editable $(plugin))
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate phonopy
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate phonopy \
+	    dask-jobqueue cryptography
 	$(BIN)/python -m pip install --quiet --no-deps $(FITSNAP)
 	touch $@
 
@@ -52,6 +53,9 @@ types: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+gallery: $(VENV)/.test  ## docs/gallery.md and its figures from real runs, some minutes
+	$(BIN)/python docs/make_gallery.py
 
 wheels: $(VENV)/.test  ## wheel and sdist of every distribution in dist/
 	rm -rf dist

@@ -77,7 +77,9 @@ def seconds_per_ask(name: str, n: int, repeats: int = 25) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of trials")
     sizes = parser.parse_args().sizes
     lines = [

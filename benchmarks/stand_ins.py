@@ -83,7 +83,12 @@ class Sleepers:
         _, number, loss = heapq.heappop(self._ends)
         return [
             TrialResult(
-                number, TrialState.COMPLETE, loss=loss, objectives=(loss,), parts={"force": loss}, worker="sleeper"
+                number,
+                TrialState.COMPLETE,
+                loss=loss,
+                objectives=(loss,),
+                parts={"force": loss},
+                worker="sleeper",
             )
         ]
 
@@ -94,9 +99,7 @@ class Sleepers:
 @hookimpl
 def xpot_register_fitters() -> Iterable[Provider]:
     """`burn`."""
-    yield Provider(
-        "burn", "keeps a core busy", f"{__name__}:BurnFitter", BurnOptions, produces=("faulty",)
-    )
+    yield Provider("burn", "keeps a core busy", f"{__name__}:BurnFitter", BurnOptions, produces=("faulty",))
 
 
 @hookimpl

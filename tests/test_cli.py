@@ -231,10 +231,10 @@ BAD: dict[str, tuple[dict[str, Any], Callable[[Path], None] | None, list[str]]] 
         None,
         ["study.yaml:", "fitter.numpy-pair.n_basis", "'many'", "remedy"],
     ),
-    "plugin not installed": (
-        {"executor": "dask"},
+    "unknown executor": (
+        {"executor": "kubernetes"},
         None,
-        ["study.yaml:", "executor", "dask", "remedy"],
+        ["study.yaml:", "executor", "kubernetes", "remedy"],
     ),
     "typo in an optimizer": (
         {"optimizer": "sobl"},
@@ -364,3 +364,16 @@ def test_changed_study_is_refused_with_status_2(done: Path, call: Any) -> None:
     assert "was started differently" in outcome.err
     assert "--restart" in outcome.err
     assert call("run", done, "--set", "loss.energy-force.alpha=0.1", "--restart", "--trials", "1").status == 0
+
+
+def test_trials_as_a_dataframe(done: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    from xpot_core.results import StudyResults
+
+    results = StudyResults.open(done)
+    frame = results.to_dataframe()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.index) == [t.number for t in results.trials]
+    assert list(frame["loss"]) == [t.loss for t in results.trials]
+    assert set(results.trials[0].values) <= set(frame.columns)
+    assert frame["validation energy_rmse"].gt(0).all()

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 import yaml
+
+SILICON = Path(__file__).parents[1] / "examples" / "silicon"
 
 
 def test_example_studies_differ_in_the_fitter_block_alone() -> None:
-    folder = Path(__file__).parents[1] / "examples" / "silicon"
-    snap, gap = (yaml.safe_load((folder / name).read_text()) for name in ("study.yaml", "gap.yaml"))
+    _differ_in_the_fitter_alone("study.yaml", "gap.yaml")
+    _differ_in_the_fitter_alone("compare-snap.yaml", "compare-gap.yaml")
+
+
+def _differ_in_the_fitter_alone(*names: str) -> None:
+    snap, gap = (yaml.safe_load((SILICON / name).read_text()) for name in names)
     assert snap.pop("fitter").keys() == {"snap"}
     assert gap.pop("fitter").keys() == {"gap"}
     assert snap.pop("study") != gap.pop("study")
     assert snap == gap
+
+
+@pytest.mark.slow
+def test_accuracy_against_cost_finds_small_and_large_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("xpot_snap", "xpot_lammps", "xpot_optuna"):
+        pytest.importorskip(package)
+    from xpot_core.config import read_study
+    from xpot_core.results import StudyResults
+    from xpot_core.study import Study
+
+    monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
+    file = read_study(SILICON / "accuracy-cost.yaml", ["budget.trials=12"])
+    Study(file, tmp_path).run()
+    results = StudyResults.open(tmp_path / "silicon-accuracy-cost")
+    front = sorted(results.pareto, key=lambda t: t.objectives[1])
+    assert len(front) >= 2
+    losses, costs = zip(*(t.objectives for t in front), strict=True)
+    assert list(losses) == sorted(losses, reverse=True)
+    # the estimate is that of the size: it rises with twojmax and knows no clock
+    assert costs[-1] > 2 * costs[0]
+    assert front[0].values["twojmax"] < 6

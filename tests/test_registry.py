@@ -260,11 +260,19 @@ def test_selection_by_the_environment(install: Install, records: Any) -> None:
     assert found["xpot-core:builtin"]["state"] == "ok"
 
 
-def test_not_installed_plugins_have_their_pip_line(records: Any) -> None:
-    found = records(XPOT_PLUGINS="")
+def test_not_installed_plugins_have_their_pip_line(python: Any, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    done = python("""
+        from xpot_core.cli import main
+        from xpot_core.registry.catalogue import PUBLISHED
+        PUBLISHED["fitter"]["nowhere"] = "xpot-nowhere"
+        main(['plugins', '--json'])
+    """)
+    found = {r["distribution"]: r for r in json.loads(done.stdout)}
     missing = [r for r in found.values() if r["state"] == "not installed"]
     assert all(f"pip install {r['distribution']}" in r["reason"] for r in missing)
-    assert missing, "some published plugins are installed nowhere in the tests"
+    assert found["xpot-nowhere"] in missing
+    assert found["xpot-nowhere"]["reason"] == "offers nowhere: pip install xpot-nowhere"
 
 
 def test_broken_plugin_that_a_study_names(install: Install, python: Any) -> None:

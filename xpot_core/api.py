@@ -34,6 +34,7 @@ from xpot_core.interfaces import (
 from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, voigt
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
+from xpot_core.results import StudyResults
 from xpot_core.space import Choice, Float, Int, Parameter, Space
 from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.types import (
@@ -102,6 +103,7 @@ __all__ = [
     "Range",
     "Space",
     "StagedFitter",
+    "StudyResults",
     "TableLoss",
     "TrainingData",
     "Trial",

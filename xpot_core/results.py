@@ -244,6 +244,36 @@ class StudyResults:
             "versions": self.facts["versions"],
         }
 
+    def to_dataframe(self) -> Any:
+        """All trials as a pandas DataFrame, a row each, with number as index.
+
+        Columns are state, loss, each objective's value if there are several, errors in meV/atom and eV/Å
+        (``validation energy_rmse`` ...), seconds, worker, failure and each hyperparameter under its name.
+
+        Raises
+        ------
+        InputError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise InputError("pandas is not installed", remedy="pip install pandas") from error
+        rows = []
+        for trial in self.trials:
+            row: dict[str, Any] = {"number": trial.number, "state": str(trial.state), "loss": trial.loss}
+            if len(self.objectives) > 1:
+                row.update(zip(self.objectives, trial.objectives, strict=False))
+            for name, data in trial.errors.items():
+                summary = ErrorTable.from_json(data).summary()
+                row.update({f"{name} {k}": v for k, v in summary.items() if k != "groups"})
+            row.update({f"{name} (s)": seconds for name, seconds in trial.seconds.items()})
+            row.update(optimizer=trial.optimizer, worker=trial.worker)
+            row["failure"] = trial.failure.message if trial.failure else None
+            rows.append({**row, **trial.values})
+        columns = [] if rows else ["number", "state", "loss"]
+        return pandas.DataFrame(rows, columns=columns or None).set_index("number")
+
 
 def _check_facts(facts: Mapping[str, Any], file: Path) -> None:
     """A store is only read from here on: what is damaged in it is told now."""

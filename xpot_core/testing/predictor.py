@@ -67,7 +67,7 @@ class PredictorContract(PredictorRules):
 
     def base(self, elements: tuple[str, ...] = ONE) -> Fitted:
         """The potential and its predictions for the training frames; made once for all rules."""
-        return _base(type(self), elements)
+        return _base(type(self), elements)  # type: ignore[arg-type]
 
     def predict(self, potential: FittedPotential, chosen: Sequence[Frame], folder: Path) -> Predictions:
         """Predictions of a fresh predictor."""

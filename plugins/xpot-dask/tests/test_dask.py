@@ -53,6 +53,7 @@ def _processes(n: int, **options: Any) -> Iterator[Any]:
         yield cluster
 
 
+@pytest.mark.slow
 class TestAtAddress(ExecutorContract):
     """The same rules with workers that are processes, at a scheduler made by somebody else."""
 
@@ -121,6 +122,7 @@ def test_trial_of_a_killed_worker_runs_once_more_elsewhere(folder: Path) -> None
         assert executor._begun[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allowed", [1, 3], ids=["our-setting", "foreign-setting"])
 def test_trial_that_loses_its_worker_twice_fails(folder: Path, allowed: int) -> None:
     with _processes(2) as cluster, _executor(folder, address=cluster.scheduler_address) as executor:
@@ -141,6 +143,7 @@ def test_trial_that_loses_its_worker_twice_fails(folder: Path, allowed: int) -> 
     ExecutorContract._nobody_is_left()
 
 
+@pytest.mark.slow
 def test_worker_told_to_close_gives_its_trial_back(folder: Path) -> None:
     with _processes(2) as cluster, _executor(folder, address=cluster.scheduler_address) as executor:
         executor.submit(_task(0, {"seconds": 3.0}, folder))
@@ -151,6 +154,7 @@ def test_worker_told_to_close_gives_its_trial_back(folder: Path) -> None:
         assert result.state is TrialState.COMPLETE, result.failure
 
 
+@pytest.mark.slow
 def test_capacity_follows_the_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.05)
     with _processes(0) as cluster, _executor(folder, address=cluster.scheduler_address) as executor:

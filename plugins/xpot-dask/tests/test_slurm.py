@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -127,6 +128,23 @@ def test_cancelled_job_is_replaced_and_its_trials_run_again(folder: Path) -> Non
     assert known.items() <= _finished(folder).items()
     _check(folder, 16)
     _until(lambda: not _jobs())
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
+def test_coordinator_of_jobs_is_ended(folder: Path, kind: int) -> None:
+    """Its jobs end too, and the next run submits new ones and goes on."""
+    command = _study(folder, {"dask": {"cluster": {"slurm": JOB}}}, trials=10, seconds=1.0)
+    process = _start(folder, command)
+    _until(lambda: len(_finished(folder)) >= 3)
+    process.send_signal(kind)
+    out, _ = process.communicate(timeout=60)
+    assert "Traceback" not in out
+    known = _finished(folder)
+    _until(lambda: not _jobs(), patience=100.0 if kind == signal.SIGKILL else 45.0)
+    out, _ = (process := _start(folder, command)).communicate(timeout=200)
+    assert process.returncode == 0, out
+    assert known.items() <= _finished(folder).items()
+    _check(folder, 10)
 
 
 def test_refused_job_is_told(folder: Path) -> None:

@@ -67,7 +67,10 @@ def _quieten() -> None:
 def _local(options: DaskOptions) -> Any:
     # One worker with threads, each of which watches a child process. Inside one process dask needs no
     # port, so that other users of the machine cannot send anything to it; its pages of statistics stay empty.
-    quiet = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+    quiet: dict[str, list[str]] = {
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
     with dask.config.set(quiet):
         return LocalCluster(
             n_workers=1,

@@ -133,7 +133,10 @@ class SpeedReference(OptionsModel):
         tunable=False,
     )
     folder: str | None = option(
-        None, "Folder of a potential that xpot export wrote, instead of a pair style.", tunable=False, path=True
+        None,
+        "Folder of a potential that xpot export wrote, instead of a pair style.",
+        tunable=False,
+        path=True,
     )
 
     @model_validator(mode="after")

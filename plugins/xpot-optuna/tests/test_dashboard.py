@@ -1,0 +1,88 @@
+"""A study written into an Optuna storage and read back with Optuna."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from xpot_optuna.dashboard import main, to_optuna
+
+import xpot_core.testing
+from xpot_core.config import study_from_dict
+from xpot_core.results import StudyResults
+from xpot_core.study import Study
+from xpot_core.testing.frames import frames, write_frames
+
+FAULTY = Path(xpot_core.testing.__file__).with_name("faulty.py")
+
+
+def make(folder: Path, **changes: Any) -> StudyResults:
+    write_frames(folder / "train.xyz", frames()[:6])
+    raw = {
+        "study": "mixed",
+        "data": {"train": "train.xyz", "validation": {"fraction": 0.3}},
+        "fitter": {
+            "faulty": {
+                "level": {"min": 0.1, "max": 3.0, "log": True},
+                "mode": {"choices": ["ok", "exception", "infeasible"]},
+            }
+        },
+        "optimizer": "random",
+        "start_with": [],
+        "budget": {"trials": 12, "failures": 100},
+        "plugins": [str(FAULTY)],
+        **changes,
+    }
+    study = Study(study_from_dict(raw, str(folder)), folder / "runs")
+    study.run()
+    return StudyResults.open(study.directory)
+
+
+def test_trials_are_those_of_the_study(tmp_path: Path) -> None:
+    results = make(tmp_path)
+    storage = f"sqlite:///{tmp_path / 'x.db'}"
+    to_optuna(results.directory, storage)
+    copy = optuna.load_study(study_name="mixed", storage=storage)
+    assert [t.number for t in copy.trials] == [t.number for t in results.trials]
+    for mine, theirs in zip(results.trials, copy.trials, strict=True):
+        assert theirs.params == dict(mine.values)
+        assert theirs.user_attrs["state"] == str(mine.state)
+        assert theirs.value == mine.loss
+        expected = {"COMPLETE": "COMPLETE", "FAILED": "FAIL", "INFEASIBLE": "PRUNED"}[str(mine.state)]
+        assert theirs.state.name == expected
+        assert theirs.datetime_start is not None
+        assert theirs.datetime_complete is not None
+        assert theirs.datetime_start.timestamp() == pytest.approx(mine.started)
+        if mine.failure:
+            assert mine.failure.message in theirs.user_attrs["failure"]
+    assert {t.state.name for t in copy.trials} == {"COMPLETE", "FAIL", "PRUNED"}
+    assert results.best is not None
+    assert copy.best_trial.number == results.best.number
+    assert copy.metric_names == ["loss"]
+    assert copy.user_attrs["xpot:fitter"] == "faulty"
+
+
+def test_several_objectives_and_a_second_copy(tmp_path: Path) -> None:
+    results = make(tmp_path, objectives=["energy", "force"], fitter={"faulty": {"level": "tune"}})
+    storage = f"sqlite:///{tmp_path / 'x.db'}"
+    for _ in range(2):
+        to_optuna(results.directory, storage, name="again")
+    copy = optuna.load_study(study_name="again", storage=storage)
+    assert len(copy.trials) == 12
+    assert copy.metric_names == list(results.objectives)
+    assert {t.number for t in copy.best_trials} == {t.number for t in results.pareto}
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(tmp_path, budget={"trials": 2})
+    storage = f"sqlite:///{tmp_path / 'x.db'}"
+    command = [sys.executable, "-m", "xpot_optuna.dashboard", "mixed", "--storage", storage]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials of mixed" in done.stdout
+    assert main([str(tmp_path / "nothing"), "--storage", storage]) == 2
+    assert "neither a study file" in capsys.readouterr().err

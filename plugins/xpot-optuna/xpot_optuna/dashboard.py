@@ -1,0 +1,157 @@
+"""A study of XPOT written into an Optuna storage, to look at it with optuna-dashboard.
+
+``python -m xpot_optuna.dashboard STUDY --storage sqlite:///study.db``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from xpot_core.api import StudyResults, Trial, XpotError
+
+_STATES = {
+    "WAITING": TrialState.WAITING,
+    "RUNNING": TrialState.RUNNING,
+    "COMPLETE": TrialState.COMPLETE,
+    "INFEASIBLE": TrialState.PRUNED,
+    "FAILED": TrialState.FAIL,
+    "TIMEOUT": TrialState.FAIL,
+}
+"""A trial that breaks a constraint is pruned, as Optuna says: it was ended on purpose."""
+
+
+def to_optuna(study: str | Path, storage: str, *, runs: str | Path = "runs", name: str = "") -> optuna.Study:
+    """Write a study into an Optuna storage, in the place of an earlier copy of it.
+
+    Parameters
+    ----------
+    study
+        File, run folder or name of the study; it may be running.
+    storage
+        What `optuna.create_study` takes, e.g. ``sqlite:///study.db``.
+    runs
+        Folder of the run folders.
+    name
+        Name in the storage; by default that of the study.
+
+    Returns
+    -------
+    optuna.Study
+        The copy. Numbers of trials are those of XPOT; loss parts, errors, seconds and failures are user attributes.
+    """
+    results = StudyResults.open(study, runs)
+    name = name or results.name
+    if name in {s.study_name for s in optuna.get_all_study_summaries(storage)}:
+        optuna.delete_study(study_name=name, storage=storage)
+    objectives = results.objectives
+    copy = optuna.create_study(study_name=name, storage=storage, directions=["minimize"] * len(objectives))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        copy.set_metric_names(list(objectives))
+    for key, value in results.to_json().items():
+        if key in ("study", "directory", "fitter", "optimizer", "versions", "test"):
+            copy.set_user_attr(f"xpot:{key}", value)
+    space = {row["name"]: _distribution(row) for row in results.facts["space"]}
+    copy.add_trials([_frozen(trial, space, len(objectives)) for trial in results.trials])
+    return copy
+
+
+def _distribution(row: Mapping[str, Any]) -> BaseDistribution:
+    if row["kind"] == "choice":
+        return CategoricalDistribution([_plain(c) for c in row["choices"]])
+    if row["kind"] == "int":
+        return IntDistribution(row["low"], row["high"], log=row["log"])
+    return FloatDistribution(row["low"], row["high"], log=row["log"])
+
+
+def _plain(value: Any) -> Any:
+    """Optuna's choices are numbers and words; a list is written as text."""
+    return value if value is None or isinstance(value, bool | int | float | str) else json.dumps(value)
+
+
+def _frozen(trial: Trial, space: Mapping[str, BaseDistribution], n_objectives: int) -> FrozenTrial:
+    state = _STATES[str(trial.state)]
+    values: Sequence[float] | None = None
+    if state is TrialState.COMPLETE:
+        values = list(trial.objectives) or [float(trial.loss or 0.0)]
+        if len(values) != n_objectives:
+            state, values = TrialState.FAIL, None
+    params: dict[str, Any] = {}
+    outside: dict[str, Any] = {}
+    for key, value in trial.values.items():
+        known = key in space and _fits(space[key], _plain(value))
+        (params if known else outside)[key] = _plain(value)
+    failure = trial.failure
+    attributes: dict[str, Any] = {
+        "state": str(trial.state),
+        "optimizer": trial.optimizer,
+        "worker": trial.worker,
+        "seconds": dict(trial.seconds),
+        **{f"loss:{part}": value for part, value in trial.parts.items()},
+        **({"failure": f"{failure.stage}: {failure.message}", "hint": failure.hint} if failure else {}),
+        **({"fidelity": trial.fidelity} if trial.fidelity is not None else {}),
+        **({"outside the present space": outside} if outside else {}),
+        **({"from an earlier study": True} if trial.from_prior else {}),
+    }
+    frozen = create_trial(
+        # Optuna wants an end of what has ended; start and end are put in below.
+        state=state,
+        values=values,
+        params=params,
+        distributions={key: space[key] for key in params},
+        user_attrs=attributes,
+    )
+    if trial.started is not None:
+        frozen.datetime_start = datetime.fromtimestamp(trial.started)
+        if state.is_finished():
+            frozen.datetime_complete = datetime.fromtimestamp(max(trial.finished or 0.0, trial.started))
+    return frozen
+
+
+def _fits(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (ValueError, TypeError):
+        return False
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(
+        prog="python -m xpot_optuna.dashboard", description="Write a study into an Optuna storage."
+    )
+    parser.add_argument("study", metavar="STUDY", help="study file, run folder or name")
+    parser.add_argument("--storage", required=True, help="e.g. sqlite:///study.db")
+    parser.add_argument("--runs", default="runs", help="folder that holds the run folders (default: runs)")
+    parser.add_argument("--name", default="", help="name in the storage (default: that of the study)")
+    given = parser.parse_args(arguments)
+    logging.getLogger("optuna").setLevel(logging.WARNING)
+    try:
+        copy = to_optuna(given.study, given.storage, runs=given.runs, name=given.name)
+    except XpotError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    print(f"{len(copy.trials)} trials of {copy.study_name} are in {given.storage}; look at them with")
+    print(f"  optuna-dashboard {given.storage}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
