@@ -11,7 +11,7 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
 # FitSNAP's own requirements pull several GB of torch, which it does not need: see docs/install.md.
 FITSNAP := fitsnap3==3.1.0.4
 
-.PHONY: demo test test-all lint types docs gallery wheels bench-quick clean
+.PHONY: demo test test-all lint types docs gallery notebook wheels bench-quick clean
 
 $(VENV)/.demo: $(PROJECTS)
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.11'"
@@ -56,6 +56,9 @@ docs: $(VENV)/.test
 
 gallery: $(VENV)/.test  ## docs/gallery.md and its figures from real runs, some minutes
 	$(BIN)/python docs/make_gallery.py
+
+notebook: $(VENV)/.test  ## docs/examples/notebook.py executed, as notebook and as page
+	$(BIN)/python docs/make_notebook.py
 
 wheels: $(VENV)/.test  ## wheel and sdist of every distribution in dist/
 	rm -rf dist

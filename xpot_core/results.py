@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,7 @@ def _refuse_family(directory: Path) -> None:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyResults:
     """Everything that stands in the store of a study.
 
@@ -243,6 +245,33 @@ class StudyResults:
             "warnings": self.facts.get("warnings") or [],
             "versions": self.facts["versions"],
         }
+
+    def __repr__(self) -> str:
+        best = "no winner yet" if self.best is None else f"best trial {self.best.number}"
+        return f"<StudyResults {self.name}: {len(self.trials)} trials, {best}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how the study stands, its errors, the best hyperparameters."""
+        best, states = self.best, Counter(str(t.state).lower() for t in self.trials)
+        rows = [("trials", ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none yet")]
+        if best is not None:
+            values = {k: f"{v:.5g}" if isinstance(v, float) else v for k, v in best.values.items()}
+            rows.append(
+                ("smallest loss" if self.final is None else "winner", f"{best.loss:.5g}, trial {best.number}")
+            )
+            rows.append(("hyperparameters", ", ".join(f"{k} {v}" for k, v in values.items())))
+        for name in ("train", "validation", "test"):
+            table = self.final_errors(name)
+            if table is None and best is not None and name in best.errors:
+                table = ErrorTable.from_json(best.errors[name])
+            if table is not None and table.total("energy").count + table.total("force").count:
+                energy, force = 1000 * table.total("energy").rmse, table.total("force").rmse
+                rows.append((f"{name} RMSE", f"{energy:.3g} meV/atom, {force:.3g} eV/Å"))
+        lines = "".join(
+            f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
+            for k, v in rows
+        )
+        return f"<table><caption>{escape(self.name)}</caption><tbody>{lines}</tbody></table>"
 
     def to_dataframe(self) -> Any:
         """All trials as a pandas DataFrame, a row each, with number as index.

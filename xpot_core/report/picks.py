@@ -43,7 +43,7 @@ def draw_picks(ax: Any, results: StudyResults, places: Mapping[int, tuple[float,
         )
         text = "α " + (", ".join(f"{a:g}" for a in alphas) if len(alphas) < len(ALPHAS) else "from 0 to 1")
         # Picks lie close together near the knee: their texts go to different sides.
-        dx, dy = ((9, -10), (9, 5))[i % 2]
+        dx, dy = ((9, -3), (9, 5))[i % 2]
         ax.annotate(
             text,
             places[number],

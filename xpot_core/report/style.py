@@ -73,7 +73,7 @@ _RC: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReportFigure:
     """A figure with what belongs to it.
 
@@ -103,6 +103,9 @@ class ReportFigure:
     columns: tuple[str, ...] = ()
     rows: Sequence[Sequence[Any]] = field(default_factory=tuple)
     wide: bool = True
+
+    def __repr__(self) -> str:
+        return f"<ReportFigure {self.name}: {self.title}>"
 
     def settle(self) -> None:
         """Lay the figure out once and for all: the constrained layout costs more than the drawing."""
