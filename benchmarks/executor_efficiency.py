@@ -79,7 +79,9 @@ def efficiency(root: Path, seconds: float, trials: int) -> list[dict[str, Any]]:
         study = make(root / f"{name}-{seconds}", executor, trials + 2, seconds)
         load = os.getloadavg()[0]
         begin = time.monotonic()
-        study.run(trials=trials + 2)
+        outcome = study.run(trials=trials + 2)
+        if not outcome.complete:
+            raise SystemExit(f"{name}: {outcome.reason}")
         whole = time.monotonic() - begin
         done = StudyResults.open(study.directory).trials[2:]
         walls[name] = max(t.finished for t in done) - min(t.started for t in done)  # type: ignore[type-var]

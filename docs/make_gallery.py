@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="Keep the run folders here, and use those that are there.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        page = make(arguments.runs or Path(scratch))
+        page = make((arguments.runs or Path(scratch)).resolve())
     (DOCS / "gallery.md").write_text(page, encoding="utf-8")
     size = sum(p.stat().st_size for p in FIGURES.iterdir())
     print(f"wrote docs/gallery.md and {size / 1e6:.2f} MB of figures")

@@ -251,14 +251,17 @@ def test_every_kind_can_be_checked_and_made() -> None:
     "arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["plugins", "new", "--help"]]
 )
 def test_light_commands_answer_within_half_a_second_of_cpu(arguments: list[str]) -> None:
-    def cpu() -> float:
+    def cpu(*command: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*XPOT, *arguments], check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    taken = min(cpu() for _ in range(3))  # the first run may compile bytecode, a busy machine adds to any
-    assert taken < 0.5, f"{taken:.2f} s of CPU"
+    # The first run may compile bytecode, and a busy or slow machine adds to any: what Python takes for the
+    # two libraries that every command needs is the measure of it (0.15 s where this was written).
+    libraries = min(cpu(sys.executable, "-c", "import numpy, pydantic.main") for _ in range(3))
+    taken = min(cpu(*XPOT, *arguments) for _ in range(3))
+    assert taken < max(0.5, 4 * libraries), f"{taken:.2f} s of CPU, the libraries alone {libraries:.2f} s"
 
 
 # -- examples/plugins ------------------------------------------------------------------------------------

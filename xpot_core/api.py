@@ -1,5 +1,7 @@
 """The only import a plugin author needs. Re-exports; nothing lives here."""
 
+from typing import TYPE_CHECKING, Any
+
 from xpot_core.builtin.executor_options import LocalOptions
 from xpot_core.builtin.local import LocalExecutor
 from xpot_core.cache import cache_folder
@@ -34,7 +36,6 @@ from xpot_core.interfaces import (
 from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, voigt
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
-from xpot_core.results import StudyResults
 from xpot_core.space import Choice, Float, Int, Parameter, Space
 from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.types import (
@@ -52,6 +53,9 @@ from xpot_core.types import (
     ValidationReport,
     ValidationRequest,
 )
+
+if TYPE_CHECKING:
+    from xpot_core.results import StudyResults
 
 __all__ = [
     "ALWAYS_TRAIN",
@@ -127,3 +131,12 @@ __all__ = [
     "seed_for",
     "voigt",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Reading studies back needs YAML and the store, which the hooks of a plugin do not: made on demand."""
+    if name == "StudyResults":
+        from xpot_core.results import StudyResults
+
+        return StudyResults
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

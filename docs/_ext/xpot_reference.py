@@ -211,11 +211,12 @@ def _command(name: str, command: click.Command) -> list[str]:
 
 def api_modules() -> dict[str, list[str]]:
     """Module -> names that ``xpot_core.api`` takes from it, in the order of the source."""
-    tree = ast.parse(inspect.getsource(api))
     found: dict[str, list[str]] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.setdefault(node.module, []).extend(alias.asname or alias.name for alias in node.names)
+    # Imports made on demand stand below the top level of the file.
+    for node in ast.walk(ast.parse(inspect.getsource(api))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("xpot_core"):
+            names = found.setdefault(node.module, [])
+            names += [a.name for a in node.names if a.name not in names]
     return found
 
 
