@@ -1,4 +1,4 @@
-"""Plain Python scripts beside an exported potential: dimer curves and errors with ASE and nothing of ours.
+"""Plain Python scripts beside an exported potential: dimer curves and errors with ASE.
 
 The calculator comes from the predictor's tool ``script``, a function that returns the source of ``potential.py`` for
 a `FittedPotential`; without that tool, from its tool ``calculator``, which then must be installed.
