@@ -123,7 +123,7 @@ def workers(folder: Path, kills: int) -> dict[str, Any]:
 
 def two_at_once(folder: Path, kills: int) -> dict[str, Any]:
     """Start two coordinators at the same moment; kill the one that won; again."""
-    campaign = Campaign(folder, budget=20 * kills, executor="serial")
+    campaign = Campaign(folder, budget=20 * kills, executor="serial", seconds=0.2)
     refused = killed = 0
     for _ in range(kills):
         pair = [campaign.start(), campaign.start()]
@@ -215,7 +215,7 @@ def read_only(folder: Path, times: int) -> dict[str, Any]:
 def clock(folder: Path, times: int) -> dict[str, Any]:
     """The clock of the coordinator jumps by up to two days both ways while a second one tries to get in."""
     rng = np.random.default_rng(3)
-    campaign = Campaign(folder, budget=30 * times + 10)
+    campaign = Campaign(folder, budget=30 * times + 10, seconds=0.2)
     now = folder / "clock"
     now.write_text("0")
     jumps = refused = 0

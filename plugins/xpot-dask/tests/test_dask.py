@@ -262,6 +262,7 @@ def test_nobody_else_can_send_work_on_this_machine(folder: Path) -> None:
     with _executor(folder, workers=2) as executor:
         _run(executor, folder, [{}])
         assert executor._cluster.scheduler_address.startswith("inproc://")
+        assert executor._cluster.scheduler.worker_ttl is None, "a computer that slept would lose its worker"
         for address in listening() - before:
             assert address.ip == "127.0.0.1"
             for page in ("", "health", "info/main/workers.html", "api/v1/retire_workers"):

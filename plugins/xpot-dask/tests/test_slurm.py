@@ -41,11 +41,11 @@ pytestmark = [
 ]
 
 
-def _jobs() -> list[str]:
-    listed = subprocess.run(
-        ["squeue", "--noheader", "--format=%i %T"], capture_output=True, text=True, check=True
-    )
-    return [line.split()[0] for line in listed.stdout.splitlines()]
+def _jobs(folder: Path) -> list[str]:
+    """Jobs that were submitted from the folder; other tests may have theirs."""
+    command = ["squeue", "--noheader", "--format=%i %Z"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line.split()[0] for line in listed.stdout.splitlines() if line.split()[-1] == str(folder)]
 
 
 def _until(done: Callable[[], Any], patience: float = 90.0) -> Any:
@@ -110,7 +110,7 @@ def test_study_on_jobs(folder: Path) -> None:
     _check(folder, 12)
     workers = {t.worker for t in StudyResults.open(folder / "runs/s").trials}
     assert len(workers) == 2, "a job of two cores runs two trials at once"
-    _until(lambda: not _jobs())
+    _until(lambda: not _jobs(folder))
     logs = folder / "runs/s/dask"
     assert logs.stat().st_mode & 0o077 == 0, "others can read where the keys lay"
     assert not list(logs.glob("*.pem*"))
@@ -120,14 +120,14 @@ def test_cancelled_job_is_replaced_and_its_trials_run_again(folder: Path) -> Non
     command = _study(folder, {"dask": {"cluster": {"slurm": JOB}}}, trials=16, seconds=2.0)
     process = _start(folder, command)
     _until(lambda: len(_finished(folder)) >= 2)
-    first = _jobs()
+    first = _jobs(folder)
     subprocess.run(["scancel", *first], check=True)
     known = _finished(folder)
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out
     assert known.items() <= _finished(folder).items()
     _check(folder, 16)
-    _until(lambda: not _jobs())
+    _until(lambda: not _jobs(folder))
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
@@ -140,7 +140,7 @@ def test_coordinator_of_jobs_is_ended(folder: Path, kind: int) -> None:
     out, _ = process.communicate(timeout=60)
     assert "Traceback" not in out
     known = _finished(folder)
-    _until(lambda: not _jobs(), patience=100.0 if kind == signal.SIGKILL else 45.0)
+    _until(lambda: not _jobs(folder), patience=100.0 if kind == signal.SIGKILL else 45.0)
     out, _ = (process := _start(folder, command)).communicate(timeout=200)
     assert process.returncode == 0, out
     assert known.items() <= _finished(folder).items()
@@ -156,7 +156,7 @@ def test_refused_job_is_told(folder: Path) -> None:
     assert "refused a job" in out
     assert "invalid partition" in out.lower()
     assert "Traceback" not in out
-    assert not _jobs()
+    assert not _jobs(folder)
 
 
 @pytest.mark.parametrize("executor", ["serial", {"local": {"workers": 2}}], ids=["serial", "local"])
@@ -176,13 +176,13 @@ def test_coordinator_in_a_job_survives_scancel(folder: Path, executor: Any) -> N
     job = submit()
     _until(lambda: len(_finished(folder)) >= 3)
     subprocess.run(["scancel", "--full", job], check=True)
-    _until(lambda: not _jobs())
+    _until(lambda: not _jobs(folder))
     known = _finished(folder)
     assert 3 <= len(known) < 20
     states = {t.state for t in StudyResults.open(folder / "runs/s").trials}
     assert TrialState.RUNNING not in states
     assert "the same command continues it" in (folder / f"job-{job}.log").read_text()
     submit()
-    _until(lambda: len(_finished(folder)) == 20 and not _jobs())
+    _until(lambda: len(_finished(folder)) == 20 and not _jobs(folder))
     assert known.items() <= _finished(folder).items()
     _check(folder, 20)

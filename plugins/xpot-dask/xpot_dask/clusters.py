@@ -67,9 +67,11 @@ def _quieten() -> None:
 def _local(options: DaskOptions) -> Any:
     # One worker with threads, each of which watches a child process. Inside one process dask needs no
     # port, so that other users of the machine cannot send anything to it; its pages of statistics stay empty.
-    quiet: dict[str, list[str]] = {
+    quiet: dict[str, list[str] | None] = {
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
+        # The worker lives as long as this process; a computer that slept must not give it up.
+        "distributed.scheduler.worker-ttl": None,
     }
     with dask.config.set(quiet):
         return LocalCluster(
