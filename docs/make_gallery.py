@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
+from xpot_core.config import flow_yaml
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "examples" / "silicon"
@@ -58,8 +58,7 @@ class Shown:
         if self.trials is not None:
             words += ["--trials", str(self.trials)]
         for key, value in self.changes.items():
-            text = yaml.safe_dump(value, default_flow_style=True, width=10_000).strip().removesuffix("...")
-            words += ["--set", f"{key}={text.strip()}"]
+            words += ["--set", f"{key}={flow_yaml(value)}"]
         return words
 
 

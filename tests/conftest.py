@@ -19,9 +19,10 @@ from ase.build import bulk
 from ase.calculators.lj import LennardJones
 from ase.io import write
 
-import xpot_core.testing
+# with pytest's import mode "importlib" a tests folder is not on the path by itself
+sys.path.insert(0, str(Path(__file__).parent))
 
-FAULTY = Path(xpot_core.testing.__file__).with_name("faulty.py")
+from study_cases import FAULTY
 
 
 @dataclass
@@ -64,6 +65,15 @@ def folder(argon_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def place(argon_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train.xyz and test.xyz for many examples of one file of tests."""
+    folder = tmp_path_factory.mktemp("place")
+    for name in ("train.xyz", "test.xyz"):
+        shutil.copy(argon_source / name, folder / name)
+    return folder
 
 
 @pytest.fixture

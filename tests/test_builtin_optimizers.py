@@ -12,7 +12,8 @@ from xpot_core.builtin.optimizers import GridOptimizer
 from xpot_core.errors import InputError
 from xpot_core.observations import Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.space import Choice, Float, Int, Space
-from xpot_core.testing.optimizer import SPACE, OptimizerContract, check_optimizer, smooth_loss
+from xpot_core.testing import check_contract
+from xpot_core.testing.optimizer import SPACE, OptimizerContract, smooth_loss
 from xpot_core.trials import History, Trial, TrialState
 
 SMALL = Space((Float("a", 1.0, 100.0, log=True), Int("i", 1, 3), Choice("c", ([1], [1, 2]))))
@@ -120,7 +121,7 @@ def test_the_contract_catches_an_optimizer_that_keeps_state() -> None:
 
             return Optimizer()
 
-    faults = {rule for rule, fault in check_optimizer(Stateful()) if fault}
+    faults = {rule for rule, fault in check_contract(Stateful()) if fault}
     assert "resume_at_any_point_gives_identical_suggestions" in faults
     assert "identical_history_and_seed_give_identical_suggestions" in faults
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from ase.io import read, write
-
-Make = Callable[..., Path]
+from study_cases import Make
 
 
 def test_the_whole_way_through_the_installed_command(folder: Path, xpot: Any) -> None:

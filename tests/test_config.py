@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from study_cases import Make
 
 from xpot_core.config import line_of, parse_yaml, read_study, study_from_dict
 from xpot_core.errors import InputError
 from xpot_core.study_config import StudyConfig
-
-Make = Callable[..., Path]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from study_cases import Make
 
 from xpot_core import winner
 from xpot_core.config import read_study
@@ -16,8 +16,6 @@ from xpot_core.report.predictions import predictions_of
 from xpot_core.report.series import error_text
 from xpot_core.results import StudyResults
 from xpot_core.study import Study
-
-Make = Callable[..., Path]
 
 
 def test_folds_of_the_winner_are_predicted_again(study: Make, folder: Path) -> None:

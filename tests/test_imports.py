@@ -19,7 +19,7 @@ PLUGINS = ROOT.parent / "plugins"
 
 # Each room may import what stands above it, never what stands below.
 LAYERS = [
-    ["errors", "types", "trials", "processes", "cache"],
+    ["errors", "types", "trials", "processes", "libraries", "interrupts", "cache"],
     ["options", "metrics"],
     ["space", "validation"],
     ["space_reader"],
@@ -39,7 +39,7 @@ LAYERS = [
     ["store"],
     ["results"],
     ["asking", "stopping", "prior"],
-    ["winner"],
+    ["winner", "claim"],
     ["study"],
     ["family"],
     ["scripts"],

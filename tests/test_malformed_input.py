@@ -1,14 +1,10 @@
-"""Mutated study files, data files and stores: clear errors with status 2, no traceback, no hang."""
+"""Mutated study files and data files: clear errors with status 2, no traceback, no hang."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import random
-import shutil
-import signal
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,78 +13,12 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from malformed_cases import STUDY, check_study, command, no_hang
 
-from xpot_core.cli import _run
-from xpot_core.config import study_from_dict
-from xpot_core.data import load_dataset
 from xpot_core.errors import InputError, XpotError
-from xpot_core.registry import load_registry
-from xpot_core.space_reader import build_space
 
 FUZZ = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
-
-class Hang(BaseException):
-    """No `except Exception` may swallow it."""
-
-
-@contextlib.contextmanager
-def no_hang(seconds: int) -> Iterator[None]:
-    """Fail instead of waiting for ever."""
-
-    def stop(signum: int, frame: Any) -> None:
-        raise Hang(f"no answer in {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def command(*arguments: object, statuses: tuple[int, ...] = (0, 1, 2)) -> tuple[int, str]:
-    """Run a command in this process: its status and all that it says."""
-    out = io.StringIO()
-    with no_hang(20), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        status = _run([str(a) for a in arguments], debug=False)
-    text = out.getvalue()
-    assert status in statuses, f"status {status}: {text}"
-    assert "Traceback" not in text, text
-    assert "fault of xpot" not in text, text
-    if status == 2:
-        assert "error:" in text.lower() or "usage" in text.lower(), text
-    return status, text
-
-
-STUDY: dict[str, Any] = {
-    "study": "argon",
-    "data": {
-        "train": "train.xyz",
-        "validation": {"kfold": 3, "seed": 1, "stratify": True},
-        "test": ["test.xyz"],
-        "keys": {"energy": "REF_energy", "forces": "REF_forces", "virial": "REF_virial"},
-        "group_by": "config_type",
-        "reference_energies": {"Ar": 0.0},
-    },
-    "fitter": {
-        "numpy-pair": {
-            "cutoff": {"min": 4.0, "max": 6.5},
-            "widths": [{"min": 0.3, "max": 0.6}, "tune"],
-            "n_basis": 4,
-            "energy_weight": {"tune": True, "per": "group"},
-            "force_weight": {"cold": 100, "hot": {"min": 1, "max": 1000, "log": True}},
-        }
-    },
-    "loss": {"energy-force": {"alpha": 0.8, "measure": "rmse", "group_weights": {"hot": 2.0}}},
-    "optimizer": {"grid": {"levels": 3, "order": "shuffled"}},
-    "budget": {"trials": 2, "time": "2h", "failures": 3},
-    "limits": {"time": "5min", "memory": "4GB"},
-    "executor": {"serial": {"threads": 1}},
-    "plugins": [],
-    "seed": 7,
-}
 
 ODD: st.SearchStrategy[Any] = st.one_of(
     st.none(),
@@ -159,27 +89,6 @@ def mutated_studies(draw: st.DrawFn) -> dict[str, Any]:
                 case _:
                     parent[path[-1]] = [parent[path[-1]]]
     return study
-
-
-@pytest.fixture(scope="module")
-def place(argon_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data for many examples."""
-    folder = tmp_path_factory.mktemp("malformed")
-    for name in ("train.xyz", "test.xyz"):
-        shutil.copy(argon_source / name, folder / name)
-    return folder
-
-
-def check_study(raw: Any, place: Path) -> None:
-    """All that happens to a study file before the first trial."""
-    study = study_from_dict(raw, place)
-    registry = load_registry([study.resolve(p) for p in study.config.plugins])
-    name = study.config.name_of("fitter")
-    provider = registry.provider("fitter", name)
-    for kind in ("loss", "optimizer", "executor"):
-        registry.create(kind, *next(iter(getattr(study.config, kind).items())))  # type: ignore[arg-type]
-    data = load_dataset(study).data
-    build_space(provider.options, study.config.fitter[name], groups=data.groups, elements=data.elements)
 
 
 @FUZZ
@@ -317,89 +226,6 @@ def test_mutated_extxyz_through_the_command_line(place: Path) -> None:
         status, _ = command("doctor", path, "--no-fit", "--runs", place / "runs")
         seen.add(status)
     assert 2 in seen, "no mutation was noticed"
-
-
-# -- stores ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def finished_study(place: Path) -> Path:
-    """A study that has run."""
-    path = place / "good.yaml"
-    path.write_text(yaml.safe_dump({**STUDY, "study": "stored"}))
-    assert command("run", path, "--quiet", "--runs", place / "runs")[0] == 0
-    return place / "runs" / "stored"
-
-
-def damage(path: Path, rng: random.Random) -> None:
-    """One damage to an SQLite file: bytes, truncation, or content that is no longer ours."""
-    content = bytearray(path.read_bytes())
-    kind = rng.randrange(4)
-    if kind == 0:
-        for _ in range(rng.choice([1, 20, 500])):
-            content[rng.randrange(len(content))] = rng.randrange(256)
-    elif kind == 1:
-        content = content[: rng.randrange(len(content))]
-    elif kind == 2:
-        start = rng.randrange(len(content))
-        content[start : start + 512] = bytes(512)
-    else:
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            db.execute(
-                rng.choice(
-                    [
-                        "DROP TABLE trials",
-                        "DROP TABLE meta",
-                        "DROP TABLE lease",
-                        "UPDATE trials SET state = 'SLEEPING'",
-                        "UPDATE trials SET result = '{'",
-                        "UPDATE trials SET result = '[]'",
-                        "UPDATE trials SET result = '{\"errors\": 3}'",
-                        "UPDATE trials SET \"values\" = 'null'",
-                        "UPDATE trials SET loss = 'low'",
-                        "UPDATE meta SET value = 'x'",
-                        "DELETE FROM meta",
-                        "DELETE FROM meta WHERE key = 'study'",
-                        "UPDATE meta SET value = '{}' WHERE key = 'study'",
-                        "UPDATE meta SET value = '[1, 2]' WHERE key = 'versions'",
-                        "UPDATE meta SET value = '{\"trial\": 0}' WHERE key = 'final'",
-                        "UPDATE meta SET value = '17' WHERE key = 'schema'",
-                        "ALTER TABLE trials RENAME COLUMN loss TO gain",
-                    ]
-                )
-            )
-            db.commit()
-        return
-    path.write_bytes(bytes(content))
-
-
-@pytest.mark.parametrize("block", range(4))
-def test_damaged_stores(finished_study: Path, block: int) -> None:
-    """200 in all: shown as far as they can be read, or refused with status 2."""
-    copied = finished_study.parent / f"damaged-{block}"
-    statuses = []
-    for seed in range(50 * block, 50 * (block + 1)):
-        shutil.rmtree(copied, ignore_errors=True)
-        shutil.copytree(finished_study, copied)
-        damage(copied / "study.sqlite", random.Random(seed))
-        try:
-            status, _ = command("show", copied, *(["--json"] if seed % 2 else []))
-        except AssertionError as error:
-            raise AssertionError(f"seed {seed}: {error}") from error
-        statuses.append(status)
-    assert {0, 2} & set(statuses)
-    assert 1 not in statuses, "a damaged file is wrong input"
-
-
-def test_run_on_a_damaged_store_is_refused(place: Path, finished_study: Path) -> None:
-    path = place / "good.yaml"
-    broken = place / "broken-runs"
-    shutil.copytree(finished_study, broken / "stored")
-    (broken / "stored/study.sqlite").write_bytes(b"not a data base at all\n" * 100)
-    status, text = command("run", path, "--runs", broken)
-    assert status == 2
-    assert "study.sqlite" in text
-    assert "not a study store" in text
 
 
 def test_errors_are_ours(place: Path) -> None:

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from study_cases import FAULTY
+
+from xpot_core.registry import load_registry
 
 GOOD = """
 from xpot_core.api import NoOptions, Provider, hookimpl
@@ -370,3 +373,10 @@ def test_broken_plugin_file_is_wrong_input(
     assert outcome.status == 2
     assert message in outcome.err
     assert "my_loss.py" in outcome.err
+
+
+def test_a_plugin_file_in_two_registries_is_one_module(tmp_path: Path) -> None:
+    """A study with another list of files must not take the option classes from under an earlier one."""
+    (tmp_path / "other.py").write_text("")
+    one, two = load_registry([FAULTY]), load_registry([FAULTY, tmp_path / "other.py"])
+    assert one.provider("fitter", "faulty").options is two.provider("fitter", "faulty").options

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from study_cases import Make
 
 from xpot_core.errors import InputError
 from xpot_core.results import StudyResults
 from xpot_core.trials import TrialState
 
-Make = Callable[..., Path]
 BUDGET = 12
 
 

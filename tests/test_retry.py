@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from study_cases import Make
 
 from xpot_core.results import StudyResults
 from xpot_core.trials import TrialState
 
-Make = Callable[..., Path]
 Call = Callable[..., Any]
 
 # Fails while the file "broken" is there; "exception" is a fault that the executor calls retryable or not.

@@ -1,41 +1,25 @@
-"""Studies as they go: states of failed trials, diagnosis, resume rules, determinism, hooks."""
+"""Studies as they go: budget and winner, determinism, staged fits, hooks."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from study_cases import Make, modes, run
 
-from xpot_core.config import read_study, study_from_dict
-from xpot_core.errors import InputError, StudyChangedError, StudyLockedError
+from xpot_core.config import read_study
+from xpot_core.errors import InputError
 from xpot_core.metrics import ErrorTable, error_table
 from xpot_core.pipeline import TrialRunner
 from xpot_core.registry import load_registry
 from xpot_core.results import StudyResults
-from xpot_core.store import STORE_NAME, Store
-from xpot_core.study import RunOutcome, Study
+from xpot_core.stopping import RunOutcome
+from xpot_core.study import Study
 from xpot_core.trials import Trial, TrialState, TrialTask
-
-Make = Callable[..., Path]
-
-
-def run(path: Path, *overrides: str, **options: Any) -> tuple[RunOutcome, StudyResults]:
-    study = Study(read_study(path, overrides))
-    outcome = study.run(**options)
-    return outcome, StudyResults.open(study.directory)
-
-
-def modes(*names: str, **fixed: Any) -> dict[str, Any]:
-    choices = {"choices": list(names)} if len(names) > 1 else names[0]
-    return {"fitter": {"faulty": {"mode": choices, "level": {"choices": [1.0, 2.0]}, **fixed}}}
-
 
 # -- a study that goes well ------------------------------------------------------------------------
 
@@ -139,97 +123,6 @@ def test_stop_from_another_thread(study: Make, faulty_raw: dict[str, Any]) -> No
     assert outcome.reason == "stopped on request"
 
 
-# -- trials that go wrong --------------------------------------------------------------------------
-
-EXPECTED = {
-    "ok": (TrialState.COMPLETE, "", ""),
-    "exception": (TrialState.FAILED, "fit", "ZeroDivisionError: a fault of the plugin"),
-    "fit-error": (TrialState.FAILED, "fit", "the matrix is singular"),
-    "infeasible": (TrialState.INFEASIBLE, "fit", "GB"),
-    "nan": (TrialState.FAILED, "predict", "NaN"),
-    "exit": (TrialState.FAILED, "fit", "SystemExit: 3"),
-}
-
-
-@pytest.mark.parametrize("executor", ["serial", {"local": {"workers": 2}}], ids=["serial", "local"])
-def test_failures_are_trials_and_the_study_goes_on(
-    study: Make, faulty_raw: dict[str, Any], executor: Any
-) -> None:
-    path = study({**modes(*EXPECTED), "executor": executor, "budget": {"trials": 12}}, base=faulty_raw)
-    outcome, results = run(path)
-    assert outcome.complete
-    assert len(results.trials) == 12
-    for trial in results.trials:
-        state, stage, message = EXPECTED[trial.values["mode"]]
-        assert trial.state is state, trial
-        if state is TrialState.COMPLETE:
-            assert trial.failure is None
-        else:
-            assert trial.loss is None
-            assert (trial.failure.stage, message in trial.failure.message) == (stage, True), trial.failure
-            assert trial.failure.plugin
-    by_mode = {t.values["mode"]: t.failure for t in results.trials}
-    assert by_mode["fit-error"].hint == "add a ridge"
-    assert "last words of the program" in by_mode["fit-error"].log_tail
-    assert "ZeroDivisionError: a fault of the plugin" in by_mode["exception"].log_tail
-    assert "fault of fitter faulty" in by_mode["exception"].hint
-    assert results.best.values["mode"] == "ok"
-
-
-def test_crash_hang_and_memory_in_workers(study: Make, faulty_raw: dict[str, Any]) -> None:
-    fitter = {"faulty": {"mode": {"choices": ["abort", "hang", "memory", "ok"]}, "megabytes": 2000}}
-    path = study(
-        {
-            "fitter": fitter,
-            "executor": {"local": {"workers": 2}},
-            "budget": {"trials": 4},
-            "limits": {"time": "6s", "memory": "600MB"},
-        },
-        base=faulty_raw,
-    )
-    _, results = run(path)
-    found = {t.values["mode"]: t for t in results.trials}
-    assert found["abort"].state is TrialState.FAILED
-    assert "SIGABRT" in found["abort"].failure.message
-    assert "about to abort" in found["abort"].failure.log_tail
-    assert found["abort"].failure.retryable
-    assert found["hang"].state is TrialState.TIMEOUT
-    assert "6 s" in found["hang"].failure.message
-    assert found["memory"].state is TrialState.INFEASIBLE
-    assert "0.6 GB" in found["memory"].failure.message
-    assert found["ok"].state is TrialState.COMPLETE
-
-
-@pytest.mark.parametrize("mode", ["fit-error", "infeasible"])
-def test_failures_alike_stop_the_study_with_a_diagnosis(
-    study: Make, faulty_raw: dict[str, Any], mode: str
-) -> None:
-    fitter = {"faulty": {"mode": mode, "level": "tune"}}  # the messages hold different numbers
-    path = study(
-        {"fitter": fitter, "optimizer": "random", "budget": {"trials": 50, "failures": 3}}, base=faulty_raw
-    )
-    outcome, results = run(path)
-    assert not outcome.complete
-    assert outcome.reason.startswith("the last 3 trials failed alike in stage 'fit' of fitter faulty")
-    assert len(results.trials) == 3
-    assert results.final is None
-
-
-def test_unlike_failures_do_not_stop_it(study: Make, faulty_raw: dict[str, Any]) -> None:
-    path = study({**modes("exception", "nan"), "budget": {"trials": 4, "failures": 2}}, base=faulty_raw)
-    raw = json.loads(json.dumps(read_study(path).raw))
-    raw["fitter"]["faulty"] = {"level": {"choices": [1.0, 2.0]}, "mode": {"choices": ["exception", "nan"]}}
-    outcome = Study(study_from_dict(raw, path.parent)).run()  # modes alternate fastest
-    assert outcome.complete
-
-
-def test_a_study_without_any_complete_trial_has_no_winner(study: Make, faulty_raw: dict[str, Any]) -> None:
-    _, results = run(study({**modes("nan"), "budget": {"trials": 2}}, base=faulty_raw))
-    assert results.best is None
-    assert results.final is None
-    assert results.to_json()["best"] is None
-
-
 # -- staged fits and folds -------------------------------------------------------------------------
 
 
@@ -288,92 +181,6 @@ def test_validation_frames_have_no_influence_on_the_fit(study: Make, folder: Pat
     write("test.xyz", frames, format="extxyz")
     runner = TrialRunner(read_study(study({"data": data})))
     assert runner.fit(runner.options(values), folder / "b", seed=0).sha256 == before
-
-
-# -- continuing ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("override", "key"),
-    [
-        ("fitter.numpy-pair.cutoff.max=7", "fitter.numpy-pair.cutoff.max"),
-        ("fitter.numpy-pair.n_basis=5", "fitter.numpy-pair.n_basis"),
-        ("loss.energy-force.alpha=0.5", "loss.energy-force.alpha"),
-        ("seed=9", "seed"),
-        ("data.validation.kfold=4", "data"),
-    ],
-)
-def test_another_study_is_not_continued(study: Make, override: str, key: str) -> None:
-    run(study(), trials=1)
-    with pytest.raises(StudyChangedError) as caught:
-        run(study(), override)
-    assert caught.value.key == key
-    assert caught.value.exit_status == 2
-    assert "--restart" in (caught.value.remedy or "")
-    assert len(run(study(), trials=2)[1].trials) == 2  # the old one goes on
-
-
-def test_changed_data_are_not_continued(study: Make, folder: Path) -> None:
-    run(study(), trials=1)
-    text = (folder / "train.xyz").read_text()
-    (folder / "train.xyz").write_text(text.replace("hot", "warm", 1))
-    with pytest.raises(StudyChangedError, match="the data differ"):
-        run(study())
-
-
-def test_budget_and_executor_may_change(study: Make) -> None:
-    run(study(), trials=1)
-    outcome, results = run(study({"executor": {"local": {"workers": 1}}, "budget": {"trials": 3}}))
-    assert outcome.complete
-    assert len(results.trials) == 3
-
-
-def test_restart_keeps_the_old_results(study: Make, folder: Path) -> None:
-    run(study(), trials=2)
-    outcome, results = run(study(), "seed=9", trials=1, restart=True)
-    assert outcome.complete
-    assert len(results.trials) == 1
-    (old,) = (folder / "runs").glob("argon.old-*")
-    assert len(StudyResults.open(old).trials) == 2
-
-
-def test_a_study_that_runs_is_refused(study: Make, folder: Path) -> None:
-    run(study(), trials=1)
-    with contextlib.closing(Store(folder / "runs/argon" / STORE_NAME)) as store, store._transaction():
-        store._db.execute("INSERT INTO lease VALUES (1, 'node17', 4711, NULL, ?)", (time.time(),))
-    for options in ({}, {"restart": True}):
-        with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
-            run(study(), **options)
-    assert (folder / "runs/argon").is_dir()
-
-
-def test_trials_left_running_are_run_again_first(study: Make, folder: Path) -> None:
-    run(study(), trials=2)
-    with contextlib.closing(Store(folder / "runs/argon" / STORE_NAME)) as store:
-        (lost,) = store.add([StudyResults.open(folder / "runs/argon").trials[0].values], "sobol")
-        store.start(lost.number)  # and then the process died
-    _, results = run(study(), trials=3)
-    assert [t.number for t in results.trials] == [0, 1, 2]
-    assert results.trials[2].state is TrialState.COMPLETE
-    assert results.trials[2].loss == results.trials[0].loss
-
-
-def test_reached_budget_runs_nothing(study: Make, folder: Path) -> None:
-    run(study())
-    before = (folder / "runs/argon/best/pair.json").stat().st_mtime_ns
-    outcome, results = run(study())
-    assert outcome.complete
-    assert len(results.trials) == 4
-    assert (folder / "runs/argon/best/pair.json").stat().st_mtime_ns == before
-
-
-def test_lost_best_folder_is_made_again(study: Make, folder: Path) -> None:
-    import shutil
-
-    run(study())
-    shutil.rmtree(folder / "runs/argon/best")
-    run(study())
-    assert (folder / "runs/argon/best/pair.json").is_file()
 
 
 # -- hooks -----------------------------------------------------------------------------------------

@@ -33,9 +33,11 @@ from xpot_core.interfaces import (
     TableLoss,
     Validator,
 )
+from xpot_core.libraries import preload
 from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, voigt
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
+from xpot_core.processes import THREAD_VARIABLES, child_process
 from xpot_core.space import Choice, Float, Int, Parameter, Space
 from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.types import (
@@ -62,6 +64,7 @@ __all__ = [
     "API_VERSION",
     "EVALUATE_ONLY",
     "QUANTITIES",
+    "THREAD_VARIABLES",
     "Candidate",
     "Choice",
     "Component",
@@ -121,11 +124,13 @@ __all__ = [
     "Validator",
     "XpotError",
     "cache_folder",
+    "child_process",
     "error_table",
     "hookimpl",
     "observe",
     "option",
     "own_trials",
+    "preload",
     "resolve",
     "rng_for",
     "seed_for",

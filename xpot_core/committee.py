@@ -6,7 +6,6 @@ frames are worth a reference calculation.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -147,10 +146,8 @@ def load_committee(folder: Path) -> list[FittedPotential]:
         ) from error
     found = [replace(p, directory=folder / p.directory) for p in found]
     for potential in found:
-        for name, expected in potential.sha256.items():
-            file = potential.directory / name
-            if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
-                raise InputError("is missing or was changed", file=file, remedy="export the committee again")
+        if (file := potential.spoilt()) is not None:
+            raise InputError("is missing or was changed", file=file, remedy="export the committee again")
     return found
 
 

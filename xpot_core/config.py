@@ -90,6 +90,12 @@ def parse_yaml(text: str) -> Any:
         raise InputError(f"is not valid YAML: {error}") from error
 
 
+def flow_yaml(value: Any) -> str:
+    """A value as one line of YAML."""
+    dumped = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000, allow_unicode=True)
+    return dumped.strip().removesuffix("...").strip()
+
+
 def line_of(text: str, key: str | None) -> int | None:
     """Line (from 1) of a dotted key, or of the deepest part of it that stands in the text."""
     try:
@@ -143,6 +149,11 @@ class StudyFile:
         if self.path is None or error.file is not None:
             return error
         return error.at(file=self.path, line=line_of(self.text, error.key))
+
+    def as_run(self) -> str:
+        """The text of ``study.yaml`` in a run folder: this study file with its overrides."""
+        text = yaml.safe_dump(dict(self.raw), sort_keys=False, allow_unicode=True)
+        return f"# As run; relative paths start from {self.base}\n{text}"
 
     def resolve(self, name: str) -> Path:
         """A path of the study file as an absolute one."""
@@ -208,26 +219,41 @@ def _validated(raw: Mapping[str, Any]) -> StudyConfig:
 
 
 def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Set dotted keys in plain data; list items by their number."""
+    """Set the keys of ``key.path=value`` texts in plain data."""
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise InputError("must be key.path=value", key="--set", value=override)
-        node: Any = raw
-        parts = key.strip().split(".")
-        for i, part in enumerate(parts):
-            last = i == len(parts) - 1
-            if isinstance(node, list):
-                if not part.isdigit() or int(part) >= len(node):
-                    raise InputError("no such list item", key=".".join(parts[: i + 1]), value=override)
-                part = int(part)  # type: ignore[assignment]
-            elif not isinstance(node, dict):
-                raise InputError("is not a mapping, nothing can be set in it", key=".".join(parts[:i]))
-            if last:
-                node[part] = parse_yaml(value)
-            else:
-                if isinstance(node, dict) and not isinstance(node.get(part), dict | list):
-                    # ``fitter: snap`` becomes ``fitter: {snap: {...}}`` when something is set in it.
-                    node[part] = {node[part]: {}} if isinstance(node.get(part), str) else {}
-                node = node[part]
+        set_key(raw, key.strip(), parse_yaml(value))
     return raw
+
+
+def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key in plain data; list items by their number, what is missing is made.
+
+    Raises
+    ------
+    InputError
+        If the key leads into something that holds no keys.
+    """
+    node: Any = raw
+    parts = key.split(".")
+    for i, part in enumerate(parts):
+        place: Any = part
+        if isinstance(node, list):
+            if not part.isdigit() or int(part) >= len(node):
+                raise InputError(
+                    "no such list item",
+                    key=".".join(parts[: i + 1]),
+                    remedy=f"use a number from 0 to {len(node) - 1}" if node else "the list is empty",
+                )
+            place = int(part)
+        elif not isinstance(node, dict):
+            raise InputError("is not a mapping, nothing can be set in it", key=".".join(parts[:i]))
+        if i == len(parts) - 1:
+            node[place] = value
+        else:
+            if isinstance(node, dict) and not isinstance(node.get(place), dict | list):
+                # ``fitter: snap`` becomes ``fitter: {snap: {...}}`` when something is set in it.
+                node[place] = {node[place]: {}} if isinstance(node.get(place), str) else {}
+            node = node[place]

@@ -48,6 +48,15 @@ class Dataset:
         """Number of folds; 0 without cross-validation."""
         return len(self.data.fold_numbers)
 
+    @property
+    def sets(self) -> dict[str, tuple[Frame, ...]]:
+        """``train``, ``validation`` (an external or held-out one) and ``test`` -> their frames."""
+        return {
+            "train": self.data.training().frames,
+            "validation": self.data.evaluation().frames,
+            "test": self.test,
+        }
+
 
 def load_dataset(study: StudyFile) -> Dataset:
     """Read, check and split the data that a study file names.
@@ -112,24 +121,7 @@ def read_frames(
     InputError
         If the file is missing, unreadable or empty, or a reference value is missing or no number.
     """
-    from ase.io import read  # ASE takes 0.3 s to import; only who reads data pays
-
-    if not path.is_file():
-        raise InputError(
-            "data file does not exist",
-            key=key,
-            value=str(path),
-            remedy="paths start from the study file's folder",
-        )
-    check_counts(path, key)
-    try:
-        images = read(path, index=":")
-    except Exception as error:  # ASE raises whatever its many parsers raise
-        raise InputError(
-            f"ASE cannot read it: {type(error).__name__}: {error}", file=path, key=key
-        ) from error
-    if not isinstance(images, list) or not images:
-        raise InputError("holds no structures", file=path, key=key)
+    images = read_images(path, key)
     found = Counter[str]()
     frames = []
     for i, atoms in enumerate(images):
@@ -146,7 +138,37 @@ def read_frames(
     return frames
 
 
-def check_counts(path: Path, key: str) -> None:
+def read_images(path: Path, key: str | None = None) -> list[Any]:
+    """The structures of one file as ASE reads them; `key` is what named the file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable or empty.
+    """
+    from ase.io import read  # ASE takes 0.3 s to import; only who reads data pays
+
+    if not path.is_file():
+        of_study = (key or "").startswith("data.")
+        raise InputError(
+            "data file does not exist",
+            key=key,
+            value=str(path),
+            remedy="paths start from the study file's folder" if of_study else "name a file with structures",
+        )
+    _check_counts(path, key)
+    try:
+        images = read(path, index=":")
+    except Exception as error:  # ASE raises whatever its many parsers raise
+        raise InputError(
+            f"ASE cannot read it: {type(error).__name__}: {error}", file=path, key=key
+        ) from error
+    if not isinstance(images, list) or not images:
+        raise InputError("holds no structures", file=path, key=key)
+    return images
+
+
+def _check_counts(path: Path, key: str | None) -> None:
     """Refuse XYZ frames that say more atoms than the file has lines: ASE would look for them for ever."""
     if path.suffix not in (".xyz", ".extxyz"):
         return

@@ -113,7 +113,7 @@ class Evaluation:
             failure=failure,
             notes=tuple(self.notes),
             potential=potential.to_json() if potential is not None and len(folds) == 1 else None,
-            extra=plain(self.extra),
+            extra=_plain(self.extra),
         )
 
     def _inner(self, design: Design, values: dict[str, Any], folds: Sequence[int | None]) -> BaseModel:
@@ -238,6 +238,6 @@ class Evaluation:
         self.notes += [n for n in notes if n not in self.notes]
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Only what JSON can hold; numpy scalars become numbers."""
     return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}

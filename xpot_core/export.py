@@ -95,15 +95,15 @@ def potential_of(results: StudyResults, trial: Trial, runner: TrialRunner, to: P
     if stored is None or results.final is None or results.final["trial"] != trial.number:
         seed = results.study_file.config.seed
         return runner.finish(trial.values, to, seed=seed, test=False).potential
-    for name, expected in stored.sha256.items():
-        source = stored.directory / name
-        if not source.is_file() or hashlib.sha256(source.read_bytes()).hexdigest() != expected:
-            raise InputError(
-                "is missing or was changed since it was fitted",
-                file=source,
-                remedy=f"remove {stored.directory} and run the study again: it refits the best trial",
-            )
-        shutil.copyfile(source, to / name)
+    spoilt = stored.spoilt()
+    if spoilt is not None:
+        raise InputError(
+            "is missing or was changed since it was fitted",
+            file=spoilt,
+            remedy=f"remove {stored.directory} and run the study again: it refits the best trial",
+        )
+    for name in stored.sha256:
+        shutil.copyfile(stored.directory / name, to / name)
     return replace(stored, directory=to)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.errors import FitError, InputError, XpotError
+from xpot_core.errors import FitError, XpotError
 from xpot_core.interfaces import Design, DifferentiableDesign, TableLoss
 from xpot_core.metrics import ErrorTable
 from xpot_core.space import Float, Space
@@ -32,12 +32,6 @@ _FEWEST_FOLDS = 3
 def inner_names(space: Space) -> tuple[str, ...]:
     """Hyperparameters of the inner level: real ones that change the regression only."""
     return tuple(p.name for p in space if p.stage == "regression" and isinstance(p, Float))
-
-
-def outer_space(space: Space) -> Space:
-    """What is left to the outer optimizer: descriptors, and regression options that are no real numbers."""
-    inner = inner_names(space)
-    return space.only([n for n in space.names if n not in inner])
 
 
 @dataclass
@@ -227,7 +221,7 @@ class InnerSearch:
             if able:
                 self._derived(point)
                 return True
-        except (XpotError, InputError) as error:
+        except XpotError as error:
             if self.config.method == "gradient":
                 raise FitError(
                     f"the errors have no gradient by the inner hyperparameters: {error}"

@@ -14,7 +14,6 @@ from xpot_core.interfaces import Component, Loss, TableLoss
 from xpot_core.metrics import ErrorTable
 from xpot_core.observations import own_trials, rng_for
 from xpot_core.trials import History, Trial, TrialState
-from xpot_core.types import FloatArray
 
 QUANTITY_OF: Mapping[str, tuple[str, str]] = {
     "energy": ("energy_sqrt", "eV/atom^(1/2)"),
@@ -111,31 +110,6 @@ def pareto(trials: Iterable[Trial], count: int) -> list[Trial]:
         if not any(all(a <= b for a, b in zip(k.objectives, trial.objectives, strict=True)) for k in kept):
             kept.append(trial)
     return kept
-
-
-def hypervolume(points: FloatArray, reference: FloatArray) -> float:
-    """Volume between a Pareto set and a point that is worse in every objective.
-
-    Parameters
-    ----------
-    points
-        Shape (n, d); those beyond the reference count for nothing.
-    reference
-        Shape (d,).
-    """
-    points = points[(points < reference).all(axis=1)] if len(points) else points
-    if len(points) == 0:
-        return 0.0
-    points = points[np.argsort(points[:, -1])]
-    if points.shape[1] == 1:
-        return float(reference[0] - points[:, 0].min())
-    # Slices along the last objective, each with the front of the points below it.
-    edges = np.append(points[1:, -1], reference[-1])
-    return sum(
-        float(upper - lower) * hypervolume(points[: i + 1, :-1], reference[:-1])
-        for i, (lower, upper) in enumerate(zip(points[:, -1], edges, strict=True))
-        if upper > lower
-    )
 
 
 def loss_again(trial: Trial, loss: Component[Loss]) -> float | None:

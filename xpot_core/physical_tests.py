@@ -13,7 +13,7 @@ from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults
 from xpot_core.store import STORE_NAME, Store
 from xpot_core.trials import TrialState
-from xpot_core.validators import broken_row, by_effort, check_validators, report_row, run_validator
+from xpot_core.validators import check_validators, run_validators
 
 
 def run_tests(
@@ -74,25 +74,17 @@ def run_tests(
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             potential = potential_of(results, trial, runner, folder)
-            rows = []
-            for i, block in enumerate(by_effort(runner.registry, blocks)):
-                name = next(iter(block))
-                tell(f"testing trial {trial.number} by {name}")
-                try:
-                    report = run_validator(
-                        runner.registry,
-                        block,
-                        potential,
-                        runner.dataset.data.training(),
-                        folder / f"validator-{i}-{name}",
-                        seed=config.seed,
-                        base=base,
-                    )
-                    rows.append(report_row(name, report, block[name]))
-                except InputError:
-                    raise
-                except Exception as error:  # the others still run
-                    rows.append(broken_row(name, error))
+            check_validators(runner.registry, blocks, "--with", potential.format)
+            rows = run_validators(
+                runner.registry,
+                blocks,
+                potential,
+                runner.dataset.data.training(),
+                folder,
+                seed=config.seed,
+                base=base,
+                tell=lambda name: tell(f"testing trial {trial.number} by {name}"),
+            )
             _keep(store, trial.number, rows)
         finally:
             store.release()

@@ -34,7 +34,7 @@ from xpot_core.study_config import StudyConfig
 from xpot_core.trials import TrialResult, TrialTask
 from xpot_core.types import FitRequest, FittedPotential, Frame, Limits, Predictions, TrainingData
 from xpot_core.validation import validate_options
-from xpot_core.validators import by_effort, check_validators
+from xpot_core.validators import check_validators, effort
 
 _DESIGNS_KEPT = 2
 
@@ -157,8 +157,7 @@ class TrialRunner:
         wanted -= {next(iter(block)) for block in config.constraints}
         measured = [b for b in config.validate_with if next(iter(b)) in wanted]
         tests = [(b, True) for b in config.constraints] + [(b, False) for b in measured]
-        order = by_effort(self.registry, [b for b, _ in tests])
-        self.tests = sorted(tests, key=lambda test: order.index(test[0]))
+        self.tests = sorted(tests, key=lambda test: effort(self.registry, test[0]))
         """Physical tests of every trial, cheap ones first, and whether failing one makes it INFEASIBLE."""
         self.ladder: Ladder | None = None
         if config.fidelity is not None:

@@ -7,6 +7,7 @@ now, otherwise the trial answers another question and is left out, by name and r
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -170,19 +171,14 @@ def _express(tree: Any, now: Any, space: Space) -> tuple[dict[str, Any], str]:
         if not _usable(parameter, value):
             return {}, f"'{parameter.name}' = {value!r} is not one of the choices"
         values[parameter.name] = value
-    moved = [*space.names]
-    for name, value in _leaves(now):
-        if any(name == n or n.startswith(f"{name}.") or name.startswith(f"{n}.") for n in moved):
-            continue
-        try:
+    for name, value in _fixed(now, space):
+        with contextlib.suppress(
+            KeyError
+        ):  # absent then, or there in another form: told by the leaves of then
             before = look_up(tree, name)
-        except KeyError:
-            continue  # it did not exist then, or stands there in another form: told by its other leaves
-        if before != value and _single(before) != value:
-            return {}, f"{name} was {before!r} and is {value!r} now"
-    for name, before in _leaves(tree):
-        if any(name == n or n.startswith(f"{name}.") or name.startswith(f"{n}.") for n in moved):
-            continue
+            if before != value and _single(before) != value:
+                return {}, f"{name} was {before!r} and is {value!r} now"
+    for name, before in _fixed(tree, space):
         try:
             value = look_up(now, name)
         except KeyError:
@@ -190,6 +186,13 @@ def _express(tree: Any, now: Any, space: Space) -> tuple[dict[str, Any], str]:
         if value != before and _single(value) != before:
             return {}, f"{name} was {before!r} and is {value!r} now"
     return values, ""
+
+
+def _fixed(tree: Any, space: Space) -> Iterator[tuple[str, Any]]:
+    """Leaves of an options tree that no hyperparameter of the space stands for."""
+    for name, value in _leaves(tree):
+        if not any(name == n or n.startswith(f"{name}.") or name.startswith(f"{n}.") for n in space.names):
+            yield name, value
 
 
 def _usable(parameter: Any, value: Any) -> bool:

@@ -1,13 +1,78 @@
-"""Processes of this machine: who is alive, what a process tree uses, how to end it."""
+"""Processes of this machine: who is alive, what a process tree uses, how to start and end it."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import os
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables that numerical libraries take their thread count from."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+@contextlib.contextmanager
+def child_process(
+    command: Sequence[str], directory: Path, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program that leaves nothing behind: after the block it has ended, with all that it started.
+
+    Parameters
+    ----------
+    command
+        Program and arguments; no shell is involved.
+    directory
+        Working folder.
+    log
+        File that its output is appended to.
+    environment
+        Variables beside those of this process.
+
+    Yields
+    ------
+    subprocess.Popen
+        The process. What waits for it decides how long; leaving the block kills it.
+
+    Examples
+    --------
+    ::
+
+        threads = dict.fromkeys(THREAD_VARIABLES, "2")
+        with child_process(["fit", "in.xml"], folder, folder / "fit.log", threads) as process:
+            status = process.wait(timeout=60)
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            list(command),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # A group of its own, so that whatever it starts ends with it.
+            start_new_session=True,
+            preexec_fn=_death_with_parent(),
+            env={**os.environ, **(environment or {})},
+        )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _death_with_parent() -> Callable[[], object] | None:
+    """What a child does first: ask to be killed when this process dies, since nobody would stop it any more."""
+    if sys.platform != "linux":
+        return None
+    return functools.partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def start_time(pid: int) -> float | None:

@@ -29,6 +29,7 @@ _FACTS = (
     "final",
     "warnings",
     "created",
+    "tests",
 )
 SECONDS = ("descriptors", "solve", "predict", "total")
 FAMILY_NAME = "family.json"
@@ -202,6 +203,12 @@ class StudyResults:
         return FittedPotential.from_json(
             {**self.final["potential"], "directory": str(self.directory / "best")}
         )
+
+    def tests_of(self, trial: Trial) -> list[dict[str, Any]]:
+        """What ``xpot validate`` found on a trial; rows as `xpot_core.validators.report_row` makes them."""
+        if self.final is not None and self.final["trial"] == trial.number:
+            return list(self.final.get("validators", []))
+        return list((self.facts.get("tests") or {}).get(str(trial.number), []))
 
     def trial(self, which: str | int) -> Trial:
         """A trial by number, or ``best``."""

@@ -180,11 +180,7 @@ def write_scripts(
         If no predictor of the format offers a calculator.
     """
     (to / "potential.py").write_text(calculator_source(potential, registry), encoding="utf-8")
-    frames = {
-        "train": dataset.data.training().frames,
-        "validation": dataset.data.evaluation().frames,
-        "test": dataset.test,
-    }
+    frames = dataset.sets
     names = [name for name, own in frames.items() if own]
     written = {"potential.py": "the potential as an ASE calculator, for the scripts"}
     for name in names:

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from xpot_core.objectives import pareto
 from xpot_core.study_config import Budget
 from xpot_core.trials import Failure, Trial
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    reason
+        One sentence.
+    complete
+        The budget was reached or the search is exhausted.
+    interrupted
+        Ctrl-C or SIGTERM ended it.
+    failed
+        Trials failed alike, one after the other.
+    """
+
+    reason: str
+    complete: bool
+    interrupted: bool = False
+    failed: bool = False
 
 
 class Progress:
@@ -28,7 +50,6 @@ class Progress:
         self.budget, self.n_objectives = budget, n_objectives
         self._best: Trial | None = None
         self._alike = 0
-        self._kind = ""
         self._failure: Failure | None = None
         # Progress of the study's own trials: how many there were, and at which one it was.
         self._own = self._last = 0
@@ -52,10 +73,9 @@ class Progress:
         if trial.failure is None or trial.failure.stage == "constraint":
             self._alike = 0
             return
-        # Numbers differ from trial to trial ("needs 3.4 GB"); the rest names the fault.
-        kind = re.sub(r"[-+0-9.e]+", "#", f"{trial.failure.stage}: {trial.failure.message}")
-        self._alike = self._alike + 1 if self._alike and kind == self._kind else 1
-        self._kind, self._failure = kind, trial.failure
+        same = self._failure is not None and trial.failure.kind == self._failure.kind
+        self._alike = self._alike + 1 if self._alike and same else 1
+        self._failure = trial.failure
 
     def _improves(self, trial: Trial) -> bool:
         """Whether the trial improved on all before it."""
@@ -68,8 +88,8 @@ class Progress:
         self._own_best = trial.loss
         return True
 
-    def reason_to_stop(self, deadline: float | None) -> tuple[str, bool] | None:
-        """Why no further trial may start and whether the search has reached its end by it, or None.
+    def reason_to_stop(self, deadline: float | None) -> RunOutcome | None:
+        """Why no further trial may start, or None.
 
         Parameters
         ----------
@@ -77,15 +97,15 @@ class Progress:
             By `time.monotonic`.
         """
         if deadline is not None and time.monotonic() >= deadline:
-            return "the time is up", False
+            return RunOutcome("the time is up", False)
         if self._alike >= self.budget.failures:
-            return self._diagnosis(), False
+            return RunOutcome(self._diagnosis(), False, failed=True)
         target, best = self.budget.target, self._best
         if target is not None and best is not None and best.loss is not None and best.loss <= target:
-            return f"trial {best.number} reached the target: loss {best.loss:.6g}", True
+            return RunOutcome(f"trial {best.number} reached the target: loss {best.loss:.6g}", True)
         idle = self._own - self._last if self._last else 0
         if self.budget.patience is not None and idle >= self.budget.patience:
-            return f"{idle} trials in a row brought no progress", True
+            return RunOutcome(f"{idle} trials in a row brought no progress", True)
         return None
 
     def _diagnosis(self) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from xpot_core.errors import InputError, XpotError
+from xpot_core.errors import InputError, StudyLockedError, XpotError
 from xpot_core.lease import Lease
 from xpot_core.rows import RESULT_FIELDS, prior_row, trial_of
 from xpot_core.trials import Trial, TrialResult, TrialState
@@ -292,15 +294,14 @@ class Store:
             )
         return self.trial(result.number)
 
-    def requeue(self, numbers: Sequence[int] | None = None) -> int:
-        """Put RUNNING trials (all, or the given ones) back to WAITING; returns how many.
+    def requeue(self) -> int:
+        """Put RUNNING trials back to WAITING; returns how many.
 
         Called by whoever holds the lease: whatever is RUNNING then belongs to a process that is gone.
         """
-        chosen = "" if numbers is None else f" AND number IN ({','.join(str(int(n)) for n in numbers)})"
         with self._transaction():
             cursor = self._db.execute(
-                f"UPDATE trials SET state = 'WAITING', started = NULL WHERE state = 'RUNNING'{chosen}"
+                "UPDATE trials SET state = 'WAITING', started = NULL WHERE state = 'RUNNING'"
             )
         return cursor.rowcount
 
@@ -367,3 +368,29 @@ def ranked(trials: Iterable[Trial]) -> list[Trial]:
 def best_of(trials: Iterable[Trial]) -> Trial | None:
     """The first of `ranked`."""
     return next(iter(ranked(trials)), None)
+
+
+def move_aside(directory: Path) -> Path:
+    """Rename the folder of a family or study to ``<name>.old-<date>``; returns where it is.
+
+    Raises
+    ------
+    StudyLockedError
+        If a process runs one of its studies.
+    """
+    for path in (*directory.glob(STORE_NAME), *directory.glob(f"*/{STORE_NAME}")):
+        with closing(Store(path, readonly=True)) as store:
+            owner = store.owner()
+        if owner is not None:
+            raise StudyLockedError(
+                f"{path.parent} is being run by process {owner[1]} on host {owner[0]}",
+                remedy="wait for it or end it, then use --restart",
+            )
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    target = directory.with_name(f"{directory.name}.old-{stamp}")
+    for i in range(2, 1000):
+        if not target.exists():
+            break
+        target = directory.with_name(f"{directory.name}.old-{stamp}-{i}")
+    shutil.move(directory, target)
+    return target

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import platform
-import shutil
-import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
-from xpot_core import __version__
 from xpot_core.asking import Asker, starting_points
+from xpot_core.claim import claim
 from xpot_core.config import StudyFile
-from xpot_core.data import group_table, load_dataset
-from xpot_core.errors import InputError, StudyChangedError, XpotError
+from xpot_core.data import load_dataset
+from xpot_core.errors import InputError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
+from xpot_core.interrupts import Interrupt, sigterm_interrupts
 from xpot_core.lease import HEARTBEAT_SECONDS
 from xpot_core.ledger import Ledger
 from xpot_core.pipeline import TrialRunner, WorkerSpec
-from xpot_core.prior import adopt_priors, extend_store, template_to_json
 from xpot_core.registry import load_registry
-from xpot_core.stopping import Progress
-from xpot_core.store import STORE_NAME, Store, best_of
+from xpot_core.stopping import Progress, RunOutcome
+from xpot_core.store import STORE_NAME, Store, best_of, move_aside
 from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.winner import finish
 
-STUDY_NAME = "study.yaml"
 _logger = logging.getLogger("xpot")
 
 
@@ -52,29 +43,6 @@ class Observer(Protocol):
 
     def message(self, text: str) -> None:
         """Something the user should read."""
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """How a run ended.
-
-    Attributes
-    ----------
-    reason
-        One sentence.
-    complete
-        The budget was reached or the search is exhausted.
-    interrupted
-        Ctrl-C or SIGTERM ended it.
-    """
-
-    reason: str
-    complete: bool
-    interrupted: bool = False
-
-
-class _Interrupt(BaseException):
-    """SIGTERM, as batch systems send it."""
 
 
 class Study:
@@ -172,13 +140,17 @@ class Study:
             If another process runs it.
         """
         if restart and self.directory.exists():
-            self._move_aside()
+            move_aside(self.directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         store = Store(self.directory / STORE_NAME)
         store.acquire()
         try:
-            with self._heartbeat(), _sigterm_interrupts():
-                self._claim(store, extend, observer)
+            with self._heartbeat(), sigterm_interrupts():
+                for sentence in claim(self, store, extend=extend):
+                    _logger.info(sentence)
+                    if observer:
+                        observer.message(sentence)
+                self._notify("xpot_study_started", study=dict(self.file.raw), directory=self.directory)
                 outcome = self._loop(store, trials or self.config.budget.trials, seconds, observer)
                 best = best_of(store.trials())
                 if best is not None and not outcome.interrupted:
@@ -193,77 +165,6 @@ class Study:
     def stop(self) -> None:
         """Ask a running loop to end after the trials at work (from another thread)."""
         self._stop.set()
-
-    def _move_aside(self) -> None:
-        with contextlib.closing(Store(self.directory / STORE_NAME)) as store:
-            store.acquire()
-        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        target = self.directory.with_name(f"{self.directory.name}.old-{stamp}")
-        shutil.move(self.directory, target)
-
-    def identity(self) -> dict[str, Any]:
-        """What trials of one study must share to be comparable."""
-        raw = self.file.raw
-        return {
-            "data": self.dataset.fingerprint,
-            "fitter": self.config.fitter,
-            "loss": self.config.loss,
-            "predictor": raw.get("predictor"),
-            "seed": self.config.seed,
-            "objectives": raw.get("objectives"),
-            "search": raw.get("search"),
-            "fidelity": raw.get("fidelity"),
-            "tests": [[dict(block), binding] for block, binding in self.runner.tests] or None,
-        }
-
-    def _claim(self, store: Store, extend: bool, observer: Observer | None) -> None:
-        """Check that the store belongs to this study, or make it so."""
-        identity = self.identity()
-        known = store.get("identity")
-        if known is not None:
-            for part, value in identity.items():
-                if part == "fitter" and extend and known.get(part) != value:
-                    self._tell(extend_store(store, self.runner, identity, self.directory), observer)
-                elif known.get(part) != value:
-                    raise self._changed(part, known.get(part), value)
-        else:
-            store.set("identity", identity)
-            store.set("created", time.time())
-        requeued = store.requeue()
-        if requeued:
-            _logger.info("%d interrupted trials are run again", requeued)
-        data = self.dataset.data
-        store.set("study", dict(self.file.raw))
-        store.set("base", str(self.file.base))
-        store.set("space", self.space.describe())
-        store.set("template", template_to_json(self.space.template))
-        self._tell(adopt_priors(store, self.runner, self.file, self.directory), observer)
-        store.set("versions", self.versions())
-        sets = {
-            "train": data.training().frames,
-            "validation": data.evaluation().frames,
-            "test": self.dataset.test,
-        }
-        store.set("data", {name: group_table(frames) for name, frames in sets.items()})
-        store.set("warnings", list(self.dataset.warnings))
-        text = yaml.safe_dump(dict(self.file.raw), sort_keys=False, allow_unicode=True)
-        header = f"# As run; relative paths start from {self.file.base}\n"
-        (self.directory / STUDY_NAME).write_text(header + text, encoding="utf-8")
-        self._notify("xpot_study_started", study=dict(self.file.raw), directory=self.directory)
-
-    def _changed(self, part: str, old: Any, new: Any) -> StudyChangedError:
-        key, before, after = _first_difference(part, old, new)
-        what = "the data differ" if part == "data" else f"was {before!r}, now is {after!r}"
-        error = StudyChangedError(
-            f"the study in {self.directory} was started differently: {what}",
-            key=key,
-            remedy="undo the change, give the study another name, start it anew with --restart (the old one "
-            "is kept beside it)"
-            + (", or go on in the changed space with --extend" if part == "fitter" else ""),
-        )
-        located = self.file.located(error)
-        assert isinstance(located, StudyChangedError)
-        return located
 
     def history(self, trials: list[Trial]) -> History:
         """What the optimizer may know."""
@@ -284,7 +185,7 @@ class Study:
             return RunOutcome(f"the budget of {budget} trials is reached", True)
         spec = WorkerSpec(self.file.raw, str(self.file.base), 1, self.dataset.fingerprint)
         executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
-        reason, complete = f"the budget of {budget} trials is reached", True
+        outcome = RunOutcome(f"the budget of {budget} trials is reached", True)
         exhausted = False
         try:
             while True:
@@ -301,21 +202,21 @@ class Study:
                     exhausted = not running and trials.own < budget
                 if not running:
                     if halted is not None:
-                        reason, complete = halted
+                        outcome = halted
                     elif exhausted:
-                        reason = f"the search is exhausted after {len(trials)} trials"
+                        outcome = RunOutcome(f"the search is exhausted after {len(trials)} trials", True)
                     break
                 for result in executor.collect(timeout=1.0):
                     running.discard(result.number)
                     progress.add(trials.put(self._record(store, result, observer)))
-        except (KeyboardInterrupt, _Interrupt):
+        except (KeyboardInterrupt, Interrupt):
             executor.close(cancel=True)
             # All of them: the signal may have come between the start of a trial and our note of it.
             store.requeue()
             return RunOutcome("interrupted; the same command continues it", False, interrupted=True)
         finally:
             executor.close(cancel=True)
-        return RunOutcome(reason, complete)
+        return outcome
 
     def _task(self, trial: Trial) -> TrialTask:
         return TrialTask(
@@ -339,20 +240,13 @@ class Study:
             observer.trial_finished(trial)
         return trial
 
-    def _halt(self, progress: Progress, deadline: float | None) -> tuple[str, bool] | None:
-        """Why no further trial may start and whether that completes the search, or None."""
+    def _halt(self, progress: Progress, deadline: float | None) -> RunOutcome | None:
+        """Why no further trial may start, or None."""
         if self._stop.is_set():
-            return "stopped on request", False
+            return RunOutcome("stopped on request", False)
         return progress.reason_to_stop(deadline)
 
     # -- helpers -------------------------------------------------------------------------------
-
-    @staticmethod
-    def _tell(sentences: list[str], observer: Observer | None) -> None:
-        for sentence in sentences:
-            _logger.info(sentence)
-            if observer:
-                observer.message(sentence)
 
     def _notify(self, hook: str, **facts: Any) -> None:
         """Tell listeners one by one; a failing one is logged and stops nobody."""
@@ -362,18 +256,6 @@ class Study:
                 implementation.function(**arguments)
             except Exception:
                 _logger.exception("listener %s of plugin %s failed", hook, implementation.plugin_name)
-
-    def versions(self) -> dict[str, str]:
-        """Versions of Python, the core, the plugins in use and what they build on."""
-        used = ["fitter", "optimizer", "executor", "loss"]
-        providers = [self.registry.provider(k, self.config.name_of(k)) for k in used]  # type: ignore[arg-type]
-        names = {"numpy", "scipy", "ase"} | {p for provider in providers for p in provider.packages}
-        found = {"python": platform.python_version(), "xpot-core": __version__, **self.registry.versions()}
-        distributions = metadata.packages_distributions()
-        for name in sorted(names):
-            for distribution in distributions.get(name, [])[:1]:
-                found[distribution] = metadata.version(distribution)
-        return found
 
     @contextlib.contextmanager
     def _heartbeat(self) -> Iterator[None]:
@@ -395,29 +277,3 @@ class Study:
         finally:
             done.set()
             thread.join(timeout=5.0)
-
-
-@contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end the loop as cleanly as Ctrl-C; only the main thread may set handlers."""
-
-    def interrupt(signum: int, frame: Any) -> None:
-        raise _Interrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _first_difference(key: str, old: Any, new: Any) -> tuple[str, Any, Any]:
-    """Dotted key of the first difference between two trees."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in {**old, **new}:
-            if old.get(name) != new.get(name):
-                return _first_difference(f"{key}.{name}", old.get(name), new.get(name))
-    return key, old, new

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from xpot_core.config import flow_yaml
 from xpot_core.errors import InputError
 from xpot_core.options import OptionInfo, list_item, option_info, submodel
 from xpot_core.registry import Registry, load_registry
@@ -88,7 +89,7 @@ def _options(model: type[BaseModel], indent: str, *, tune: bool) -> list[str]:
         text = (field.description or "") + _facts(field, info)
         lines += [f"{indent}# {line}" for line in textwrap.wrap(text, _WIDTH - len(indent) - 2)]
         value, written = _value(field, info, tune)
-        lines.append(f"{indent}{'' if written else '# '}{_yaml(name, value)}")
+        lines.append(f"{indent}{'' if written else '# '}{name}: {flow_yaml(value)}")
     return lines
 
 
@@ -141,8 +142,3 @@ def _facts(field: FieldInfo, info: OptionInfo) -> str:
     if info.converges:
         facts.append("larger is better but dearer")
     return f" [{'; '.join(facts)}]" if facts else ""
-
-
-def _yaml(name: str, value: Any) -> str:
-    dumped = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000)
-    return f"{name}: {dumped.strip().removesuffix('...').strip()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,11 @@ class Failure:
     hint: str = ""
     log_tail: str = ""
     retryable: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Stage and message without numbers, which differ from trial to trial: what failures alike share."""
+        return f"{self.stage}: " + re.sub(r"[-+]?\d[\d.e+-]*", "#", self.message)
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,14 @@ class FittedPotential:
         """Path of one of the files."""
         return self.directory / self.files[role]
 
+    def spoilt(self) -> Path | None:
+        """The first file that is missing or was changed since `from_files`; None where all is well."""
+        for name, expected in self.sha256.items():
+            path = self.directory / name
+            if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+                return path
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form; `from_json` reads it."""
         return {**asdict(self), "directory": str(self.directory)}

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from xpot_core.errors import InputError
+from xpot_core.interfaces import Provider
 from xpot_core.options import option_info, submodel
 from xpot_core.registry import Registry
 from xpot_core.types import FittedPotential, TrainingData, ValidationReport, ValidationRequest
 from xpot_core.validation import validate_options
 
 
-def by_effort(registry: Registry, blocks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Validator blocks of a study file, the cheap ones first: a cheap failure spares a dear test."""
-    return sorted(blocks, key=lambda block: registry.provider("validator", next(iter(block))).effort)
+def effort(registry: Registry, block: Mapping[str, Any]) -> int:
+    """What validators are sorted by: a cheap one that fails spares a dear one."""
+    return registry.provider("validator", next(iter(block))).effort
 
 
-def check_validators(registry: Registry, blocks: Sequence[Mapping[str, Any]], key: str) -> None:
+def check_validators(
+    registry: Registry, blocks: Sequence[Mapping[str, Any]], key: str, format: str | None = None
+) -> None:
     """Make each validator once, so that a wrong option is told before hours are spent.
+
+    Parameters
+    ----------
+    blocks
+        ``{name: options}`` of each, as in a study file.
+    key
+        Where they stand.
+    format
+        Of the potential that they are to test, where it is known already.
 
     Raises
     ------
@@ -40,6 +52,51 @@ def check_validators(registry: Registry, blocks: Sequence[Mapping[str, Any]], ke
         except InputError as error:
             raise error.at(key=f"{key}.{i}.{name}") from error
         registry.create("validator", name, options)
+        if format is not None:
+            _check_format(provider, format)
+
+
+def run_validators(
+    registry: Registry,
+    blocks: Sequence[Mapping[str, Any]],
+    potential: FittedPotential,
+    data: TrainingData,
+    directory: Path,
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    base: Path | None = None,
+    tell: Callable[[str], None] = lambda name: None,
+) -> list[dict[str, Any]]:
+    """Run several validators, cheap ones first; one that itself breaks gives no verdict and costs no other.
+
+    Parameters
+    ----------
+    blocks, potential, data, seed, threads, base
+        See `run_validator`.
+    directory
+        Holds a folder for each of them.
+    tell
+        Is told the name of each as it begins.
+
+    Returns
+    -------
+    list of dict
+        Rows as `report_row` and `broken_row` make them.
+    """
+    rows = []
+    for i, block in enumerate(sorted(blocks, key=lambda b: effort(registry, b))):
+        name, options = next(iter(block.items()))
+        tell(name)
+        folder = directory / f"validator-{i}-{name}"
+        try:
+            report = run_validator(
+                registry, block, potential, data, folder, seed=seed, threads=threads, base=base
+            )
+            rows.append(report_row(name, report, options))
+        except Exception as error:
+            rows.append(broken_row(name, error))
+    return rows
 
 
 def run_validator(
@@ -75,12 +132,7 @@ def run_validator(
     if base is not None:
         options = with_paths(registry.provider("validator", name).options, options, base)
     component = registry.create("validator", name, options)
-    accepted = component.provider.accepts
-    if accepted and potential.format not in accepted:
-        raise InputError(
-            f"validator '{name}' does not read potentials of format '{potential.format}'",
-            remedy=f"it reads {', '.join(accepted)}",
-        )
+    _check_format(component.provider, potential.format)
     directory.mkdir(parents=True, exist_ok=True)
     request = ValidationRequest(
         directory,
@@ -95,6 +147,14 @@ def run_validator(
         validator=component, potential=potential, request=request
     )
     return report
+
+
+def _check_format(provider: Provider, format: str) -> None:
+    if provider.accepts and format not in provider.accepts:
+        raise InputError(
+            f"validator '{provider.name}' does not read potentials of format '{format}'",
+            remedy=f"it reads {', '.join(provider.accepts)}",
+        )
 
 
 def with_paths(model: type[BaseModel], options: Any, base: Path) -> Any:

@@ -11,7 +11,7 @@ from xpot_core.outcome import failed_result
 from xpot_core.pipeline import FinalModel, TrialRunner
 from xpot_core.store import Store, ranked
 from xpot_core.trials import Trial
-from xpot_core.validators import broken_row, by_effort, report_row, run_validator
+from xpot_core.validators import run_validators
 
 _FOLDS_SECONDS = 600.0
 """Time that predicting the folds once more may take, estimated from the refit."""
@@ -123,25 +123,17 @@ def _candidate(
         raise XpotError(
             f"the refit of the best trial failed: {failure.message}", remedy=failure.hint or f"see {folder}"
         ) from error
-    reports = []
-    for i, block in enumerate(by_effort(runner.registry, runner.study.config.validate_with)):
-        name = next(iter(block))
-        if listener:
-            listener.message(f"testing trial {trial.number} by {name}")
-        try:
-            report = run_validator(
-                runner.registry,
-                block,
-                model.potential,
-                runner.dataset.data.training(),
-                folder / f"validator-{i}-{name}",
-                seed=runner.study.config.seed,
-                threads=runner.threads,
-                base=runner.study.base,
-            )
-            reports.append(report_row(name, report, block[name]))
-        except Exception as error:  # a validator that breaks gives no verdict, and costs no result
-            reports.append(broken_row(name, error))
+    reports = run_validators(
+        runner.registry,
+        runner.study.config.validate_with,
+        model.potential,
+        runner.dataset.data.training(),
+        folder,
+        seed=runner.study.config.seed,
+        threads=runner.threads,
+        base=runner.study.base,
+        tell=lambda name: listener.message(f"testing trial {trial.number} by {name}") if listener else None,
+    )
     return {"trial": trial.number, "model": model, "validators": reports}
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from xpot_core.config import flow_yaml
 from xpot_core.options import OptionInfo, list_item, option_info, scalar_type, submodel
 
 
@@ -170,5 +170,4 @@ def codes(names: Iterable[str]) -> str:
 def _yaml(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}" if value != int(value) or abs(value) >= 1e6 else f"{value:.1f}"
-    dumped = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
-    return dumped.strip().removesuffix("...").strip()
+    return flow_yaml(value)

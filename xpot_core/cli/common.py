@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -65,6 +65,21 @@ def console(*, stderr: bool = False) -> Console:
     if not found.is_terminal:
         found = Console(stderr=stderr, highlight=False, width=160, soft_wrap=True)
     return found
+
+
+def at_most_one(flags: Mapping[str, object]) -> None:
+    """Refuse flags that exclude each other.
+
+    Raises
+    ------
+    InputError
+        If more than one of the values is given.
+    """
+    from xpot_core.errors import InputError
+
+    given = [flag for flag, value in flags.items() if value not in (None, False, ())]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} exclude each other", remedy="give one of them")
 
 
 def open_study(study_file: Path, overrides: tuple[str, ...], runs: Path) -> Study:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH
+from xpot_core.cli.common import PATH, at_most_one
 
 
 @click.command()
@@ -58,9 +58,7 @@ def init(
         "--from-gap-fit": from_gap_fit,
         "--interactive": interactive,
     }
-    given = [flag for flag, value in sources.items() if value]
-    if len(given) > 1:
-        raise InputError(f"{' and '.join(given)} exclude each other", remedy="give one of them")
+    at_most_one(sources)
     if validation is not None and not from_data:
         raise InputError("--validation needs --from-data", remedy="xpot init --from-data FILE ...")
     chosen = {p for p in ctx.params if ctx.get_parameter_source(p) is not click.core.ParameterSource.DEFAULT}

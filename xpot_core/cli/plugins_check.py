@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xpot_core.testing.contract import Finding
 
 KINDS = ("fitter", "predictor", "loss", "optimizer", "executor", "validator")
+"""Those of `xpot_core.interfaces.provider`, whose import would cost every ``--help`` 0.3 s; a test compares them."""
 _SHORT = {"kept": "ok", "broken": "FAIL", "expected failure": "expected", "not applicable": "-"}
 
 
@@ -104,12 +105,11 @@ def _print(finding: Finding, width: int) -> None:
 def _unknown(registry: Registry, name: str, kind: str | None) -> Exception:
     """Why nobody has the name: a plugin that is broken is said to be."""
     from xpot_core.errors import NotInstalledError, nearest
-    from xpot_core.interfaces.provider import KINDS as ALL
 
     for record in registry.records:
         if record.plugin == name and record.reason:
             return NotInstalledError(f"plugin '{name}' offers nothing: it is {record.state}: {record.reason}")
-    known = {n for k in ((kind,) if kind else ALL) for n in registry.names(k)}  # type: ignore[arg-type]
+    known = {n for k in ((kind,) if kind else KINDS) for n in registry.names(k)}  # type: ignore[arg-type]
     return NotInstalledError(
         f"no installed plugin has a {kind or 'provider'} '{name}'", remedy=nearest(name, known)
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from xpot_core.cli.common import console, runs_option, study_argument
+from xpot_core.cli.common import at_most_one, console, runs_option, study_argument
 
 
 @click.command()
@@ -26,22 +28,18 @@ from xpot_core.cli.common import console, runs_option, study_argument
 )
 @click.option("--all", "everything", is_flag=True, help="Every unsuccessful trial.")
 @runs_option
-def retry(study: str, trials: tuple[int, ...], states: str | None, everything: bool, runs: object) -> None:
+def retry(study: str, trials: tuple[int, ...], states: str | None, everything: bool, runs: Path) -> None:
     """Let the next ``xpot run`` try failed trials again.
 
     Without options: those whose failure may not happen again, such as a lost worker or a full disk.
     """
     import contextlib
-    from pathlib import Path
 
-    from xpot_core.errors import InputError
     from xpot_core.results import study_directory
     from xpot_core.store import STORE_NAME, Store
     from xpot_core.trials import TrialState
 
-    if sum(map(bool, (trials, states, everything))) > 1:
-        raise InputError("--trial, --state and --all exclude each other", remedy="give one of them")
-    assert isinstance(runs, Path)
+    at_most_one({"--trial": trials, "--state": states, "--all": everything})
     directory = study_directory(study, runs)
     unsuccessful = (TrialState.FAILED, TrialState.TIMEOUT, TrialState.INFEASIBLE)
     wanted = _states(states, unsuccessful) if states else unsuccessful

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import console, open_study, runs_option, set_option, study_file_argument
+from xpot_core.cli.common import console, runs_option, set_option, study_file_argument
 
 
 @click.command()
@@ -54,6 +54,7 @@ def run(
     from xpot_core.family.run import refuse_over_family
     from xpot_core.report.tables import summary_renderables
     from xpot_core.results import StudyResults
+    from xpot_core.study import Study
 
     if time_limit is not None:
         overrides = (*overrides, f"budget.time={time_limit}")
@@ -65,7 +66,7 @@ def run(
             file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet
         )
     refuse_over_family(runs / file.config.study, file, restart=restart)
-    study = open_study(study_file, overrides, runs)
+    study = Study(file, runs)
     out = console()
     for warning in study.dataset.warnings:
         console(stderr=True).print(f"warning: {warning}", markup=False)
@@ -77,5 +78,4 @@ def run(
         out.print(renderable)
     if outcome.interrupted or (not outcome.complete and results.best is None):
         return 1
-    failed_alike = outcome.reason.startswith("the last")
-    return 1 if failed_alike else 0
+    return 1 if outcome.failed else 0

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option, study_argument
+
+if TYPE_CHECKING:
+    from xpot_core.committee import Disagreement
+    from xpot_core.types import Frame
 
 
 @click.command()
@@ -108,7 +114,7 @@ def select(
     click.echo(f"wrote {len(taken)} frames to {output}")
 
 
-def _show(frames: list, found: list, taken: list[int], by: str) -> None:  # type: ignore[type-arg]
+def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequence[int], by: str) -> None:
     """The selected frames, and how the pool lies as a whole."""
     import numpy as np
     from rich import box

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json, runs_option, study_argument
+from xpot_core.cli.common import at_most_one, console, json_option, print_json, runs_option, study_argument
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -47,16 +47,10 @@ def show(
 ) -> None:
     """Show the best trials, the errors by group, failures, and where the potential is."""
     from xpot_core.cli.family_run import family_of, show_family
-    from xpot_core.errors import InputError
     from xpot_core.results import StudyResults, trial_json
 
-    given = [
-        n
-        for n, on in (("--json", as_json), ("--csv", as_csv), ("--watch", watch), ("--failed", failed))
-        if on
-    ]
-    if len(given) > 1:
-        raise InputError(f"{' and '.join(given)} exclude each other", remedy="give one of them")
+    at_most_one({"--json": as_json, "--csv": as_csv, "--watch": watch, "--failed": failed})
+    at_most_one({"--alpha": alpha, "--trial": trial})
     family = family_of(study, runs)
     if family is not None:
         of_one = {"--trial": trial is not None, "--watch": watch, "--alpha": alpha is not None}
@@ -64,8 +58,6 @@ def show(
         return
     results = StudyResults.open(study, runs)
     if alpha is not None:
-        if trial is not None:
-            raise InputError("--alpha and --trial exclude each other", remedy="give one of them")
         chosen, loss = results.best_at(alpha)
         if as_json:
             print_json({**trial_json(chosen), "alpha": alpha, "loss_at_alpha": loss})
@@ -95,7 +87,9 @@ def _renderables(results: StudyResults, top: int, trial: str | None, failed: boo
     from xpot_core.report.series import shown_errors
 
     if trial is not None:
-        return tables.trial_renderables(results.trial(trial))
+        shown = results.trial(trial)
+        tests = results.tests_of(shown)
+        return [*tables.trial_renderables(shown), *([tables.tests_table(tests)] if tests else [])]
     failures = any(t.failure for t in results.trials)
     if failed:
         return [tables.failure_table(results) if failures else Text("no trial failed")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -106,11 +107,7 @@ def _net_forces(name: str, frames: Sequence[Frame], findings: Findings) -> None:
 
 
 def _outliers(name: str, frames: Sequence[Frame], findings: Findings) -> None:
-    by_kind: dict[str, list[Frame]] = {}
-    for frame in frames:
-        if frame.n_atoms > 1:
-            by_kind.setdefault(frame.atoms.get_chemical_formula(empirical=True), []).append(frame)
-    for own in by_kind.values():
+    for own in _by_composition(f for f in frames if f.n_atoms > 1).values():
         with_energy = [f for f in own if f.energy is not None]
         energies = np.array([f.energy / f.n_atoms for f in with_energy if f.energy is not None])
         _tell(
@@ -148,11 +145,7 @@ def _tell(
 
 def _extent(name: str, frames: Sequence[Frame], findings: Findings) -> None:
     """Energies of cells of different size must grow with the size."""
-    by_kind: dict[str, list[Frame]] = {}
-    for frame in frames:
-        if frame.energy is not None and frame.n_atoms > 1:
-            by_kind.setdefault(frame.atoms.get_chemical_formula(empirical=True), []).append(frame)
-    for formula, own in by_kind.items():
+    for formula, own in _by_composition(f for f in frames if f.energy is not None and f.n_atoms > 1).items():
         sizes = np.array([f.n_atoms for f in own], dtype=float)
         if len(own) < 5 or sizes.max() < 2 * sizes.min():
             continue
@@ -162,6 +155,13 @@ def _extent(name: str, frames: Sequence[Frame], findings: Findings) -> None:
                 f"energies of {formula} in the {name} set do not grow with the number of atoms: they must be those of "
                 "the whole cell, not per atom"
             )
+
+
+def _by_composition(frames: Iterable[Frame]) -> dict[str, list[Frame]]:
+    found: dict[str, list[Frame]] = {}
+    for frame in frames:
+        found.setdefault(frame.atoms.get_chemical_formula(empirical=True), []).append(frame)
+    return found
 
 
 def _composition(sets: Sets, findings: Findings) -> None:
@@ -179,7 +179,7 @@ def _composition(sets: Sets, findings: Findings) -> None:
 def _near_copies(sets: Sets, findings: Findings) -> None:
     """Structures of one set that stand almost unchanged in another: leakage."""
     names = [n for n, frames in sets.items() if frames]
-    for a, b in [(x, y) for i, x in enumerate(names) for y in names[i + 1 :]]:
+    for a, b in combinations(names, 2):
         pairs = [(f, g) for f, g in _alike(sets[a], sets[b]) if f.identity != g.identity]
         if pairs:
             shown = ", ".join(f"{f.source} ~ {g.source}" for f, g in pairs[:3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xpot_core.claim import versions
 from xpot_core.data import group_table
 from xpot_core.doctor.consistency import check_consistency
 from xpot_core.doctor.data_checks import check_data
@@ -15,11 +16,7 @@ def examine(study: Study, *, measure: bool = True) -> Findings:
     """Check data, space and installation of a study; with `measure`, run one trial."""
     findings = Findings(warnings=list(study.dataset.warnings))
     data = study.dataset.data
-    sets = {
-        "train": data.training().frames,
-        "validation": data.evaluation().frames,
-        "test": study.dataset.test,
-    }
+    sets = study.dataset.sets
     for name, frames in sets.items():
         findings.groups += [{"set": name, **row} for row in group_table(frames)]
     for parameter in study.space:
@@ -30,7 +27,7 @@ def examine(study: Study, *, measure: bool = True) -> Findings:
         findings.space.append({"name": parameter.name, "range": text})
     folds = f", {study.dataset.kfold}-fold cross-validation" if study.dataset.kfold else ""
     findings.facts.append(f"elements {', '.join(data.elements)}; {len(study.space)} hyperparameters{folds}")
-    findings.facts.append("versions: " + ", ".join(f"{k} {v}" for k, v in study.versions().items()))
+    findings.facts.append("versions: " + ", ".join(f"{k} {v}" for k, v in versions(study).items()))
     check_installation(study, findings)
     check_data(sets, data.reference_energies, study.config.data.isolated_atoms, findings)
     check_consistency(sets["train"], findings)

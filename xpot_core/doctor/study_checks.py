@@ -13,14 +13,14 @@ import numpy as np
 
 from xpot_core.doctor.findings import Findings
 from xpot_core.options import OptionInfo, list_item, option_info, submodel
-from xpot_core.space import Choice, Parameter
+from xpot_core.processes import THREAD_VARIABLES
+from xpot_core.space import Choice
 from xpot_core.study import Study
 from xpot_core.trials import TrialTask
 from xpot_core.types import Frame
 
 _WIDE = 1e3
 _CUTOFFS = ("rcutfac", "cutoff")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def check_installation(study: Study, findings: Findings) -> None:
@@ -35,7 +35,9 @@ def check_installation(study: Study, findings: Findings) -> None:
     cores = os.cpu_count() or 1
     workers = study.executor.instance.capacity
     findings.facts.append(f"{cores} cores, {workers} workers")
-    threads = max((int(os.environ[v]) for v in _THREADS if os.environ.get(v, "").isdigit()), default=0)
+    threads = max(
+        (int(os.environ[v]) for v in THREAD_VARIABLES if os.environ.get(v, "").isdigit()), default=0
+    )
     if workers > cores:
         findings.warn(f"{workers} workers share {cores} cores: no trial gets faster by it")
     elif workers > 1 and threads * workers > cores:
@@ -106,7 +108,7 @@ def nearest_neighbour(frames: Sequence[Frame]) -> float:
 
 def time_a_trial(study: Study, findings: Findings) -> None:
     """Run one trial in the middle of the ranges: time, memory, and whether it works at all."""
-    middle: dict[str, object] = {p.name: _middle(p) for p in study.asker.searched}
+    middle: dict[str, object] = {p.name: p.from_unit(0.5) for p in study.asker.searched}
     before = _peak_memory()
     with tempfile.TemporaryDirectory() as folder:
         result = study.runner.run(TrialTask(0, middle, str(Path(folder) / "trial"), study.config.seed))
@@ -136,10 +138,6 @@ def time_a_trial(study: Study, findings: Findings) -> None:
     if study.config.budget.time is not None and minutes * 60 > 2 * study.config.budget.time:
         possible = int(study.config.budget.time / total * workers)
         findings.warn(f"budget.time is enough for about {possible} of the {trials} trials")
-
-
-def _middle(parameter: Parameter) -> object:
-    return parameter.from_unit(0.5)
 
 
 def _peak_memory() -> float:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xpot_core.config import StudyFile, study_from_dict
+from xpot_core.config import StudyFile, set_key, study_from_dict
 from xpot_core.errors import InputError
 
 _LONGEST = 24
@@ -80,7 +80,7 @@ def members_of(file: StudyFile, repeat: int | None = None) -> tuple[Member, ...]
         _check(matrix, repeat)
     except InputError as error:
         raise file.located(error) from error
-    names, texts = _key_names(list(matrix)), {key: _texts(values) for key, values in matrix.items()}
+    names, texts = short_keys(list(matrix)), {key: _texts(values) for key, values in matrix.items()}
     seeds = [file.config.seed + i for i in range(repeat or 1)]
     members = []
     for seed in seeds:
@@ -110,34 +110,6 @@ def concerns(error: InputError, key: str) -> bool:
     return bool(where) and (where == key or where.startswith(f"{key}.") or key.startswith(f"{where}."))
 
 
-def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key in plain data; list items by their number, what is missing is made."""
-    node: Any = raw
-    parts = key.split(".")
-    for i, part in enumerate(parts):
-        place: Any = part
-        if isinstance(node, list):
-            if not part.isdigit() or int(part) >= len(node):
-                raise InputError(
-                    "no such list item",
-                    key=".".join(parts[: i + 1]),
-                    remedy=f"use a number from 0 to {len(node) - 1}" if node else "the list is empty",
-                )
-            place = int(part)
-        elif not isinstance(node, dict):
-            raise InputError("is not a mapping, nothing can be set in it", key=".".join(parts[:i]))
-        if i == len(parts) - 1:
-            node[place] = value
-            return
-        child = node[place] if isinstance(node, list) else node.get(place)
-        if child is None:
-            child = {}
-        elif isinstance(child, str) and i == 0:
-            child = {child: {}}  # ``fitter: snap`` is short for ``fitter: {snap: {}}``
-        node[place] = child
-        node = child
-
-
 def value_text(value: Any) -> str:
     """A value of the matrix on one line: ``0.1``, ``true``, ``skopt-gp``, ``initial: 20``."""
     if isinstance(value, bool) or value is None:
@@ -153,10 +125,6 @@ def value_text(value: Any) -> str:
 
 def short_keys(keys: Sequence[str]) -> dict[str, str]:
     """The end of each dotted key, as long as it takes to tell them apart: ``loss.energy-force.alpha`` -> ``alpha``."""
-    return _key_names(keys)
-
-
-def _key_names(keys: Sequence[str]) -> dict[str, str]:
     found = {}
     for key in keys:
         parts = key.split(".")

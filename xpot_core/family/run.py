@@ -6,25 +6,24 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from xpot_core.claim import STUDY_NAME
 from xpot_core.config import StudyFile
 from xpot_core.errors import InputError, StudyChangedError, StudyLockedError, XpotError
 from xpot_core.family.members import Member, blamed, concerns, members_of
 from xpot_core.family.results import FamilyResults, read_family
+from xpot_core.interrupts import Interrupt, sigterm_interrupts
 from xpot_core.results import FAMILY_NAME
 from xpot_core.sharing import sharing
-from xpot_core.store import STORE_NAME, Store
-from xpot_core.study import STUDY_NAME, Observer, RunOutcome, Study, _Interrupt, _sigterm_interrupts
+from xpot_core.stopping import RunOutcome
+from xpot_core.store import STORE_NAME, Store, move_aside
+from xpot_core.study import Observer, Study
 
 _logger = logging.getLogger("xpot")
 Watch = Callable[[int, Member, Study], AbstractContextManager[Observer | None]]
@@ -164,7 +163,7 @@ class Family:
                 move_aside(self.directory)
             self._claim()
             try:
-                with _sigterm_interrupts():
+                with sigterm_interrupts():
                     for i, member in enumerate(self.members):
                         try:
                             outcome = self._run_member(i, member, trials, extend, watch)
@@ -182,7 +181,7 @@ class Family:
                             return FamilyOutcome(failed, skipped, interrupted=True)
                         if self._settle(member, outcome) == "failed":
                             failed[member.name] = outcome.reason
-            except (KeyboardInterrupt, _Interrupt):
+            except (KeyboardInterrupt, Interrupt):
                 return FamilyOutcome(failed, skipped, interrupted=True)
         return FamilyOutcome(failed, skipped)
 
@@ -203,7 +202,7 @@ class Family:
         """Write down how a member ended."""
         with contextlib.closing(Store(self.directory / member.name / STORE_NAME, readonly=True)) as store:
             won = store.get("final") is not None
-        bad = not won or outcome.reason.startswith("the last")
+        bad = not won or outcome.failed
         state = "failed" if bad else "ended"
         self._note(member, state, outcome.reason)
         return state
@@ -246,9 +245,7 @@ class Family:
             "members": rows,
         }
         _write(self.directory / FAMILY_NAME, json.dumps(content, indent=1))
-        text = yaml.safe_dump(dict(self.file.raw), sort_keys=False, allow_unicode=True)
-        header = f"# As run; relative paths start from {self.file.base}\n"
-        _write(self.directory / STUDY_NAME, header + text)
+        _write(self.directory / STUDY_NAME, self.file.as_run())
 
     def _note(self, member: Member, state: str, reason: str) -> None:
         """Update one member; the file is read again, since another process may run other members."""
@@ -257,32 +254,6 @@ class Family:
             if row["name"] == member.name:
                 row.update(state=state, reason=reason)
         _write(self.directory / FAMILY_NAME, json.dumps(content, indent=1))
-
-
-def move_aside(directory: Path) -> Path:
-    """Rename the folder of a family or study to ``<name>.old-<date>``; returns where it is.
-
-    Raises
-    ------
-    StudyLockedError
-        If a process runs one of its studies.
-    """
-    for path in (*directory.glob(STORE_NAME), *directory.glob(f"*/{STORE_NAME}")):
-        with contextlib.closing(Store(path, readonly=True)) as store:
-            owner = store.owner()
-        if owner is not None:
-            raise StudyLockedError(
-                f"{path.parent} is being run by process {owner[1]} on host {owner[0]}",
-                remedy="wait for it or end it, then use --restart",
-            )
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    target = directory.with_name(f"{directory.name}.old-{stamp}")
-    for i in range(2, 1000):
-        if not target.exists():
-            break
-        target = directory.with_name(f"{directory.name}.old-{stamp}-{i}")
-    shutil.move(directory, target)
-    return target
 
 
 def refuse_over_family(directory: Path, file: StudyFile, *, restart: bool) -> None:

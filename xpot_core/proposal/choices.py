@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from xpot_core.config import flow_yaml
 from xpot_core.options import Range, option_info
 from xpot_core.proposal.look import DataFacts
 from xpot_core.space_reader import build_space
@@ -27,7 +27,7 @@ _DEFAULT_CUTOFFS = Range(2.5, 8.0)
 _NARROWEST = 0.5
 _MOST_SEARCHED = 24
 """Hyperparameters beyond which groups share weights: every one of them asks for trials."""
-_WIDTH = 100
+WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Chosen:
 
     def lines(self, indent: str) -> list[str]:
         """A comment, and the option."""
-        comment = textwrap.wrap(self.meaning, _WIDTH - len(indent) - 2)
-        return [*(f"{indent}# {line}" for line in comment), f"{indent}{self.name}: {flow(self.value)}"]
+        comment = textwrap.wrap(self.meaning, WIDTH - len(indent) - 2)
+        return [*(f"{indent}# {line}" for line in comment), f"{indent}{self.name}: {flow_yaml(self.value)}"]
 
 
 def chosen_options(model: type[BaseModel], facts: DataFacts, own: Mapping[str, Any]) -> list[Chosen]:
@@ -139,9 +139,3 @@ def cutoff_range(facts: DataFacts, declared: Range) -> tuple[float, float]:
     if high - low < _NARROWEST:
         return declared.min, declared.max
     return math.ceil(10 * low) / 10, math.floor(10 * high) / 10
-
-
-def flow(value: Any) -> str:
-    """A value as one line of YAML."""
-    dumped = yaml.safe_dump(value, sort_keys=False, default_flow_style=True, width=10_000, allow_unicode=True)
-    return dumped.strip().removesuffix("...").strip()

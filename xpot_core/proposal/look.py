@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from xpot_core.data import read_images
 from xpot_core.errors import InputError
 
 _NOT_A_REFERENCE = ("pred", "mace", "gap_", "snap_", "per_atom", "isolated", "kinetic", "weight", "sigma")
@@ -164,18 +165,7 @@ def look_at(files: Sequence[Path]) -> DataFacts:
 
 
 def _images(path: Path) -> list[Any]:
-    from ase.io import read  # ASE takes 0.3 s to import; only who reads data pays
-
-    from xpot_core.data import check_counts
-
-    if not path.is_file():
-        raise InputError("data file does not exist", value=str(path), remedy="name a file with structures")
-    check_counts(path, "train")
-    try:
-        images = read(path, index=":")
-    except Exception as error:  # ASE raises whatever its many parsers raise
-        raise InputError(f"ASE cannot read it: {type(error).__name__}: {error}", file=path) from error
-    found = [a for a in images if len(a)] if isinstance(images, list) else []
+    found = [a for a in read_images(path) if len(a)]
     if not found:
         raise InputError("holds no structures", file=path)
     return found

@@ -9,8 +9,9 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from xpot_core.config import flow_yaml
 from xpot_core.errors import InputError
-from xpot_core.proposal.choices import chosen_options, count, flow, summary
+from xpot_core.proposal.choices import WIDTH, chosen_options, count, summary
 from xpot_core.proposal.look import DataFacts
 from xpot_core.registry import Registry
 
@@ -19,7 +20,6 @@ _FEWEST_TRIALS, _MOST_TRIALS = 40, 150
 _FOLDS = 5
 _MANY_FRAMES = 5000
 """Frames above which one held-out part says as much as a cross-validation, at a fifth of the cost."""
-_WIDTH = 100
 _OPTIMIZERS = ("skopt-gp", "optuna-tpe", "hyperopt-tpe", "sobol")
 
 
@@ -139,7 +139,7 @@ def _header(facts: DataFacts, registry: Registry, fitter: str) -> list[str]:
     return [
         line
         for sentence in sentences
-        for line in textwrap.wrap(sentence, _WIDTH, initial_indent="# ", subsequent_indent="#   ")
+        for line in textwrap.wrap(sentence, WIDTH, initial_indent="# ", subsequent_indent="#   ")
     ]
 
 
@@ -162,7 +162,7 @@ def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
             relative = os.path.relpath(file, wishes.folder)
         except ValueError:  # another drive
             relative = str(file)
-        return flow(relative if not file.is_absolute() else str(file))
+        return flow_yaml(relative if not file.is_absolute() else str(file))
 
     files = [path(f) for f in wishes.train]
     lines = [f"  train: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}"]
@@ -180,15 +180,15 @@ def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
     keys = {"energy": facts.energy or "energy", "forces": facts.forces, "virial": facts.virial}
     if facts.stress:
         keys["stress"] = facts.stress
-    lines.append(f"  keys: {flow(keys)}")
+    lines.append(f"  keys: {flow_yaml(keys)}")
     if facts.group_by is not None:
-        lines.append(f"  group_by: {flow(facts.group_by)}")
+        lines.append(f"  group_by: {flow_yaml(facts.group_by)}")
     group = facts.isolated_group
     if group is not None and group != "all":
-        lines.append(f"  isolated_atoms: {flow(group)}")
+        lines.append(f"  isolated_atoms: {flow_yaml(group)}")
     elif facts.isolated:
         # They stand in a group with other frames, which data.isolated_atoms cannot name.
-        lines.append(f"  reference_energies: {flow(dict(facts.isolated))}")
+        lines.append(f"  reference_energies: {flow_yaml(dict(facts.isolated))}")
     return lines
 
 
@@ -196,7 +196,7 @@ def _group_weights(facts: DataFacts) -> list[str]:
     molecules = [g.name for g in facts.groups if g.molecules]
     if not molecules or len(molecules) == len(facts.groups):
         return []
-    weights = flow(dict.fromkeys(molecules, 0))
+    weights = flow_yaml(dict.fromkeys(molecules, 0))
     return [
         "    # Single atoms and pairs hold the potential sane; their large errors would drown all others.",
         f"    group_weights: {weights}",

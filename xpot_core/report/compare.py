@@ -21,13 +21,27 @@ from xpot_core.report.compare_tests import ComparedTest, compare_tests
 from xpot_core.report.predictions import Structure, predictions_of
 from xpot_core.report.provenance import identity
 from xpot_core.report.resampling import LEVEL, Interval, drawn_errors, interval, swapped
-from xpot_core.report.series import fixed
+from xpot_core.report.series import duration, fixed, number
 from xpot_core.results import StudyResults
 from xpot_core.types import FloatArray
 
 FEW = 10
 """With fewer structures an interval says little."""
 COMPARED = ("validation", "test")
+COST_HEADS = (
+    "study",
+    "fitter",
+    "optimizer",
+    "trials",
+    "failed",
+    "best",
+    "loss",
+    "time",
+    "per trial",
+    "to best",
+)
+COST_TEXTS = 3
+"""So many of them from the first hold words."""
 UNITS = {"energy": ("meV/atom", 1000.0), "force": ("eV/Å", 1.0), "virial": ("meV/atom", 1000.0)}
 # References that differ by more than this (eV/atom, eV/Å) are not one calculation.
 _SAME_ENERGY, _SAME_FORCE = 1e-4, 1e-3
@@ -92,6 +106,15 @@ class SetComparison:
     errors: Mapping[str, Mapping[str, Interval]]
     verdicts: tuple[Verdict, ...]
 
+    def error_rows(self) -> tuple[list[str], list[tuple[str, ...]]]:
+        """Quantities that any study has, and a row a study: its name and its errors as text."""
+        quantities = [q for q in UNITS if any(q in row for row in self.errors.values())]
+        rows = [
+            (name, *(errors[q].text() if q in errors else "–" for q in quantities))
+            for name, errors in self.errors.items()
+        ]
+        return quantities, rows
+
 
 @dataclass
 class Comparison:
@@ -124,6 +147,20 @@ class Comparison:
                     if best is None
                     else sum(t.seconds.get("total", 0.0) for t in results.trials if t.number <= best.number),
                 }
+            )
+        return rows
+
+    def cost_rows(self) -> list[tuple[str, ...]]:
+        """The cells of `COST_HEADS` for each study."""
+        rows = []
+        for row in self.costs():
+            times = [row[k] for k in ("seconds", "seconds_per_trial", "seconds_to_best")]
+            rows.append(
+                (
+                    *(row[k] for k in ("study", "fitter", "optimizer")),
+                    *(number(row[k]) for k in ("trials", "failed", "best_trial", "loss")),
+                    *("–" if t is None else duration(t) for t in times),
+                )
             )
         return rows
 

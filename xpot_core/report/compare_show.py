@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from xpot_core.report.compare import UNITS, Comparison
+from xpot_core.report.compare import COST_HEADS, COST_TEXTS, UNITS, Comparison
 from xpot_core.report.compare_tests import HEADS, table_rows
-from xpot_core.report.series import Series, duration, number
+from xpot_core.report.series import Series
 from xpot_core.report.style import (
     BLACK,
     CYCLE,
@@ -31,20 +31,10 @@ from xpot_core.report.style import (
 def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
     """Tables for the terminal: cost, errors with intervals, statements, notes."""
     cost = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("study", "fitter", "optimizer"):
-        cost.add_column(name, overflow="fold")
-    for name in ("trials", "failed", "best", "loss", "time", "per trial", "to best"):
-        cost.add_column(name, justify="right")
-    for row in comparison.costs():
-        times = [row[k] for k in ("seconds", "seconds_per_trial", "seconds_to_best")]
-        cost.add_row(
-            *(Text(row[k]) for k in ("study", "fitter", "optimizer")),
-            str(row["trials"]),
-            str(row["failed"]),
-            number(row["best_trial"]),
-            number(row["loss"]),
-            *("–" if t is None else duration(t) for t in times),
-        )
+    for i, name in enumerate(COST_HEADS):
+        cost.add_column(name, justify="left" if i < COST_TEXTS else "right", overflow="fold")
+    for cells in comparison.cost_rows():
+        cost.add_row(*map(Text, cells))
     found: list[RenderableType] = [cost]
     for part in comparison.sets:
         table = Table(
@@ -54,11 +44,11 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
             title_justify="left",
         )
         table.add_column("study", overflow="fold")
-        quantities = [q for q in UNITS if any(q in row for row in part.errors.values())]
+        quantities, rows = part.error_rows()
         for quantity in quantities:
             table.add_column(f"{quantity} {UNITS[quantity][0]}", justify="right", no_wrap=True)
-        for name, errors in part.errors.items():
-            table.add_row(Text(name), *(errors[q].text() if q in errors else "–" for q in quantities))
+        for name, *errors in rows:
+            table.add_row(Text(name), *errors)
         found.append(table)
         found += [Text(f"  {verdict.text()}") for verdict in part.verdicts if verdict.quantity != "virial"]
     if comparison.tests:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xpot_core.report.series import number
+from xpot_core.report.series import number, verdict
 from xpot_core.results import StudyResults
 
 HEADS = ("test", "value")
 """Columns before those of the studies."""
-_VERDICTS = {True: "passed", False: "FAILED", None: "did not run"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class ComparedTest:
 
     def verdict(self, study: str) -> str:
         """``passed``, ``FAILED`` or ``did not run``; a dash without the test."""
-        return _VERDICTS[self.rows[study]["passed"]] if study in self.rows else "–"
+        return verdict(self.rows[study]["passed"]) if study in self.rows else "–"
 
     def to_json(self) -> dict[str, Any]:
         """One object of the list ``tests`` of ``xpot compare --json``."""

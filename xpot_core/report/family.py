@@ -28,6 +28,18 @@ HEADS = {
     "test.force_rmse": "test\nF eV/Å",
 }
 """Quantity -> heading of its column."""
+MEMBER_HEADS = (
+    "member",
+    "state",
+    "trials",
+    "best",
+    "loss",
+    HEADS["test.energy_rmse"],
+    HEADS["test.force_rmse"],
+    "how it ended",
+)
+MEMBER_TEXTS = ("member", "state", "how it ended")
+"""Those of them that hold words."""
 
 
 def family_renderables(family: FamilyResults) -> list[RenderableType]:
@@ -106,21 +118,36 @@ def point_table(point: Point) -> Table:
     return table
 
 
+def statistics_rows(
+    family: FamilyResults, points: Sequence[Point]
+) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Headings, and a row a point: its values, the number of members, mean and spread of each quantity."""
+    keys, shown = keys_of(family), quantities_of(points)
+    rows = [
+        (
+            *(value_text(p.values[k]) for k in keys),
+            str(len(p.members)),
+            *(full_spread(p.of(q)) for q in shown),
+        )
+        for p in points
+    ]
+    return [*keys.values(), "n", *(HEADS[q] for q in shown)], rows
+
+
 def statistics_table(family: FamilyResults, points: Sequence[Point]) -> Table:
     """Loss and errors of the winners by point of the matrix."""
     several = any(len(p.members) > 1 for p in points)
     title = "Winners: mean ± sample standard deviation over the seeds, smallest–largest below"
     table = Table(title=title if several else "Winners", box=_BOX, pad_edge=False, title_justify="left")
-    keys, shown = keys_of(family), quantities_of(points)
-    for name in keys.values():
-        table.add_column(name, overflow="fold")
-    table.add_column("n", justify="right")
-    for quantity in shown:
-        table.add_column(HEADS[quantity], justify="right", no_wrap=True)
-    for point in points:
-        cells = [Text(value_text(point.values[k])) for k in keys]
-        texts = [full_spread(point.of(q)).replace(" (", "\n").rstrip(")") for q in shown]
-        table.add_row(*cells, str(len(point.members)), *texts)
+    heads, rows = statistics_rows(family, points)
+    count = len(keys_of(family))
+    for i, head in enumerate(heads):
+        table.add_column(
+            head, **({"overflow": "fold"} if i < count else {"justify": "right", "no_wrap": True})
+        )
+    for cells in rows:
+        spreads = [cell.replace(" (", "\n").rstrip(")") for cell in cells[count:]]
+        table.add_row(*map(Text, cells[:count]), *spreads)
     return table
 
 
@@ -170,18 +197,16 @@ def members_table(family: FamilyResults) -> Table:
     if len(shown) > _MOST_MEMBERS:
         shown, title = [m for m in shown if not m.counts], "Members that are not in the statistics"
     table = Table(title=title, box=_BOX, pad_edge=False, title_justify="left")
-    table.add_column("member", overflow="fold")
-    table.add_column("state")
-    for name in ("trials", "best", "loss", "test\nE meV/atom", "test\nF eV/Å"):
-        table.add_column(name, justify="right")
-    table.add_column("how it ended", overflow="fold")
+    for name in MEMBER_HEADS:
+        number_like = name not in MEMBER_TEXTS
+        table.add_column(name, justify="right" if number_like else "left", overflow="fold")
     for member in shown:
         table.add_row(*map(Text, member_cells(member)))
     return table
 
 
 def member_cells(member: MemberResults) -> list[str]:
-    """Name, state, finished trials, best trial, loss, test errors and reason as text."""
+    """The cells of `MEMBER_HEADS`."""
     row, numbers = member.to_json(), member.numbers()
     errors = [fixed(numbers.get(f"test.{q}_rmse", math.nan)) for q in ("energy", "force")]
     best = "–" if row["best"] is None else str(row["best"])

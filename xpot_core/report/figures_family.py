@@ -206,7 +206,7 @@ def _panel(ax: Any, axis: _Axis, quantity: str, label: str, drawn: list[tuple[An
 
 def _log_axis(axis: _Axis) -> bool:
     places = [place for place, _ in axis.ticks]
-    return len(places) > 1 and min(places) > 0 and log_scale_fits(places, 30.0)
+    return log_scale_fits(places, 30.0)
 
 
 def _aside(axis: _Axis, i: int) -> float:

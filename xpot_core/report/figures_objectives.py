@@ -9,7 +9,17 @@ import numpy as np
 from xpot_core.objectives import QUANTITY_OF
 from xpot_core.report.picks import draw_picks
 from xpot_core.report.series import Series
-from xpot_core.report.style import BLACK, BLUE, COLUMN, GREY, ORANGE, ReportFigure, new_figure, tidy_log
+from xpot_core.report.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    GREY,
+    ORANGE,
+    ReportFigure,
+    log_scale_fits,
+    new_figure,
+    tidy_log,
+)
 from xpot_core.results import StudyResults
 
 _LABELLED = 12
@@ -45,19 +55,14 @@ def objective_figures(results: StudyResults) -> list[ReportFigure]:
             place = (chosen.objectives[a], chosen.objectives[b])
             label = f"smallest loss (trial {chosen.number})"
             ax.plot(*place, "*", color=ORANGE, mec=BLACK, mew=0.5, ms=10, ls="none", label=label)
-        for axis, values, name in (
-            (ax.set_xscale, points[:, 0], names[a]),
-            (ax.set_yscale, points[:, 1], names[b]),
-        ):
-            if values.min() > 0 and values.max() > 5 * values.min():
-                axis("log")
+        for letter, values, name in zip("xy", points.T, (names[a], names[b]), strict=True):
+            if log_scale_fits(values, 5.0):
+                ax.set(**{f"{letter}scale": "log"})
+                tidy_log(getattr(ax, f"{letter}axis"))
             # As mathematics is written on paper; plain text otherwise.
             unit = QUANTITY_OF[name][1].replace("atom^(1/2)", "√atom") if name in QUANTITY_OF else ""
             text = f"{name} ({unit})" if unit else name
-            (ax.set_xlabel if axis == ax.set_xscale else ax.set_ylabel)(text, parse_math=False)
-        for axis in (ax.xaxis, ax.yaxis):
-            if axis.get_scale() == "log":
-                tidy_log(axis)
+            getattr(ax, f"set_{letter}label")(text, parse_math=False)
         remark = ""
         if {names[a], names[b]} == {"energy", "force"}:
             remark = draw_picks(
@@ -99,7 +104,7 @@ def inner_search(results: StudyResults, series: Series) -> ReportFigure | None:
     ax.plot(numbers, after, "s", color=BLUE, ms=4, label="after the inner search")
     ax.set_xlabel("trial: a point of the outer search")
     ax.set_ylabel("loss")
-    if after.min() > 0 and before.max() > 5 * after.min():
+    if log_scale_fits([*before, *after], 5.0):
         ax.set_yscale("log")
         tidy_log(ax.yaxis)
     ax.grid()

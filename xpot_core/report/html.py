@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import yaml
 
-from xpot_core import __version__
 from xpot_core.metrics import ErrorTable
 from xpot_core.report import page, provenance
 from xpot_core.report.figures import make_figures
@@ -19,7 +17,7 @@ from xpot_core.report.page import Section, esc
 from xpot_core.report.predictions import prediction_file
 from xpot_core.report.series import SETS, duration, error_text, fixed, number, shown_errors
 from xpot_core.report.style import ReportFigure
-from xpot_core.report.tables import alike, best_trials, compact, one_group, set_label
+from xpot_core.report.tables import TEST_HEADS, alike, best_trials, compact, one_group, set_label, test_rows
 from xpot_core.results import StudyResults
 
 _BEST_TRIALS = 10
@@ -50,12 +48,7 @@ def write_report(
     """
     figures = make_figures(results)
     path = output or results.directory / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = render(results, figures)
-    # Written aside and moved: a reader (or a browser that reloads) never gets half a page.
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    page.write_page(render(results, figures), path)
     written = []
     if figures_dir is not None:
         for figure in figures.values():
@@ -65,8 +58,6 @@ def write_report(
 
 def render(results: StudyResults, figures: Mapping[str, ReportFigure]) -> str:
     """The whole document."""
-    stamp = time.strftime("%Y-%m-%d %H:%M %Z")
-    footer = f"Written by XPOT {esc(__version__)} on {esc(stamp)} from {esc(results.directory)}."
     return page.page(
         f"{results.name}: XPOT report",
         _header(results),
@@ -80,8 +71,7 @@ def render(results: StudyResults, figures: Mapping[str, ReportFigure]) -> str:
             _usage(results),
             _provenance(results),
         ],
-        footer,
-        f"XPOT {__version__}",
+        results.directory,
     )
 
 
@@ -229,13 +219,9 @@ def _hyperparameters(results: StudyResults, figures: Mapping[str, ReportFigure])
 
 def _physical_tests(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Section:
     section = Section("tests", "Physical tests")
-    rows = []
-    for report in (results.final or {}).get("validators", []):
-        verdict = {True: "passed", False: "failed"}.get(report["passed"], "did not run")
-        values = ", ".join(f"{k} {number(v)}" for k, v in report.get("values", {}).items())
-        rows.append((report["validator"], verdict, report["summary"], values))
+    rows = test_rows((results.final or {}).get("validators", []))
     if rows:
-        section.add(page.table(("test", "verdict", "summary", "values"), rows, text=(0, 1, 2, 3)))
+        section.add(page.table(TEST_HEADS, rows, text=(0, 1, 2, 3)))
     section.add(page.figures(f for n, f in figures.items() if n.startswith("validator-")))
     return section
 

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from xpot_core import __version__
 from xpot_core.report import page
-from xpot_core.report.compare import UNITS, Comparison, SetComparison
+from xpot_core.report.compare import COST_HEADS, COST_TEXTS, UNITS, Comparison, SetComparison
 from xpot_core.report.compare_show import comparison_figure
 from xpot_core.report.compare_tests import HEADS, table_rows
 from xpot_core.report.page import Section, esc
-from xpot_core.report.series import duration, number
 from xpot_core.report.style import ReportFigure
 
 
 def write_comparison(comparison: Comparison, path: Path) -> Path:
     """Write the page; returns its path."""
-    text = render(comparison, comparison_figure(comparison))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    page.write_page(render(comparison, comparison_figure(comparison)), path)
     return path
 
 
 def render(comparison: Comparison, figure: ReportFigure) -> str:
     """The whole document."""
-    stamp = time.strftime("%Y-%m-%d %H:%M %Z")
     title = " against ".join(comparison.names)
     return page.page(
         f"{title}: XPOT comparison",
         f'<h1>{esc(title)}</h1>\n<p class="soft">the winners of {len(comparison.names)} studies</p>',
         [_errors(comparison, figure), _tests(comparison), _costs(comparison)],
-        f"Written by XPOT {esc(__version__)} on {esc(stamp)}.",
-        f"XPOT {__version__}",
     )
 
 
@@ -53,11 +43,7 @@ def _errors(comparison: Comparison, figure: ReportFigure) -> Section:
 
 
 def _error_table(part: SetComparison) -> str:
-    quantities = [q for q in UNITS if any(q in row for row in part.errors.values())]
-    rows = [
-        (name, *(errors[q].text() if q in errors else "–" for q in quantities))
-        for name, errors in part.errors.items()
-    ]
+    quantities, rows = part.error_rows()
     heads = [f"{q} RMSE ({UNITS[q][0]}) with 95 % interval" for q in quantities]
     return page.table(("study", *heads), rows)
 
@@ -76,18 +62,5 @@ def _tests(comparison: Comparison) -> Section:
 
 def _costs(comparison: Comparison) -> Section:
     section = Section("search", "Search")
-    rows = [
-        (
-            row["study"],
-            row["fitter"],
-            row["optimizer"],
-            row["trials"],
-            row["failed"],
-            number(row["loss"]),
-            duration(row["seconds"]),
-        )
-        for row in comparison.costs()
-    ]
-    heads = ("study", "fitter", "optimizer", "trials", "failed", "loss", "time in trials")
-    section.add(page.table(heads, rows, text=(0, 1, 2)))
+    section.add(page.table(COST_HEADS, comparison.cost_rows(), text=range(COST_TEXTS)))
     return section

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
-from xpot_core import __version__
-from xpot_core.family.members import value_text
 from xpot_core.family.results import FamilyResults
 from xpot_core.report import page
 from xpot_core.report.family import (
     HEADS,
+    MEMBER_HEADS,
+    MEMBER_TEXTS,
     family_csv,
-    full_spread,
     hyperparameter_rows,
     keys_of,
     member_cells,
@@ -24,6 +22,7 @@ from xpot_core.report.family import (
     quantities_of,
     spread,
     states,
+    statistics_rows,
 )
 from xpot_core.report.figures_family import family_figures
 from xpot_core.report.page import Section, esc
@@ -53,10 +52,7 @@ def write_family_report(
     """
     figures = family_figures(family)
     path = output or family.directory / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(render(family, figures, path.parent), encoding="utf-8")
-    fresh.replace(path)
+    page.write_page(render(family, figures, path.parent), path)
     written: list[Path] = []
     if figures_dir is not None:
         for figure in figures.values():
@@ -70,7 +66,6 @@ def write_family_report(
 
 def render(family: FamilyResults, figures: Mapping[str, ReportFigure], folder: Path) -> str:
     """The whole document; links to members start from `folder`."""
-    stamp = time.strftime("%Y-%m-%d %H:%M %Z")
     sections = [
         _summary(family, figures),
         _hyperparameters(family, figures),
@@ -81,8 +76,7 @@ def render(family: FamilyResults, figures: Mapping[str, ReportFigure], folder: P
         f"{family.name}: XPOT report of a family",
         _header(family),
         sections,
-        f"Written by XPOT {esc(__version__)} on {esc(stamp)} from {esc(family.directory)}.",
-        f"XPOT {__version__}",
+        family.directory,
     )
 
 
@@ -112,22 +106,13 @@ def _summary(family: FamilyResults, figures: Mapping[str, ReportFigure]) -> Sect
     if not points:
         section.add(page.paragraph("No member has ended yet."))
         return section
-    keys, shown = keys_of(family), quantities_of(points)
-    rows = [
-        (
-            *(value_text(p.values[k]) for k in keys),
-            len(p.members),
-            *(full_spread(p.of(q)) for q in shown),
-        )
-        for p in points
-    ]
-    columns = [*keys.values(), "n", *(HEADS[q].replace("\n", " ") for q in shown)]
+    heads, rows = statistics_rows(family, points)
     text = (
         "Mean ± sample standard deviation (smallest–largest) over the seeds. Test errors are those of the refitted "
         "winners; with cross-validation, validation errors are those of the best trials, all folds together."
     )
     section.add(page.paragraph(text, "soft"))
-    section.add(page.table(columns, rows, text=range(len(keys))))
+    section.add(page.table(_on_one_line(heads), rows, text=range(len(keys_of(family)))))
     section.add(page.figures([figures.get("family-errors")]))
     for note in family.notes:
         section.add(page.paragraph(f"Note: {note}.", "note"))
@@ -148,17 +133,9 @@ def _hyperparameters(family: FamilyResults, figures: Mapping[str, ReportFigure])
 
 def _members(family: FamilyResults, folder: Path) -> Section:
     section = Section("members", "Members")
-    columns = (
-        "member",
-        "state",
-        "trials",
-        "best",
-        "loss",
-        "test E (meV/atom)",
-        "test F (eV/Å)",
-        "how it ended",
-    )
-    section.add(page.table(columns, [member_cells(m) for m in family.members], text=(0, 1, 7)))
+    texts = [i for i, head in enumerate(MEMBER_HEADS) if head in MEMBER_TEXTS]
+    rows = [member_cells(m) for m in family.members]
+    section.add(page.table(_on_one_line(MEMBER_HEADS), rows, text=texts))
     reports = [m for m in family.members if (m.directory / "report.html").is_file()]
     if reports:
         links = []
@@ -173,6 +150,10 @@ def _members(family: FamilyResults, folder: Path) -> Section:
         page.preformatted(f"xpot show {name}\nxpot report {name}\nxpot export {name} --to my-potential")
     )
     return section
+
+
+def _on_one_line(heads: Sequence[str]) -> list[str]:
+    return [head.replace("\n", " ") for head in heads]
 
 
 def _file(family: FamilyResults) -> Section:

@@ -5,11 +5,14 @@ A template engine would be one more dependency for one page; every text goes thr
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from string import Template
 
+from xpot_core import __version__
 from xpot_core.report.style import SVG_BYTES, ReportFigure
 
 STYLE = """
@@ -139,8 +142,10 @@ class Section:
         return f'<section id="{esc(self.anchor)}">\n<h2>{esc(self.title)}</h2>\n{body}\n</section>'
 
 
-def page(title: str, header: str, sections: Sequence[Section], footer: str, generator: str) -> str:
-    """The whole document; `header` and `footer` are HTML."""
+def page(title: str, header: str, sections: Sequence[Section], source: Path | None = None) -> str:
+    """The whole document; `header` is HTML, `source` the folder that it is made from."""
+    stamp = time.strftime("%Y-%m-%d %H:%M %Z")
+    origin = "" if source is None else f" from {source}"
     shown = [s for s in sections if s.blocks]
     nav = "".join(f'<li><a href="#{esc(s.anchor)}">{esc(s.title)}</a></li>' for s in shown)
     return _PAGE.substitute(
@@ -148,10 +153,18 @@ def page(title: str, header: str, sections: Sequence[Section], footer: str, gene
         style=STYLE,
         header=header,
         nav=nav,
-        footer=footer,
-        generator=esc(generator),
+        footer=esc(f"Written by XPOT {__version__} on {stamp}{origin}."),
+        generator=esc(f"XPOT {__version__}"),
         sections="\n".join(s.html() for s in shown),
     )
+
+
+def write_page(text: str, path: Path) -> None:
+    """Write a document aside and move it: a reader (or a browser that reloads) never gets half a page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
 
 
 def paragraph(text: str, kind: str = "") -> str:

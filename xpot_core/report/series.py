@@ -123,6 +123,11 @@ def expanded(space: Space, results: StudyResults) -> dict[str, dict[str, Paramet
     return {option: by_member for option, by_member in found.items() if len(by_member) > 1}
 
 
+def verdict(passed: bool | None) -> str:
+    """What a physical test said: ``passed``, ``FAILED`` or, for None, ``did not run``."""
+    return "did not run" if passed is None else "passed" if passed else "FAILED"
+
+
 def shown_errors(results: StudyResults) -> dict[str, ErrorTable]:
     """Errors by set: of the refitted winner, else of the best trial (k-fold has no other validation)."""
     tables: dict[str, ErrorTable] = {}

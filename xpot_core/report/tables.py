@@ -15,13 +15,14 @@ from rich.text import Text
 
 from xpot_core.metrics import ErrorTable
 from xpot_core.objectives import QUANTITY_OF
-from xpot_core.report.series import SETS, duration, error_text, number, shown_errors
+from xpot_core.report.series import SETS, duration, error_text, number, shown_errors, verdict
 from xpot_core.results import SECONDS, StudyResults
 from xpot_core.store import ranked
 from xpot_core.trials import Trial, TrialState
 
 _BOX = box.SIMPLE_HEAD
 _LOG_LINES = 20
+TEST_HEADS = ("test", "verdict", "summary", "values")
 
 
 def summary_renderables(results: StudyResults) -> list[RenderableType]:
@@ -67,8 +68,7 @@ def _facts(results: StudyResults, best: Trial) -> Table:
     for note in best.notes:
         grid.add_row("note", Text(note))
     for report in (results.final or {}).get("validators", []):
-        verdict = {True: "passed", False: "FAILED"}.get(report["passed"], "did not run")
-        grid.add_row(Text(f"{report['validator']}"), Text(f"{verdict}: {report['summary']}"))
+        grid.add_row(Text(report["validator"]), Text(f"{verdict(report['passed'])}: {report['summary']}"))
     potential = results.potential()
     if potential is None:
         grid.add_row("potential", Text("not written yet: the best trial is refitted when the run ends"))
@@ -143,15 +143,26 @@ def pareto_table(results: StudyResults, most: int = 20) -> Table:
     return table
 
 
+def test_rows(reports: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Cells of `TEST_HEADS` for each report of a validator."""
+    return [
+        (
+            report["validator"],
+            verdict(report["passed"]),
+            report["summary"],
+            ", ".join(f"{k} {number(v)}" for k, v in report.get("values", {}).items()),
+        )
+        for report in reports
+    ]
+
+
 def tests_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """What validators said about one potential."""
     table = Table(box=_BOX, pad_edge=False)
-    for name in ("test", "verdict", "summary", "values"):
+    for name in TEST_HEADS:
         table.add_column(name, overflow="fold")
-    for row in rows:
-        verdict = {True: "passed", False: "FAILED"}.get(row["passed"], "did not run")
-        values = ", ".join(f"{k} {number(v)}" for k, v in row["values"].items())
-        table.add_row(*(Text(cell) for cell in (row["validator"], verdict, row["summary"], values)))
+    for cells in test_rows(rows):
+        table.add_row(*map(Text, cells))
     return table
 
 
@@ -211,14 +222,11 @@ def failure_table(results: StudyResults) -> Table:
 
 
 def alike(trials: Iterable[Trial]) -> list[list[Trial]]:
-    """Failed trials with the same state, stage and message but for its numbers, most frequent first."""
-    import re
-
-    kinds: dict[tuple[str, str, str], list[Trial]] = {}
+    """Failed trials of the same state and kind of failure, most frequent first."""
+    kinds: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         if trial.failure is not None:
-            message = re.sub(r"[-+]?\d[\d.e+-]*", "#", trial.failure.message)
-            kinds.setdefault((str(trial.state), trial.failure.stage, message), []).append(trial)
+            kinds.setdefault((str(trial.state), trial.failure.kind), []).append(trial)
     return sorted(kinds.values(), key=len, reverse=True)
 
 
@@ -282,8 +290,7 @@ def _levels(trial: Trial) -> list[tuple[str, str]]:
     if "prior" in trial.extra:
         rows.append(("made by", f"trial {trial.extra['prior']['trial']} of {trial.extra['prior']['study']}"))
     for report in trial.extra.get("validators", []):
-        verdict = "passed" if report["passed"] else "FAILED"
-        rows.append((report["validator"], f"{verdict}: {report['summary']}"))
+        rows.append((report["validator"], f"{verdict(report['passed'])}: {report['summary']}"))
     return rows
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import shutil
 from copy import deepcopy
 from dataclasses import replace
@@ -171,14 +171,9 @@ class FitRules(FitterBench):
             here, home, trials = folder / "here", folder / "home", folder / "trials"
             for one in (here, home, trials):
                 one.mkdir()
-            before = Path.cwd()
-            os.chdir(here)
-            try:
-                with environment(HOME=str(home), XDG_CACHE_HOME=str(home)):
-                    self.fit_and_predict(self.options(), self.data(), trials / "one")
+            with contextlib.chdir(here), environment(HOME=str(home), XDG_CACHE_HOME=str(home)):
+                self.fit_and_predict(self.options(), self.data(), trials / "one")
                 assert Path.cwd() == here, "the fit changed the working directory"
-            finally:
-                os.chdir(before)
             stray = [
                 str(p.relative_to(folder)) for one in (here, home) for p in one.rglob("*") if p.is_file()
             ]

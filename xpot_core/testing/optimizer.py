@@ -22,7 +22,7 @@ import numpy as np
 
 from xpot_core.interfaces import Component, Optimizer
 from xpot_core.space import Choice, Float, Int, Space
-from xpot_core.testing.contract import Contract, NotApplicable, check_contract
+from xpot_core.testing.contract import Contract, NotApplicable
 from xpot_core.trials import Candidate, Failure, History, Trial, TrialState
 
 SPACE = Space(
@@ -275,10 +275,6 @@ class OptimizerContract(Contract):
                 else _complete(number, asked[0].values)
             )
         return trials
-
-
-check_optimizer = check_contract
-"""The older name of `check_contract`."""
 
 
 def _values(candidates: list[Candidate]) -> list[dict[str, Any]]:

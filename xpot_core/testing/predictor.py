@@ -14,8 +14,8 @@ Examples
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,13 +88,8 @@ class PredictorContract(PredictorRules):
             here, home = folder / "here", folder / "home"
             here.mkdir()
             home.mkdir()
-            back = Path.cwd()
-            os.chdir(here)
-            try:
-                with environment(HOME=str(home)):
-                    self.predict(potential, self.frames()[:2], folder / "work")
-            finally:
-                os.chdir(back)
+            with contextlib.chdir(here), environment(HOME=str(home)):
+                self.predict(potential, self.frames()[:2], folder / "work")
             stray = [str(p.relative_to(folder)) for one in (here, home) for p in one.rglob("*")]
         assert not stray, f"wrote {', '.join(stray)}"
         assert {name: potential.path(name).read_bytes() for name in potential.files} == before

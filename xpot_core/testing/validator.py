@@ -13,10 +13,10 @@ Examples
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -165,13 +165,8 @@ class ValidatorContract(Contract):
                 one.mkdir()
             potential = self.potential(store)
             before = {p.name: p.read_bytes() for p in store.iterdir()}
-            back = Path.cwd()
-            os.chdir(here)
-            try:
-                with environment(HOME=str(home)):
-                    self.validator().validate(potential, self.request(potential, test))
-            finally:
-                os.chdir(back)
+            with contextlib.chdir(here), environment(HOME=str(home)):
+                self.validator().validate(potential, self.request(potential, test))
             stray = [
                 str(p.relative_to(folder)) for one in (here, home) for p in one.rglob("*") if p.is_file()
             ]
@@ -217,13 +212,9 @@ class ValidatorContract(Contract):
             home.mkdir()
             potential = self.potential(home)
             shutil.copytree(home, folder / "copy")
-            back = Path.cwd()
-            os.chdir(folder)
-            try:
-                moved = dataclasses.replace(potential, directory=Path("copy"))
+            moved = dataclasses.replace(potential, directory=Path("copy"))
+            with contextlib.chdir(folder):
                 found = self.validator().validate(moved, self.request(moved, Path("test")))
-            finally:
-                os.chdir(back)
             plain = self.validator().validate(potential, self.request(potential, folder / "other"))
         assert plain.passed == found.passed, found.summary
         self._assert_same(plain.values, found.values)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import xpot_dask.executor as module
@@ -20,16 +20,14 @@ from xpot_dask.executor import DaskExecutor
 from xpot_dask.options import DaskOptions
 
 from xpot_core.api import ExecutorContext, InputError, TrialResult, TrialState, TrialTask, XpotError
-from xpot_core.testing import ExecutorContract
+from xpot_core.testing import ExecutorContract, contract_class
 from xpot_core.testing.executor import _FAULTY, _context, _run, _task
 from xpot_core.testing.frames import frames, write_frames
 
 _PATIENCE = 90.0
 
 
-class TestLocalCluster(ExecutorContract):
-    provider = "dask"
-    options: ClassVar = {"workers": 2}
+TestLocalCluster = contract_class("executor", "dask")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +56,6 @@ class TestAtAddress(ExecutorContract):
     """The same rules with workers that are processes, at a scheduler made by somebody else."""
 
     provider = "dask"
-    options: ClassVar = {"workers": 2}
 
     @pytest.fixture(autouse=True, scope="class")
     @staticmethod

@@ -54,14 +54,14 @@ def connect(options: DaskOptions, directory: Path, base: Path) -> tuple[Client, 
 
 
 def _quieten() -> None:
-    """Dask reports every connection; users of XPOT see it with ``--debug``."""
+    """Dask reports every connection, and with a traceback each trial that is cancelled; ``--debug`` shows them."""
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         return
     names = [
         n for n in logging.root.manager.loggerDict if n.split(".")[0] in ("distributed", "dask_jobqueue")
     ]
     for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _local(options: DaskOptions) -> Any:
@@ -82,7 +82,7 @@ def _local(options: DaskOptions) -> Any:
             dashboard_address=_OWN_PAGES,
             worker_dashboard_address=_OWN_PAGES,
             scheduler_kwargs={"dashboard": False},
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,
         )
 
 

@@ -16,6 +16,7 @@ def xpot_register_executors() -> list[Provider]:
             load="xpot_dask.executor:DaskExecutor",
             options=DaskOptions,
             packages=("distributed",),
+            tools={"contract": "xpot_dask.contract:CONTRACT"},
             citation="M. Rocklin, Proc. 14th Python in Science Conf., 126 (2015)",
         )
     ]

@@ -6,28 +6,31 @@ functions here compare what it used with what it was given and translate its mes
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import importlib.util
 import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xpot_core.api import FitError, InfeasibleError, Limits, TrialError, TrialTimeoutError
+from xpot_core.api import (
+    THREAD_VARIABLES,
+    FitError,
+    InfeasibleError,
+    Limits,
+    TrialError,
+    TrialTimeoutError,
+    child_process,
+)
 from xpot_gap.data_file import Counts
 
 TAIL = 4000
 """How many characters of a log travel with an error."""
 
 _POLL_SECONDS = 0.05
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 _MESSAGES: Sequence[tuple[str, str, str]] = (
     (
@@ -119,12 +122,6 @@ def gap_fit_program(override: str | None = None) -> Path:
     raise FitError("gap_fit is not installed", remedy="pip install quippy-ase")
 
 
-def _die_with_parent() -> None:
-    """In the child: be killed when the worker dies, since nobody would stop it any more."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def run(
     command: Sequence[str],
     directory: Path,
@@ -147,7 +144,7 @@ def run(
     log_name
         File in `directory` that takes the output; it is appended to.
     threads
-        Value of OMP_NUM_THREADS.
+        Threads of the program.
     limits
         Seconds and memory; the whole group is killed beyond them.
     what
@@ -167,23 +164,10 @@ def run(
     limits = limits or Limits()
     path = directory / log_name
     offset = path.stat().st_size if path.exists() else 0
-    variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    variables = {**dict.fromkeys(THREAD_VARIABLES, str(threads)), **(environment or {})}
     start = time.monotonic()
-    with path.open("ab") as log:
-        process = subprocess.Popen(
-            list(command),
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,
-            env={**variables, **(environment or {})},
-        )
-        try:
-            peak = _wait(process, start, limits, what, path, offset)
-        finally:
-            _kill_group(process)
+    with child_process(command, directory, path, variables) as process:
+        peak = _wait(process, start, limits, what, path, offset)
     text = _read(path, offset)
     seconds = time.monotonic() - start
     if process.returncode == 0:
@@ -215,12 +199,6 @@ def _wait(
                 remedy="too many sparse points can make gap_fit endless: lower n_sparse, or raise the limit",
                 log=_read(log, offset)[-TAIL:],
             )
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _resident_bytes(pid: int) -> int:

@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 from lammps_cases import DIAMOND, request, stillinger_weber
-from xpot_lammps.options import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
-from xpot_lammps.runner import report, run_child
-from xpot_lammps.static_options import DimerOptions, ElasticOptions, EosOptions, PhononOptions
+from xpot_lammps.options.dynamics import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
+from xpot_lammps.options.static import DimerOptions, ElasticOptions, EosOptions, PhononOptions
+from xpot_lammps.reports import report
+from xpot_lammps.runner import run_child
 
 from xpot_core.api import FittedPotential, InputError
 from xpot_core.testing import ValidatorContract
@@ -180,7 +181,7 @@ def test_structures_that_cannot_be_had_are_told(tmp_path: Path, structure: dict,
 def test_phonopy_that_is_missing_is_told_before_the_study_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
-    from xpot_lammps.static_tests import PhononValidator
+    from xpot_lammps.validators.static import PhononValidator
 
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == "phonopy" else real(n, *a))

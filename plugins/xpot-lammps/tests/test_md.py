@@ -10,8 +10,8 @@ import pytest
 import yaml
 from ase.io import read
 from lammps_cases import DIAMOND, qsnap, request, run_lammps, stillinger_weber
-from xpot_lammps.dynamics import MdValidator, MeltQuenchValidator, random_structure
-from xpot_lammps.options import LammpsMdOptions, MeltQuenchOptions
+from xpot_lammps.options.dynamics import LammpsMdOptions, MeltQuenchOptions
+from xpot_lammps.validators.dynamics import MdValidator, MeltQuenchValidator, random_structure
 
 from xpot_core.api import FittedPotential, ValidationReport
 

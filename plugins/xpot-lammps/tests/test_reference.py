@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from lammps_cases import DIAMOND, qsnap, request, run_lammps, silicon_frames, stillinger_weber
+from xpot_lammps.options.static import ElasticOptions, EosOptions, PhononOptions, VacancyOptions
 from xpot_lammps.session import LammpsSession
-from xpot_lammps.static_options import ElasticOptions, EosOptions, PhononOptions, VacancyOptions
-from xpot_lammps.static_tests import ElasticValidator, EosValidator, PhononValidator, VacancyValidator
+from xpot_lammps.validators.static import ElasticValidator, EosValidator, PhononValidator, VacancyValidator
 
 from xpot_core.api import FittedPotential
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
+import pkgutil
 import sys
 import traceback
 from pathlib import Path
@@ -11,18 +11,7 @@ from typing import Any
 
 from xpot_core.api import FittedPotential, InputError
 from xpot_lammps.failure import Failed
-
-ANSWER = "answer.json"
-
-TASKS = {
-    "md": "xpot_lammps.md:run",
-    "speed": "xpot_lammps.speed_child:run",
-    "dimer": "xpot_lammps.static:dimer",
-    "equation-of-state": "xpot_lammps.static:equation_of_state",
-    "elastic": "xpot_lammps.static:elastic",
-    "vacancy": "xpot_lammps.defects:vacancy",
-    "phonons": "xpot_lammps.vibrations:phonons",
-}
+from xpot_lammps.runner import ANSWER
 
 
 def main(path: str) -> None:
@@ -31,15 +20,14 @@ def main(path: str) -> None:
     Parameters
     ----------
     path
-        JSON file with ``task``, ``potential``, ``calculator``, ``seed`` and what the task needs. A
-        task ``package.module:function`` is taken as it is.
+        JSON file with ``task``, ``potential``, ``calculator``, ``seed`` and what the task needs; see
+        `xpot_lammps.runner.run_child`.
     """
     job = json.loads(Path(path).read_text(encoding="utf-8"))
     potential = FittedPotential.from_json(job["potential"])
     answer: dict[str, Any]
     try:
-        module, _, name = TASKS.get(job["task"], job["task"]).partition(":")
-        answer = getattr(importlib.import_module(module), name)(potential, job)
+        answer = pkgutil.resolve_name(job["task"])(potential, job)
     except InputError as error:
         value = {"value": error.value} if error.has_value else {}
         answer = {

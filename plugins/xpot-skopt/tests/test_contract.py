@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from xpot_skopt.contract import FOREST, GP
+
 from xpot_core.testing.optimizer import OptimizerContract
 
 
 class TestGP(OptimizerContract):
     provider = "skopt-gp"
-    options: ClassVar = {"initial": 6, "candidates": 400}
+    options: ClassVar = GP["options"]
 
 
 class TestGPWithOneAcquisition(OptimizerContract):
     provider = "skopt-gp"
     options: ClassVar = {
-        "initial": 6,
-        "candidates": 400,
+        **GP["options"],
         "acquisition": "LCB",
         "noise": 0.0,
         "loss_scale": "linear",
@@ -27,15 +28,13 @@ class TestGPWithOneAcquisition(OptimizerContract):
 
 class TestExtraTrees(OptimizerContract):
     provider = "skopt-forest"
-    options: ClassVar = {"initial": 6, "candidates": 400, "trees": 30}
+    options: ClassVar = FOREST["options"]
 
 
 class TestRandomForest(OptimizerContract):
     provider = "skopt-forest"
     options: ClassVar = {
-        "initial": 6,
-        "candidates": 400,
-        "trees": 30,
+        **FOREST["options"],
         "model": "RF",
         "acquisition": "PI",
         "liar": "cl_max",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from xpot_core.api import (
     FittedPotential,
     InputError,
     TrainingData,
+    child_process,
     error_table,
 )
 from xpot_snap.blocks import FloatArray
@@ -150,22 +150,18 @@ def run_fitsnap(job: Mapping[str, object], directory: Path) -> dict[str, FloatAr
     with tempfile.TemporaryDirectory(dir=directory, prefix="fitsnap-") as name:
         folder = Path(name)
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        environment.setdefault("OMP_NUM_THREADS", "1")
+        environment = {
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        }
         log = directory / LOG
-        with log.open("wb") as output:
-            run = subprocess.run(
-                [sys.executable, "-m", "xpot_snap.fitsnap_child", "job.json", "result.npz"],
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
+        log.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "xpot_snap.fitsnap_child", "job.json", "result.npz"]
+        with child_process(command, folder, log, environment) as process:
+            status = process.wait()
         text = log.read_text(encoding="utf-8", errors="replace")
-        if run.returncode != 0:
+        if status != 0:
             last = text.strip().splitlines()[-1] if text.strip() else "no output"
-            raise FitError(f"FitSNAP failed (exit status {run.returncode}): {last}", log=text[-4000:])
+            raise FitError(f"FitSNAP failed (exit status {status}): {last}", log=text[-4000:])
         with np.load(folder / "result.npz") as result:
             return {key: result[key] for key in result.files}

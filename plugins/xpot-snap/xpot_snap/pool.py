@@ -22,7 +22,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from xpot_core.api import FitError
+from xpot_core.api import THREAD_VARIABLES, FitError
 from xpot_snap.descriptors import DescriptorEngine
 from xpot_snap.reduce import Task, TaskRows, reduce_task
 from xpot_snap.settings import DescriptorSettings
@@ -81,9 +81,7 @@ class _Worker:
     def __init__(self) -> None:
         self.pipe, theirs = Pipe()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        environment = dict(os.environ)
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            environment[name] = "1"
+        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "xpot_snap.worker", str(theirs.fileno())],

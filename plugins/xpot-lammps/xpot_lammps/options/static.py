@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from xpot_core.api import option
-from xpot_lammps.shared_options import ChildOptions, ReferenceOptions, StructureOptions
+from xpot_lammps.options.shared import ChildOptions, StructureOptions
 
 _LOWEST = "Structure; by default the periodic training frame with the lowest energy per atom."
 
@@ -46,6 +46,40 @@ class DimerOptions(ChildOptions):
     def _ordered(self) -> DimerOptions:
         if self.max_distance <= self.min_distance:
             raise ValueError("max_distance must be greater than min_distance")
+        return self
+
+
+class ReferenceOptions(ChildOptions):
+    """Comparison with numbers of the user."""
+
+    reference: dict[str, float] = option(
+        dict,
+        "Value name -> reference, e.g. from DFT or experiment; the names are those of the report.",
+        tunable=False,
+    )
+    tolerance: float = option(
+        0.1, "Relative deviation from a reference beyond which the potential has failed.", tunable=False, gt=0
+    )
+    tolerances: dict[str, float] = option(dict, "Value name -> its own relative tolerance.", tunable=False)
+
+    @field_validator("tolerances")
+    @classmethod
+    def _positive(cls, value: dict[str, float]) -> dict[str, float]:
+        if any(not 0 < v < float("inf") for v in value.values()):
+            raise ValueError("tolerances must be greater than 0")
+        return value
+
+    @classmethod
+    def references(cls) -> tuple[str, ...]:
+        """Names that `reference` may hold; a subclass says which."""
+        return ()
+
+    @model_validator(mode="after")
+    def _known(self) -> ReferenceOptions:
+        known = self.references()
+        for key in (*self.reference, *self.tolerances):
+            if known and key not in known:
+                raise ValueError(f"there is no value '{key}' to compare; known: {', '.join(known)}")
         return self
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from xpot_core.api import FittedPotential, InputError
 from xpot_lammps.failure import Failed
-from xpot_lammps.static import finite_energy, prepare, relax
 from xpot_lammps.structures import repeated
+from xpot_lammps.tasks.static import finite_energy, prepare, relax
 
 
 def vacancy(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.io.lammpsdata import write_lammps_data
 from ase.neighborlist import neighbor_list
 
 from xpot_core.api import FittedPotential, InputError
-from xpot_lammps.failure import Failed
 from xpot_lammps.force import Force
-from xpot_lammps.native import mass_commands, potential_from_commands
+from xpot_lammps.native import potential_from_commands
 from xpot_lammps.session import LammpsError, LammpsSession, shipped_potentials
 from xpot_lammps.structures import from_plain
+from xpot_lammps.tasks.dynamics import begin
 
 _REFERENCE = "reference"
 
@@ -39,38 +38,10 @@ class Clock:
         job: Mapping[str, Any],
         name: str,
     ) -> None:
-        self.atoms = atoms
         self.force = Force(potential, calculator, name=f"{name}-files")
         self.session = LammpsSession()
-        structure, elements = f"{name}.data", list(potential.elements)
-        write_lammps_data(
-            structure, atoms, specorder=elements, units="metal", atom_style="atomic", force_skew=True
-        )
-        timestep = float(job["timestep"]) * 1e-3
-        seed = int(job["seed"]) % 900_000_000 + 1
-        self.session.commands(
-            [
-                "units metal",
-                "atom_style atomic",
-                "atom_modify map yes sort 0 0.0",
-                "boundary p p p",
-                "box tilt large",
-                f"read_data {structure}",
-                *mass_commands(elements),
-            ]
-        )
-        Path(structure).unlink()
-        self.force.apply(self.session, elements)
-        self.session.commands(
-            [
-                "neighbor 1.0 bin",
-                "neigh_modify every 1 delay 0 check yes one 20000 page 400000",
-                f"timestep {timestep!r}",
-                f"velocity all create {float(job['temperature'])!r} {seed} mom yes rot no dist gaussian",
-                "fix xpot_move all nve/limit 0.05",
-                "run 0 post no",
-            ]
-        )
+        begin(self.session, self.force, atoms, job, float(job["temperature"]))
+        self.session.commands(["fix xpot_move all nve/limit 0.05", "run 0 post no"])
         self._check()
 
     def time(self, steps: int) -> float:
@@ -87,9 +58,9 @@ class Clock:
         return steps
 
     def _check(self) -> None:
-        if self.force.error is not None:
-            error = self.force.error
-            raise Failed("error", f"the calculator says {type(error).__name__}: {error}")
+        broken = self.force.failure()
+        if broken is not None:
+            raise broken
 
     def close(self) -> None:
         """Free LAMMPS."""

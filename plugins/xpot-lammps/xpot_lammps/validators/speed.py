@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from xpot_core.api import FittedPotential, ValidationReport, ValidationRequest
-from xpot_lammps.options import SpeedOptions
-from xpot_lammps.runner import describe, report, run_child
+from xpot_lammps.options.dynamics import SpeedOptions
+from xpot_lammps.reports import describe, report
+from xpot_lammps.runner import run_child
 from xpot_lammps.structures import repeated, starting_structure, to_plain
 
 
@@ -27,7 +28,7 @@ class SpeedValidator:
         o = self.options
         atoms = repeated(starting_structure(o.structure, potential, request, relaxed=False), o.min_atoms)
         outcome = run_child(
-            "speed",
+            "xpot_lammps.tasks.speed:run",
             potential,
             request,
             o.timeout,

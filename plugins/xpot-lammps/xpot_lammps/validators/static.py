@@ -10,8 +10,7 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
 from xpot_core.api import FittedPotential, FloatArray, InputError, ValidationReport, ValidationRequest
-from xpot_lammps.runner import Outcome, compare, describe, report, run_child
-from xpot_lammps.static_options import (
+from xpot_lammps.options.static import (
     DimerOptions,
     ElasticOptions,
     EosOptions,
@@ -19,6 +18,8 @@ from xpot_lammps.static_options import (
     RelaxOptions,
     VacancyOptions,
 )
+from xpot_lammps.reports import compare, describe, report
+from xpot_lammps.runner import Outcome, run_child
 from xpot_lammps.structures import starting_structure, to_plain
 
 
@@ -70,7 +71,9 @@ class DimerValidator:
         """See `xpot_core.api.Validator`."""
         o = self.options
         distances = np.linspace(o.min_distance, o.max_distance, o.points)
-        outcome = run_child("dimer", potential, request, o.timeout, distances=distances.tolist())
+        outcome = run_child(
+            "xpot_lammps.tasks.static:dimer", potential, request, o.timeout, distances=distances.tolist()
+        )
         if outcome.failure:
             return report(False, describe(outcome.failure), {})
         values: dict[str, float] = {"holes": 0, "wells": 0, "deepest_hole": 0.0}
@@ -163,7 +166,7 @@ class EosValidator:
         o = self.options
         settings = {"strain": o.strain, "points": o.points, "equation": o.equation}
         wanted = self._from_frames(request) if o.reference_group is not None else {}
-        outcome = _run("equation-of-state", o, potential, request, **settings)
+        outcome = _run("xpot_lammps.tasks.static:equation_of_state", o, potential, request, **settings)
         table = outcome.result.get("table")
         tables = {"energy against volume": table} if table else {}
         if outcome.failure:
@@ -176,7 +179,7 @@ class EosValidator:
         return _judge(chosen, v, tables, shown)
 
     def _from_frames(self, request: ValidationRequest) -> dict[str, float]:
-        from xpot_lammps.static import fit_eos
+        from xpot_lammps.tasks.static import fit_eos
 
         group = self.options.reference_group
         frames = [
@@ -208,7 +211,7 @@ class ElasticValidator:
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
         o = self.options
-        outcome = _run("elastic", o, potential, request, strain=o.strain)
+        outcome = _run("xpot_lammps.tasks.static:elastic", o, potential, request, strain=o.strain)
         if outcome.failure:
             return report(False, describe(outcome.failure), {})
         c = np.array(outcome.result["stiffness"])
@@ -280,7 +283,7 @@ class VacancyValidator:
             "rattle": o.rattle,
             "chemical_potentials": o.chemical_potentials,
         }
-        outcome = _run("vacancy", o, potential, request, **settings)
+        outcome = _run("xpot_lammps.tasks.vacancy:vacancy", o, potential, request, **settings)
         if outcome.failure:
             return report(False, describe(outcome.failure), {})
         v = outcome.result["values"]
@@ -309,7 +312,9 @@ class PhononValidator:
         """See `xpot_core.api.Validator`."""
         o = self.options
         names = ("engine", "supercell", "displacement", "path", "points")
-        outcome = _run("phonons", o, potential, request, **{n: getattr(o, n) for n in names})
+        outcome = _run(
+            "xpot_lammps.tasks.phonons:phonons", o, potential, request, **{n: getattr(o, n) for n in names}
+        )
         if outcome.failure:
             return report(False, describe(outcome.failure), {})
         result = outcome.result

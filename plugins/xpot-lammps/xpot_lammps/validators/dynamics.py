@@ -12,10 +12,10 @@ from ase.data import atomic_numbers, covalent_radii
 from ase.formula import Formula
 
 from xpot_core.api import FittedPotential, FloatArray, InputError, ValidationReport, ValidationRequest
-from xpot_lammps.options import LammpsMdOptions, MeltQuenchOptions
-from xpot_lammps.runner import Outcome, describe, report, run_child
-from xpot_lammps.shared_options import MdOptions
-from xpot_lammps.structures import mean_density, repeated, starting_structure, to_plain
+from xpot_lammps.options.dynamics import LammpsMdOptions, MdOptions, MeltQuenchOptions
+from xpot_lammps.reports import describe, report
+from xpot_lammps.runner import Outcome, run_child
+from xpot_lammps.structures import G_PER_CM3, mean_density, repeated, starting_structure, to_plain
 
 Stage = dict[str, Any]
 
@@ -153,7 +153,7 @@ def random_structure(symbols: Sequence[str], density: float, seed: int) -> Atoms
     """
     rng = np.random.default_rng(seed)
     atoms = Atoms(symbols, pbc=True)
-    edge = (atoms.get_masses().sum() / density * 1.66053906660) ** (1 / 3)
+    edge = (atoms.get_masses().sum() / density * G_PER_CM3) ** (1 / 3)
     radii = covalent_radii[[atomic_numbers[s] for s in symbols]]
     ratio = 0.9
     while True:
@@ -222,7 +222,7 @@ def run_md(
         "check_every": options.check_every,
     }
     return run_child(
-        "md",
+        "xpot_lammps.tasks.dynamics:run",
         potential,
         request,
         options.timeout,

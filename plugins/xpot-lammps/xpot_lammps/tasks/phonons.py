@@ -15,7 +15,7 @@ from ase.units import _e, _hplanck
 
 from xpot_core.api import FittedPotential, FloatArray, InputError
 from xpot_lammps.failure import Failed
-from xpot_lammps.static import prepare
+from xpot_lammps.tasks.static import prepare
 
 _THZ = _e / _hplanck * 1e-12  # THz per eV
 
@@ -27,7 +27,7 @@ def phonons(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any
     -------
     dict
         ``gamma``: sorted frequencies; ``band``: shape (n_points, n_branches); ``distance`` along the
-        path in 1/Å; ``labels``: the special points and where they are.
+        path in 1/Å.
     """
     atoms = prepare(potential, job)
     try:
@@ -41,13 +41,12 @@ def phonons(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any
     frequencies = compute(atoms, supercell, job["displacement"], points)
     if not np.isfinite(frequencies).all():
         raise Failed("not-finite", "frequencies are not finite numbers")
-    x, where, labels = path.get_linear_kpoint_axis()
+    x, _, _ = path.get_linear_kpoint_axis()
     return {
         "result": {
             "gamma": np.sort(frequencies[0]).tolist(),
             "band": np.sort(frequencies[1:], axis=1).tolist(),
             "distance": x.tolist(),
-            "labels": [[str(name), float(at)] for name, at in zip(labels, where, strict=True)],
         }
     }
 

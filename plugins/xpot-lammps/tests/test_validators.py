@@ -13,13 +13,13 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from lammps_cases import DIAMOND, qsnap, request, stillinger_weber
 from xpot_lammps.analysis import coordination, first_minimum, radial_distribution, structure_summary
-from xpot_lammps.dynamics import MdValidator
-from xpot_lammps.native import LammpsPredictor, calculator
-from xpot_lammps.options import LammpsMdOptions, SpeedOptions
-from xpot_lammps.speed import SpeedValidator
-from xpot_lammps.speed_child import cost_proxy
-from xpot_lammps.static_options import DimerOptions
-from xpot_lammps.static_tests import DimerValidator
+from xpot_lammps.native import LammpsCalculator, LammpsPredictor
+from xpot_lammps.options.dynamics import LammpsMdOptions, SpeedOptions
+from xpot_lammps.options.static import DimerOptions
+from xpot_lammps.tasks.speed import cost_proxy
+from xpot_lammps.validators.dynamics import MdValidator
+from xpot_lammps.validators.speed import SpeedValidator
+from xpot_lammps.validators.static import DimerValidator
 
 from xpot_core.api import FittedPotential, Frame, ValidationRequest
 from xpot_core.testing import FitterContract
@@ -136,7 +136,7 @@ def test_predictor_and_calculator_of_commands(tmp_path: Path) -> None:
     frames = [Frame(a, None, None, None, "g", "s", "i") for a in (cell, turned)]
     found = LammpsPredictor().predict(potential, frames, directory=tmp_path)
     assert found.energies[0] == pytest.approx(found.energies[1], abs=1e-8)
-    turned.calc = calculator(potential)
+    turned.calc = LammpsCalculator(potential)
     assert np.allclose(turned.get_forces(), found.forces[1], atol=1e-10)
     from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 

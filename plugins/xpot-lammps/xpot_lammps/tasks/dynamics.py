@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -26,8 +25,9 @@ from xpot_lammps.analysis import structure_summary
 from xpot_lammps.failure import Failed
 from xpot_lammps.force import STOP, Force
 from xpot_lammps.native import mass_commands
+from xpot_lammps.runner import PROGRESS
 from xpot_lammps.session import LammpsError, LammpsSession
-from xpot_lammps.structures import density, from_plain
+from xpot_lammps.structures import from_plain
 
 LOG, TRAJECTORY, FINAL = "log.lammps", "trajectory.xyz", "final.xyz"
 _GPA = 1e-4  # GPa per bar
@@ -51,10 +51,60 @@ def run(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``result`` with samples, structure summary, speed; ``failure`` or None.
+        ``result`` with samples and structure summary; ``failure`` or None.
     """
-    with Path("progress.jsonl").open("a", encoding="utf-8") as progress:
+    with Path(PROGRESS).open("a", encoding="utf-8") as progress:
         return Simulation(potential, job, progress).run()
+
+
+def begin(
+    session: LammpsSession, force: Force, atoms: Atoms, job: Mapping[str, Any], temperature: float
+) -> None:
+    """Give a LAMMPS instance its atoms, forces, time step and velocities.
+
+    Parameters
+    ----------
+    session
+        A new instance.
+    force
+        Of the potential.
+    atoms
+        Periodic structure of the potential's elements.
+    job
+        ``timestep`` in fs; ``seed``.
+    temperature
+        Of the velocities, K.
+    """
+    elements, structure = list(force.potential.elements), "structure.data"
+    write_lammps_data(
+        structure, atoms, specorder=elements, units="metal", atom_style="atomic", force_skew=True
+    )
+    session.commands(
+        [
+            "units metal",
+            "atom_style atomic",
+            "atom_modify map yes sort 0 0.0",
+            "boundary p p p",
+            "box tilt large",
+            f"read_data {structure}",
+            *mass_commands(elements),
+        ]
+    )
+    Path(structure).unlink()
+    force.apply(session, elements)
+    session.commands(
+        [
+            "neighbor 1.0 bin",
+            "neigh_modify every 1 delay 0 check yes one 20000 page 400000",
+            f"timestep {float(job['timestep']) * 1e-3!r}",
+            f"velocity all create {temperature!r} {lammps_seed(job['seed'])} mom yes rot no dist gaussian",
+        ]
+    )
+
+
+def lammps_seed(seed: int) -> int:
+    """A seed in the range that LAMMPS takes."""
+    return seed % 900_000_000 + 1
 
 
 class Simulation:
@@ -63,7 +113,6 @@ class Simulation:
     def __init__(self, potential: FittedPotential, job: Mapping[str, Any], progress: IO[str]) -> None:
         self.job = job
         self.atoms = from_plain(job["atoms"])
-        self.elements = list(potential.elements)
         self.guards: Mapping[str, Any] = job["guards"]
         self.timestep = float(job["timestep"]) * 1e-3  # ps
         self.progress = progress
@@ -72,8 +121,6 @@ class Simulation:
         self.first_energy: float | None = None
         self.first_volume = self.atoms.get_volume()
         self.stage = ""
-        self.cpu = 0.0
-        self.stage_ends: dict[str, Any] = {}
         radii = covalent_radii[self.atoms.numbers]
         self._near = 2.6 * float(radii.max())
         total = sum(int(s["steps"]) for s in job["stages"])
@@ -102,41 +149,14 @@ class Simulation:
     # -- set-up ------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        structure = "structure.data"
-        write_lammps_data(
-            structure,
-            self.atoms,
-            specorder=self.elements,
-            units="metal",
-            atom_style="atomic",
-            force_skew=True,
-        )
+        begin(self.session, self._force, self.atoms, self.job, float(self.job["stages"][0]["start"]))
         self.session.commands(
             [
-                "units metal",
-                "atom_style atomic",
-                "atom_modify map yes sort 0 0.0",
-                "boundary p p p",
-                "box tilt large",
-                f"read_data {structure}",
-                *mass_commands(self.elements),
-            ]
-        )
-        Path(structure).unlink()
-        self._force.apply(self.session, self.elements)
-        seed = int(self.job["seed"]) % 900_000_000 + 1
-        start = float(self.job["stages"][0]["start"])
-        self.session.commands(
-            [
-                "neighbor 1.0 bin",
-                "neigh_modify every 1 delay 0 check yes one 20000 page 400000",
-                f"timestep {self.timestep!r}",
                 f"thermo {self._piece}",
                 "thermo_style custom step temp pe etotal press vol",
                 "thermo_modify lost error norm no flush no",
                 f'variable xpot_bad equal "temp > {float(self.guards["max_temperature"])!r} || v_{STOP} > 0"',
                 "fix xpot_guard all halt 1 v_xpot_bad > 0 error soft message no",
-                f"velocity all create {start!r} {seed} mom yes rot no dist gaussian",
             ]
         )
 
@@ -147,7 +167,7 @@ class Simulation:
         if ensemble == "nve":
             return ["fix xpot_move all nve"]
         if ensemble == "limited":
-            seed = (int(self.job["seed"]) + 17 * number) % 900_000_000 + 1
+            seed = lammps_seed(self.job["seed"] + 17 * number)
             # random atoms push hard: none may move further in a step than three times the thermal speed
             speed = math.sqrt(_GAS * max(start, stop) / float(self.atoms.get_masses().min()))
             return [
@@ -181,9 +201,7 @@ class Simulation:
         while session.step < last:
             before = session.step
             n = min(piece, last - before)
-            clock = time.process_time()
             session.commands([f"run {n} start {first} stop {last} pre no post no"])
-            self.cpu += time.process_time() - clock
             count += 1
             current = self._check(
                 before + n, kept=count % self._keep == 0 or session.step >= last, stage=stage
@@ -198,7 +216,6 @@ class Simulation:
                 self.snapshots.append(current)
         names = ["xpot_move"] + (["xpot_bath"] if stage["ensemble"] == "limited" else [])
         session.commands(f"unfix {name}" for name in names)
-        self.stage_ends[self.stage] = {"density": density(self._current())}
 
     def _current(self) -> Atoms:
         low, cell = self.session.box()
@@ -207,9 +224,9 @@ class Simulation:
     def _check(self, expected: int, *, kept: bool, stage: Mapping[str, Any]) -> Atoms:
         session, guards, n = self.session, self.guards, len(self.atoms)
         where = {"step": session.step, "stage": self.stage}
-        if self._force.error is not None:
-            error = self._force.error
-            raise Failed("error", f"the calculator says {type(error).__name__}: {error}", **where)
+        broken = self._force.failure(**where)
+        if broken is not None:
+            raise broken
         current = self._current()
         row: dict[str, Any] = {
             "stage": self.stage,
@@ -277,9 +294,9 @@ class Simulation:
         lost = "ost atoms" in text or "on-numeric" in text or "out of range" in text
         known = self.samples or self.first_energy is not None
         where = {"step": self.session.step, "stage": self.stage} if known else {}
-        own = self._force.error
-        if own is not None:
-            return {"reason": "error", "message": f"the calculator says {type(own).__name__}: {own}", **where}
+        broken = self._force.failure(**where)
+        if broken is not None:
+            return broken.failure
         return {"reason": "lost-atoms" if lost else "error", "message": text, **where}
 
     # -- result ------------------------------------------------------------------------------------
@@ -288,9 +305,6 @@ class Simulation:
         chosen: Sequence[Atoms] = self.snapshots[-_MAX_SNAPSHOTS:]
         found: dict[str, Any] = {
             "samples": {k: [s[k] for s in self.samples] for k in (self.samples[0] if self.samples else ())},
-            "cpu_seconds": self.cpu,
-            "stages": self.stage_ends,
-            "n_atoms": len(self.atoms),
         }
         if chosen:
             write(FINAL, chosen[-1], format="extxyz")

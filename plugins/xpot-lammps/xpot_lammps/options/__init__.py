@@ -1,0 +1,1 @@
+"""Options of the validators; importing them imports nothing heavy."""

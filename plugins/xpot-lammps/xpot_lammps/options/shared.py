@@ -1,0 +1,61 @@
+"""Options of static tests and of molecular dynamics alike."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from xpot_core.api import OptionsModel, option
+
+Crystal = Literal[
+    "sc", "fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "cesiumchloride", "fluorite", "wurtzite"
+]
+
+
+class StructureOptions(OptionsModel):
+    """Where the structure of a test comes from; at most one way."""
+
+    frame: int | None = option(None, "Index of a training frame, from 0.", tunable=False)
+    group: str | None = option(
+        None, "Group of training frames; its frame with the lowest energy per atom is taken.", tunable=False
+    )
+    file: str | None = option(
+        None, "Structure file that ASE reads (the last structure in it).", tunable=False, path=True
+    )
+    crystal: Crystal | None = option(
+        None,
+        "Crystal structure made by ase.build.bulk, of `species`, with lattice constant `a`.",
+        tunable=False,
+    )
+    species: str | None = option(None, "Chemical formula for `crystal`, e.g. Si or InP.", tunable=False)
+    a: float | None = option(
+        None, "Lattice constant for `crystal`; ASE's own if not given.", unit="Å", tunable=False, gt=0
+    )
+    c: float | None = option(
+        None, "Second lattice constant of a hexagonal `crystal`.", unit="Å", tunable=False, gt=0
+    )
+    cubic: bool = option(
+        True, "Whether `crystal` is made as the conventional cubic cell where there is one.", tunable=False
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> StructureOptions:
+        given = [n for n in ("frame", "group", "file", "crystal") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of frame, group, file, crystal, not {' and '.join(given)}")
+        if self.crystal is not None and self.species is None:
+            raise ValueError("crystal needs species, e.g. {crystal: diamond, species: Si, a: 5.43}")
+        return self
+
+
+class ChildOptions(OptionsModel):
+    """Options of every test that runs in a process of its own."""
+
+    timeout: float = option(
+        1800.0,
+        "Seconds after which the test is ended; the potential has then failed.",
+        unit="s",
+        tunable=False,
+        gt=0,
+    )

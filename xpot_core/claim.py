@@ -1,0 +1,126 @@
+"""A study takes its store: checked to be of the same study, told what it is, earlier trials brought in."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from xpot_core import __version__
+from xpot_core.data import group_table
+from xpot_core.errors import StudyChangedError
+from xpot_core.prior import adopt_priors, extend_store, template_to_json
+from xpot_core.store import Store
+
+if TYPE_CHECKING:
+    from xpot_core.study import Study
+
+STUDY_NAME = "study.yaml"
+_logger = logging.getLogger("xpot")
+
+
+def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
+    """Check that the store belongs to the study, or make it so, and write what the study is.
+
+    Parameters
+    ----------
+    study
+        The study that is about to run.
+    store
+        Its store, whose lease is held.
+    extend
+        The search space may differ: the trials so far are expressed in it.
+
+    Returns
+    -------
+    list of str
+        What the user should know.
+
+    Raises
+    ------
+    StudyChangedError
+        If the trials there would not compare with those to come. Nothing is changed then.
+    """
+    now, known = identity(study), store.get("identity")
+    sentences: list[str] = []
+    if known is None:
+        store.set("identity", now)
+        store.set("created", time.time())
+    else:
+        changed = [part for part, value in now.items() if known.get(part) != value]
+        for part in changed:
+            if part != "fitter" or not extend:
+                raise _changed(study, part, known.get(part), now[part])
+        if changed:
+            sentences += extend_store(store, study.runner, now, study.directory)
+    requeued = store.requeue()
+    if requeued:
+        _logger.info("%d interrupted trials are run again", requeued)
+    raw, sets = dict(study.file.raw), study.dataset.sets
+    store.set("study", raw)
+    store.set("base", str(study.file.base))
+    store.set("space", study.space.describe())
+    store.set("template", template_to_json(study.space.template))
+    store.set("versions", versions(study))
+    store.set("data", {name: group_table(frames) for name, frames in sets.items()})
+    store.set("warnings", list(study.dataset.warnings))
+    sentences += adopt_priors(store, study.runner, study.file, study.directory)
+    (study.directory / STUDY_NAME).write_text(study.file.as_run(), encoding="utf-8")
+    return sentences
+
+
+def identity(study: Study) -> dict[str, Any]:
+    """What trials of one study must share to be comparable."""
+    raw, config = study.file.raw, study.config
+    return {
+        "data": study.dataset.fingerprint,
+        "fitter": config.fitter,
+        "loss": config.loss,
+        "predictor": raw.get("predictor"),
+        "seed": config.seed,
+        "objectives": raw.get("objectives"),
+        "search": raw.get("search"),
+        "fidelity": raw.get("fidelity"),
+        "tests": [[dict(block), binding] for block, binding in study.runner.tests] or None,
+    }
+
+
+def versions(study: Study) -> dict[str, str]:
+    """Versions of Python, the core, the plugins in use and what they build on."""
+    config = study.config
+    used = [(kind, config.name_of(kind)) for kind in ("fitter", "optimizer", "executor", "loss")]
+    used += [("validator", next(iter(block))) for block in (*config.constraints, *config.validate_with)]
+    providers = [study.registry.provider(kind, name) for kind, name in used]  # type: ignore[arg-type]
+    names = {"numpy", "scipy", "ase"} | {p for provider in providers for p in provider.packages}
+    found = {"python": platform.python_version(), "xpot-core": __version__, **study.registry.versions()}
+    distributions = metadata.packages_distributions()
+    for name in sorted(names):
+        for distribution in distributions.get(name, [])[:1]:
+            found[distribution] = metadata.version(distribution)
+    return found
+
+
+def _changed(study: Study, part: str, old: Any, new: Any) -> StudyChangedError:
+    key, before, after = _first_difference(part, old, new)
+    what = "the data differ" if part == "data" else f"was {before!r}, now is {after!r}"
+    extend = ", or go on in the changed space with --extend" if part == "fitter" else ""
+    error = StudyChangedError(
+        f"the study in {study.directory} was started differently: {what}",
+        key=key,
+        remedy="undo the change, give the study another name, start it anew with --restart (the old one "
+        f"is kept beside it){extend}",
+    )
+    located = study.file.located(error)
+    assert isinstance(located, StudyChangedError)
+    return located
+
+
+def _first_difference(key: str, old: Any, new: Any) -> tuple[str, Any, Any]:
+    """Dotted key of the first difference between two trees."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            if old.get(name) != new.get(name):
+                return _first_difference(f"{key}.{name}", old.get(name), new.get(name))
+    return key, old, new
