@@ -14,17 +14,20 @@ import resource
 import sqlite3
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import xpot_core.testing
+from xpot_core.claim import identity
 from xpot_core.config import study_from_dict
 from xpot_core.results import StudyResults
 from xpot_core.store import STORE_NAME, Store
 from xpot_core.study import Study
 from xpot_core.testing.frames import frames, write_frames
+from xpot_core.trials import Trial
 
 HERE = Path(__file__).parent
 PLUGINS = [str(Path(xpot_core.testing.__file__).with_name("faulty.py")), str(HERE / "stand_ins.py")]
@@ -59,9 +62,8 @@ def fsync_milliseconds(folder: Path) -> float:
         return (time.perf_counter() - begin) * 20
 
 
-def span(study: Study) -> float:
+def span(trials: Sequence[Trial]) -> float:
     """From the first start to the last end of the trials."""
-    trials = StudyResults.open(study.directory).trials
     return max(t.finished or 0.0 for t in trials) - min(t.started or np.inf for t in trials)
 
 
@@ -84,7 +86,7 @@ def efficiency(root: Path, seconds: float, trials: int) -> list[dict[str, Any]]:
             raise SystemExit(f"{name}: {outcome.reason}")
         whole = time.monotonic() - begin
         done = StudyResults.open(study.directory).trials[2:]
-        walls[name] = max(t.finished for t in done) - min(t.started for t in done)  # type: ignore[type-var]
+        walls[name] = span(done)
         cores = 1 if name == "serial" else 2
         rows.append(
             {
@@ -109,7 +111,7 @@ def filled(root: Path, n: int, optimizer: Any, more: int) -> Study:
     store, rng = Store(study.directory / STORE_NAME), np.random.default_rng(0)
     points = [{"level": rng.uniform(-3, 3), "other": rng.uniform(0.1, 3)} for _ in range(n)]
     store.add([{k: float(v) for k, v in p.items()} for p in points], "random")
-    store.set("identity", study.identity())
+    store.set("identity", identity(study))
     store.close()
     with sqlite3.connect(study.directory / STORE_NAME) as db:
         for i, point in enumerate(points):

@@ -100,8 +100,8 @@ def main() -> None:
     rows = []
     files = [("examples/silicon", read_study(ROOT / "examples" / "silicon" / "gap.yaml"))]
     if (arguments.data / "zuo2020").is_dir():
-        study = subset_study(arguments.data, arguments.every, arguments.runs)
-        files.append((f"Si of Zuo et al., 1 structure in {arguments.every}", study_from_dict(study)))
+        raw = subset_study(arguments.data, arguments.every, arguments.runs)
+        files.append((f"Si of Zuo et al., 1 structure in {arguments.every}", study_from_dict(raw)))
     for name, file in files:
         study = Study(file, arguments.runs)
         outcome = study.run()

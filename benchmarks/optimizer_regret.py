@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = list(pool.map(run, [label] * n, range(n), [chosen.trials] * n))
         saved[f"run:{label}"] = np.array([f[0] for f in found])
         saved[f"seconds:{label}"] = np.array([f[1] for f in found])
-        np.savez_compressed(cache, **saved)
+        np.savez_compressed(cache, allow_pickle=False, **saved)
         print(label, "done,", round(float(np.sum(saved[f"seconds:{label}"])), 1), "CPU s", flush=True)
     report(saved)
 

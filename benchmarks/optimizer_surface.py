@@ -20,15 +20,17 @@ import argparse
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from xpot_core.api import FitRequest, Float, FloatArray, Space
+from xpot_core.api import FitRequest, Float, FloatArray, Space, TrainingData
 from xpot_core.config import study_from_dict
 from xpot_core.data import load_dataset
-from xpot_core.registry import load_registry
+from xpot_core.interfaces import TableLoss
+from xpot_core.registry import Registry, load_registry
 
 HERE = Path(__file__).parent
 RECORD = HERE / "optimizer_surface.npz"
@@ -97,7 +99,14 @@ def record(data: Path, designs: int, every: int) -> None:
             print(f"{count}, best {min(losses):.4f}, {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def _one_design(registry, loss, frames, outer, best, rng):  # type: ignore[no-untyped-def]
+def _one_design(
+    registry: Registry,
+    loss: TableLoss,
+    frames: TrainingData,
+    outer: FloatArray,
+    best: list[FloatArray],
+    rng: np.random.Generator,
+) -> Iterator[tuple[FloatArray, float]]:
     """Losses of many weights on the descriptors of one setting."""
     model = registry.provider("fitter", "snap").options
     design = None
@@ -191,7 +200,7 @@ def fit() -> None:
         model = network(m).fit(inputs, target)
         for k, (w, b) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
             saved_arrays[f"w{m}_{k}"], saved_arrays[f"b{m}_{k}"] = w, b
-    np.savez_compressed(STAND_IN, **saved_arrays)
+    np.savez_compressed(STAND_IN, allow_pickle=False, **saved_arrays)
 
 
 def main() -> None:

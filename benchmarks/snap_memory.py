@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from xpot_core.api import Frame, TrainingData
+
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("XPOT_DATA", ROOT.parent / "shared" / "data")) / "zuo2020" / "Si_train.xyz"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -33,11 +35,9 @@ GROUPS = ("a", "b", "c", "d")
 TARGET = 4000
 
 
-def structures(n: int, reduced_neighbours: bool):
+def structures(n: int, reduced_neighbours: bool) -> TrainingData:
     """n structures of 62 or 63 atoms: rattled copies of the shared ones, cut to size."""
     from ase.io import read
-
-    from xpot_core.api import Frame, TrainingData
 
     rng = np.random.default_rng(0)
     source = [a for a in read(DATA, ":") if len(a) >= 63]
@@ -67,6 +67,7 @@ def child(n: int, twojmax: int, workers: int, sparse: bool) -> None:
     """Prepare, cross-validate and fit; prints facts as JSON."""
     import tempfile
 
+    from xpot_snap.design import SnapDesign
     from xpot_snap.fitter import SnapFitter
     from xpot_snap.options import SnapOptions
 
@@ -78,6 +79,7 @@ def child(n: int, twojmax: int, workers: int, sparse: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         design = SnapFitter().prepare(FitRequest(options, data, Path(folder), threads=workers))
         prepared = time.perf_counter() - start
+        assert isinstance(design, SnapDesign)
         for fold in range(5):
             design.errors(options, leave_out=fold)
         potential = design.fit(options, directory=Path(folder))

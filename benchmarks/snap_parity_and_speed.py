@@ -31,6 +31,7 @@ from scipy.linalg import lstsq
 from xpot_snap import lammps_session
 from xpot_snap.build import Problem
 from xpot_snap.descriptors import DescriptorEngine
+from xpot_snap.design import SnapDesign
 from xpot_snap.export import write_fitsnap
 from xpot_snap.fitsnap_input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
@@ -267,6 +268,7 @@ def trial(n: int, rows: list[Row]) -> None:
     options = OPTIONS.model_copy(update={"twojmax": 8, "max_matrix_memory": 4.0})
     with tempfile.TemporaryDirectory() as name:
         design = SnapFitter().prepare(FitRequest(options, data, Path(name)))
+        assert isinstance(design, SnapDesign)
         blocks = design.blocks
         assert blocks.matrix is not None
         weights = regression_weights(options, data.groups)
@@ -290,6 +292,7 @@ def trial(n: int, rows: list[Row]) -> None:
         )
         single_data = replace(data, folds=(-1,) * len(data.frames))
         single = SnapFitter().prepare(FitRequest(options, single_data, Path(name)))
+        assert isinstance(single, SnapDesign)
         fast = cpu(lambda: single.errors(options.model_copy(update={"eweight": 100.0 + next(values)})), 25)
         rows.append(
             Row("weights-only trial, twojmax 8, against gelsd", fast, dense, "CPU s", dense / fast, ">= 100")
