@@ -164,6 +164,40 @@ def test_duplicate_columns_fall_back_and_say_so():
         assert solution.coefficients == pytest.approx(expected, rel=1e-6)
 
 
+def test_nearly_singular_rows_can_be_solved_as_the_normal_equations_are():
+    rng = np.random.default_rng(3)
+    left, right = np.linalg.qr(rng.normal(size=(200, 12)))[0], np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    a = left @ np.diag(10.0 ** np.linspace(0, -9, 12)) @ right
+    rows = np.column_stack([a, a @ rng.normal(size=12) + 1e-3 * rng.normal(size=200)])
+    diagonal = np.einsum("ij,ij->j", a, a)
+    quick = solve_gram(gram_of(rows), 13)
+    truncated, exact = solve_rows([rows], diagonal, truncated=True), solve_rows([rows], diagonal)
+    assert (quick.method, truncated.method, exact.method) == ("eigen", "svd", "qr")
+    assert quick.rank == truncated.rank < exact.rank == 12
+    assert truncated.note == quick.note
+    assert a @ truncated.coefficients == pytest.approx(a @ quick.coefficients, abs=1e-4)
+    assert np.linalg.norm(exact.coefficients) > 10 * np.linalg.norm(truncated.coefficients)
+
+
+def test_refit_of_a_nearly_singular_trial_is_the_potential_that_was_judged(data, tmp_path):
+    # weights so far apart that QR still has full rank and the normal equations do not
+    apart = {"bulk": 1.0, "cluster": 1e-6, "strained": 1e-6}
+    changes = {"quadratic": True, "eweight": apart, "fweight": apart, "vweight": apart}
+    options = OPTIONS.model_copy(update=changes)
+    design = SnapFitter().prepare(FitRequest(options, data, tmp_path))
+    weights = regression_weights(options, data.groups)
+    quick = design.solution(weights, None, "auto")
+    refitted = design.solution(weights, None, "auto", final=True)
+    exact = design.solution(weights, None, "qr")
+    assert (quick.method, refitted.method, exact.method) == ("eigen", "svd", "qr")
+    assert refitted.rank == quick.rank < exact.rank
+    judged, delivered, other = (
+        np.array(rmses(design.regression.errors(s.coefficients)[0])) for s in (quick, refitted, exact)
+    )
+    assert delivered == pytest.approx(judged, rel=1e-4)
+    assert np.abs(other / judged - 1.0).max() > 0.1
+
+
 def test_fewer_rows_than_columns_fall_back():
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(4, 9))

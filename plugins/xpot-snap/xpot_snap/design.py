@@ -108,8 +108,13 @@ class SnapDesign:
 
     def solution(self, weights: Weights, leave_out: int | None, solver: str, final: bool = False) -> Solution:
         """Solve; Gram fits of all folds are made together, since each block is then read once."""
-        if solver == "qr" or (solver == "auto" and final):
+        if solver == "qr":
             return self.regression.solve_exact(weights, leave_out)
+        if solver == "auto" and final:
+            # Directions that the normal equations do not resolve had no part in what the trial was judged by; an
+            # exact fit along them would deliver another potential than the one that won.
+            truncated = self.solution(weights, leave_out, "gram").method == "eigen"
+            return self.regression.solve_exact(weights, leave_out, truncated=truncated)
         if self._last is None or self._last[0] != weights or leave_out not in self._last[1]:
             outs: list[int | None] = [leave_out]
             if leave_out is not None:

@@ -94,11 +94,14 @@ class Regression:
                         blas.daxpy(self.blocks.packed[i], sums[row], a=factor)
         return [solve_gram(total, self.blocks.width, weights.ridge, self._free) for total in sums]
 
-    def solve_exact(self, weights: Weights, leave_out: int | None = None) -> Solution:
-        """Fit from the rows themselves by QR: from the kept matrix, or computed anew."""
+    def solve_exact(
+        self, weights: Weights, leave_out: int | None = None, *, truncated: bool = False
+    ) -> Solution:
+        """Fit from the rows themselves by QR: from the kept matrix, or computed anew; see `solve_rows`."""
         squares = self._squares(weights) * self._trained(self._fold, leave_out)
         diagonal = (squares @ self.blocks.packed[:, self._diagonal])[:-1]
-        return solve_rows(self._weighted_rows(weights, leave_out), diagonal, weights.ridge, self._free)
+        rows = self._weighted_rows(weights, leave_out)
+        return solve_rows(rows, diagonal, weights.ridge, self._free, truncated=truncated)
 
     def errors(
         self, coefficients: FloatArray, leave_out: int | None = None, exact: bool = False

@@ -30,6 +30,11 @@ RCOND_LIMIT = 3e-15
 """Reciprocal condition of the scaled normal equations below which Cholesky is not trusted."""
 
 
+def gram_resolution(n: int) -> float:
+    """Eigenvalue, relative to the largest, below which those of n scaled normal equations are noise."""
+    return float(n * np.finfo(float).eps)
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """Coefficients and how they were found.
@@ -166,7 +171,7 @@ def _solve_eigen(
     """Smallest solution through the eigenvalues of the scaled normal equations."""
     values, vectors = scipy.linalg.eigh(scaled, lower=False)
     k = len(rhs)
-    keep = values > values[-1] * k * np.finfo(float).eps
+    keep = values > values[-1] * gram_resolution(k)
     y = vectors[:, keep] @ ((vectors[:, keep].T @ rhs) / values[keep])
     missing = int((~keep).sum())
     text = f"the fit is (nearly) singular: rank {k - missing - int((~used).sum())} of {k}; smallest solution taken"
@@ -187,6 +192,8 @@ def solve_rows(
     diagonal: FloatArray,
     ridge: float = 0.0,
     free: FloatArray | None = None,
+    *,
+    truncated: bool = False,
 ) -> Solution:
     """Solve from the weighted rows themselves by a QR factorisation: the most exact way.
 
@@ -198,6 +205,9 @@ def solve_rows(
         Shape (K,): squared lengths of the weighted columns, for the scaling.
     ridge, free
         As in `solve_gram`.
+    truncated
+        Take the smallest solution among the directions that the normal equations resolve, as `solve_gram` does
+        where they are (nearly) singular.
     """
     k = len(diagonal)
     scale, used = column_scale(diagonal)
@@ -218,14 +228,16 @@ def solve_rows(
         r, _ = _triangular_factor(iter([r, np.hstack([held, np.zeros((len(held), 1))])]), n + 1)
     note = "" if n == k else f"{k - n} columns hold no data: their coefficients are zero"
     full = np.zeros(k)
-    if len(r) >= n:
+    if len(r) >= n and not truncated:
         top, right = r[:n, :n], r[:n, n]
         rcond, _ = lapack.dtrcon(np.asfortranarray(top), uplo="U")
         if rcond > k * np.finfo(float).eps:
             full[used] = scipy.linalg.solve_triangular(top, right)
             return Solution(scale * full, "qr", 1.0 / rcond, n, note=note)
     u, s, vt = np.linalg.svd(r[:, :n], full_matrices=False)
-    keep = s > s[0] * max(n_rows, n) * np.finfo(float).eps
+    # the eigenvalues of the normal equations are the squares of these
+    limit = gram_resolution(n) ** 0.5 if truncated else max(n_rows, n) * np.finfo(float).eps
+    keep = s > s[0] * limit
     full[used] = vt[keep].T @ ((u[:, keep].T @ r[:, n]) / s[keep])
     rank = int(keep.sum())
     text = f"the fit is (nearly) singular: rank {rank} of {k}; smallest solution taken"
