@@ -69,11 +69,7 @@ wheels: $(VENV)/.test  ## wheel and sdist of every distribution in dist/
 clean:
 	rm -rf $(VENV) dist docs/_build
 
-# A copy runs, so that the committed results stay those of the full benchmarks.
+# Copies run, so that the committed results stay those of the full benchmarks. BENCH="--only trial gap" runs some.
+BENCH ?=
 bench-quick: $(VENV)/.test  ## a thin version of the benchmarks in less than 10 minutes, results in build/bench
-	rm -rf build/bench && mkdir -p build && cp -r benchmarks build/bench
-	cd build/bench && export XPOT_DATA="$${XPOT_DATA:-$(abspath ../shared/data)}" && B=$(abspath $(BIN))/python \
-	    && $$B trial_cost.py --quick && $$B snap_parity_and_speed.py --structures 30 --only cold,trial \
-	    && $$B optimizer_cost.py --sizes 50 && $$B optimizer_regret.py --only random skopt-gp --seeds 1 --trials 60 \
-	    && $$B nested_vs_flat.py --seconds 20 --seeds 1 --elements Si --twojmax 4 \
-	    && $$B published_table.py --elements Si --seconds 20 --twojmax 4 && $$B gap_speed.py --frames 15 --n-sparse 60
+	XPOT_DATA="$${XPOT_DATA:-$(abspath ../shared/data)}" $(BIN)/python benchmarks/quick.py $(BENCH)

@@ -1,0 +1,100 @@
+"""A thin version of the benchmarks, so that a regression is seen: ``make bench-quick``.
+
+    python benchmarks/quick.py [--only NAME ...] [--record] [--to build/bench]
+
+Runs copies, so that the committed results stay those of the full benchmarks; all of them, also after one that
+fails. CPU seconds are compared with those of ``results/quick.csv`` (``--record`` writes it): more than half as
+many again are pointed out. Ends with status 1 if a benchmark fails. A new benchmark needs a line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from fresh import environment, spend
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORD = ROOT / "benchmarks" / "results" / "quick.csv"
+MOST = 1.5
+"""CPU seconds over recorded ones from which on a benchmark is pointed out; twice the scatter of this machine."""
+
+COMMANDS = {
+    "accuracy": "published_table.py --quick",
+    "validation": "validation_sets.py --quick",
+    "balance": "balance.py --seeds 1 --trials 2 --structures 20",
+    "nested": "nested_vs_flat.py --seconds 20 --seeds 1 --elements Si --twojmax 4",
+    "size": "size_table.py --sizes linear-4 quadratic-4 --to results",
+    "trial": "trial_cost.py --quick",
+    "snap": "snap_parity_and_speed.py --structures 30",
+    "snap-memory": "snap_memory.py --twojmax 4 --sizes 50,100",
+    "gap": "gap_speed.py --frames 15 --n-sparse 60",
+    "optimizer-cost": "optimizer_cost.py --sizes 50",
+    "regret": "optimizer_regret.py --only random skopt-gp --seeds 1 --trials 60",
+    "executors": "executor_efficiency.py --quick",
+}
+
+
+def recorded() -> dict[str, float]:
+    """CPU seconds of each benchmark when they were recorded."""
+    if not RECORD.exists():
+        return {}
+    with RECORD.open(newline="", encoding="utf-8") as stream:
+        return {row["benchmark"]: float(row["cpu_s"]) for row in csv.DictReader(stream)}
+
+
+def main() -> None:
+    """Copy, run, compare."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
+    parser.add_argument("--to", type=Path, default=ROOT / "build" / "bench", help="where the copies run")
+    given = parser.parse_args()
+    target = given.to.resolve() / "benchmarks"
+    shutil.rmtree(given.to, ignore_errors=True)
+    shutil.copytree(Path(__file__).parent, target, ignore=shutil.ignore_patterns("__pycache__"))
+    (given.to / "examples").symlink_to(ROOT / "examples")
+    data = os.environ.get("XPOT_DATA", str(ROOT.parent / "shared" / "data"))
+    variables = {**environment(), "XPOT_DATA": str(Path(data).resolve())}
+    # the copies must find each other's modules, not those that they are copies of
+    variables["PYTHONPATH"] = ""
+    before = recorded()
+    lines = ["| benchmark | wall s | CPU s | recorded CPU s | peak GB | |", "|---|---|---|---|---|---|"]
+    measured: dict[str, tuple[float, float]] = {}
+    failed = False
+    for name in given.only:
+        print(f"{name}: {COMMANDS[name]}", flush=True)
+        old = before.get(name)
+        try:
+            spent = spend([sys.executable, *shlex.split(COMMANDS[name])], target, variables, name)
+        except RuntimeError as error:
+            failed = True
+            print(error, flush=True)
+            lines.append(f"| {name} | | | {old or ''} | | **FAILED** |")
+            continue
+        print(spent.output, flush=True)
+        measured[name] = spent.wall, spent.cpu
+        slow = "**slower**" if old is not None and spent.cpu > MOST * old else ""
+        lines.append(
+            f"| {name} | {spent.wall:.0f} | {spent.cpu:.1f} | {old or ''} | {spent.memory:.2f} | {slow} |"
+        )
+    total = [sum(column) for column in zip(*measured.values(), strict=True)] or [0.0, 0.0]
+    lines.append(f"| all | {total[0]:.0f} | {total[1]:.1f} | | | |")
+    print("\n".join(lines))
+    if given.record:
+        with RECORD.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["benchmark", "wall_s", "cpu_s"])
+            writer.writerows((name, round(wall, 1), round(cpu, 1)) for name, (wall, cpu) in measured.items())
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
