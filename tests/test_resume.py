@@ -165,6 +165,55 @@ def test_interrupt_says_how_to_continue(campaign: Any, folder: Path) -> None:
     assert "the same command continues it" in out
 
 
+SLOW_REFIT = """
+import time
+from pathlib import Path
+from xpot_core.api import hookimpl
+
+@hookimpl(wrapper=True)
+def xpot_fit(fitter, request):
+    if request.final and not Path("hurry").exists():
+        Path("refitting").touch()
+        time.sleep(60)
+    return (yield)
+"""
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT], ids=["term", "ctrl-c"])
+def test_interrupted_while_the_best_trial_is_refitted(
+    campaign: Any, folder: Path, faulty_raw: dict[str, Any], kind: int
+) -> None:
+    (folder / "slow.py").write_text(SLOW_REFIT)
+    faulty_raw["plugins"] = [*faulty_raw["plugins"], "slow.py"]
+    process = campaign(trials=3)
+    while not (folder / "refitting").is_file():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(kind)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1, out
+    assert "the same command continues it" in out
+    assert "Traceback" not in out, out
+    known = finished(folder)
+    assert len(known) == 3
+    (folder / "hurry").touch()
+    out, _ = (process := campaign(trials=3)).communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert finished(folder) == known
+    assert (folder / "runs/faulty/best/level.json").is_file()
+
+
+def test_interrupted_before_the_first_trial(campaign: Any, folder: Path) -> None:
+    """At any moment of the start: status 1 and a word, or the system's own end; never a traceback."""
+    for moment in (0.2, 0.6, 0.9, 1.1, 1.3):
+        process = campaign(trials=200)
+        time.sleep(moment)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode in (1, -signal.SIGTERM), out
+        assert "Traceback" not in out, out
+
+
 def test_killed_workers_cost_one_trial_each(campaign: Any, folder: Path) -> None:
     process = campaign({"local": {"workers": 2}})
     killed = 0

@@ -44,7 +44,7 @@ def test_numbers_go_on_and_values_survive(store: Store) -> None:
 def test_life_of_a_trial(store: Store) -> None:
     store.add([{"a": 1}], "sobol")
     assert store.start(0).state is TrialState.RUNNING
-    trial = store.finish(complete(0, 0.5))
+    (trial,) = store.finish(complete(0, 0.5))
     assert (trial.state, trial.loss, trial.objectives, trial.parts, trial.notes) == (
         TrialState.COMPLETE,
         0.5,
@@ -62,16 +62,25 @@ def test_finished_is_final(store: Store) -> None:
     store.start(0)
     store.finish(complete(0, 0.5))
     late = TrialResult(0, TrialState.FAILED, failure=Failure("fit", "x", "late"))
-    assert store.finish(late).state is TrialState.COMPLETE
-    assert store.finish(complete(0, 0.1)).loss == 0.5
+    assert store.finish(late)[0].state is TrialState.COMPLETE
+    assert store.finish(complete(0, 0.1))[0].loss == 0.5
     store.requeue()
     assert store.trial(0).state is TrialState.COMPLETE
+
+
+def test_trials_that_ended_together_are_stored_together(store: Store) -> None:
+    store.add([{"a": 1}, {"a": 2}, {"a": 3}], "sobol", running=True)
+    with pytest.raises(TypeError):
+        store.finish(complete(0), TrialResult(1, TrialState.COMPLETE, extra={"a": object()}))
+    assert [t.state for t in store.trials()] == [TrialState.RUNNING] * 3
+    assert [t.number for t in store.finish(complete(2), complete(0))] == [2, 0]
+    assert [t.state.finished for t in store.trials()] == [True, False, True]
 
 
 def test_failures_survive(store: Store) -> None:
     store.add([{"a": 1}], "sobol")
     failure = Failure("fit", "fitter x", "singular", "add a ridge", "log\nlines", True)
-    assert store.finish(TrialResult(0, TrialState.TIMEOUT, failure=failure)).failure == failure
+    assert store.finish(TrialResult(0, TrialState.TIMEOUT, failure=failure))[0].failure == failure
 
 
 def test_requeue_only_what_runs(store: Store) -> None:
@@ -202,6 +211,35 @@ def test_other_schema_version(tmp_path: Path) -> None:
         db.commit()
     with pytest.raises(InputError, match=f"schema version 99, this xpot reads {SCHEMA_VERSION}"):
         Store(path)
+
+
+FIRST_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE trials (number INTEGER PRIMARY KEY, state TEXT NOT NULL, "values" TEXT NOT NULL,
+  optimizer TEXT NOT NULL, loss REAL, result TEXT NOT NULL DEFAULT '{}', worker TEXT NOT NULL DEFAULT '',
+  created REAL NOT NULL, started REAL, finished REAL);
+CREATE TABLE lease (one INTEGER PRIMARY KEY CHECK (one = 1), host TEXT, pid INTEGER, start REAL, heartbeat REAL);
+INSERT INTO meta VALUES ('schema', '1');
+INSERT INTO trials (number, state, "values", optimizer, loss, created)
+  VALUES (0, 'COMPLETE', '{"a": 1}', 'sobol', 0.5, 1.0), (1, 'RUNNING', '{"a": 2}', 'sobol', NULL, 2.0);
+"""
+
+
+def test_store_of_the_first_schema_is_shown_and_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript(FIRST_SCHEMA)
+    before = path.read_bytes()
+    with contextlib.closing(Store(path, readonly=True)) as looking:
+        seen = looking.trials()
+    assert [(t.number, t.state, t.loss) for t in seen] == [(0, "COMPLETE", 0.5), (1, "RUNNING", None)]
+    assert path.read_bytes() == before, "whoever only looks changes nothing"
+    with contextlib.closing(Store(path)) as store:
+        assert store.get("schema") == SCHEMA_VERSION
+        assert store.trials() == seen
+        assert store.requeue() == 1
+        (added,) = store.add([{"a": 3}], "sobol", [{"fidelity": 0.5}])
+        assert (added.number, added.fidelity) == (2, 0.5)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

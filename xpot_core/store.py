@@ -178,20 +178,22 @@ class Store:
 
     def trials(self) -> list[Trial]:
         """All trials in order of number."""
+        return self._read("1")
+
+    def _read(self, where: str, *arguments: int) -> list[Trial]:
         with self._reading():
-            rows = self._db.execute("SELECT * FROM trials ORDER BY number").fetchall()
+            rows = self._db.execute(
+                f"SELECT * FROM trials WHERE {where} ORDER BY number", arguments
+            ).fetchall()
             return [trial_of(row) for row in rows]
 
     def trial(self, number: int) -> Trial:
         """One trial."""
-        with self._reading():
-            row = self._db.execute("SELECT * FROM trials WHERE number = ?", (number,)).fetchone()
-            if row is None:
-                count = self._db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]
-                raise InputError(
-                    f"there is no trial {number}", remedy=f"the study has {count} trials, numbered from 0"
-                )
-            return trial_of(row)
+        found = self._read("number = ?", number)
+        if not found:
+            remedy = f"the study has {len(self.trials())} trials, numbered from 0"
+            raise InputError(f"there is no trial {number}", remedy=remedy)
+        return found[0]
 
     def add(
         self,
@@ -233,7 +235,7 @@ class Store:
                         now if running else None,
                     ),
                 )
-        return [self.trial(first + i) for i in range(len(values))]
+        return self._read("number >= ? AND number < ?", first, first + len(values))
 
     def adopt(self, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
         """Add finished trials of other studies and set facts that go with them, in one transaction."""
@@ -282,17 +284,18 @@ class Store:
             )
         return self.trial(number)
 
-    def finish(self, result: TrialResult) -> Trial:
-        """A trial ended: its whole result in one transaction; a finished trial never changes."""
-        data = result.to_json()
-        payload = json.dumps({k: data[k] for k in RESULT_FIELDS})
+    def finish(self, *results: TrialResult) -> list[Trial]:
+        """Trials ended: their whole results in one transaction; a finished trial never changes."""
         with self._transaction():
-            self._db.execute(
-                "UPDATE trials SET state = ?, loss = ?, result = ?, worker = ?, finished = ? "
-                "WHERE number = ? AND state IN ('WAITING', 'RUNNING')",
-                (result.state, result.loss, payload, result.worker, time.time(), result.number),
-            )
-        return self.trial(result.number)
+            for result in results:
+                data = result.to_json()
+                payload = json.dumps({k: data[k] for k in RESULT_FIELDS})
+                self._db.execute(
+                    "UPDATE trials SET state = ?, loss = ?, result = ?, worker = ?, finished = ? "
+                    "WHERE number = ? AND state IN ('WAITING', 'RUNNING')",
+                    (result.state, result.loss, payload, result.worker, time.time(), result.number),
+                )
+        return [self.trial(result.number) for result in results]
 
     def requeue(self) -> int:
         """Put RUNNING trials back to WAITING; returns how many.

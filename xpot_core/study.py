@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.winner import finish
 
 _logger = logging.getLogger("xpot")
+_INTERRUPTED = RunOutcome("interrupted; the same command continues it", False, interrupted=True)
 
 
 class Observer(Protocol):
@@ -157,6 +158,9 @@ class Study:
                     best = finish(self.runner, store, self.directory, observer)
                 self._notify("xpot_study_finished", best=best, directory=self.directory)
             return outcome
+        except (KeyboardInterrupt, Interrupt):
+            # Before the first trial, or in the refit after the last one; `_loop` sees to what is between.
+            return _INTERRUPTED
         finally:
             with contextlib.suppress(XpotError):
                 store.release()
@@ -184,10 +188,10 @@ class Study:
         if trials.finished >= budget:
             return RunOutcome(f"the budget of {budget} trials is reached", True)
         spec = WorkerSpec(self.file.raw, str(self.file.base), 1, self.dataset.fingerprint)
-        executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
         outcome = RunOutcome(f"the budget of {budget} trials is reached", True)
         exhausted = False
         try:
+            executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
             while True:
                 halted = self._halt(progress, deadline)
                 if halted is None and not exhausted:
@@ -206,14 +210,14 @@ class Study:
                     elif exhausted:
                         outcome = RunOutcome(f"the search is exhausted after {len(trials)} trials", True)
                     break
-                for result in executor.collect(timeout=1.0):
-                    running.discard(result.number)
-                    progress.add(trials.put(self._record(store, result, observer)))
+                for trial in self._record(store, executor.collect(timeout=1.0), observer):
+                    running.discard(trial.number)
+                    progress.add(trials.put(trial))
         except (KeyboardInterrupt, Interrupt):
             executor.close(cancel=True)
             # All of them: the signal may have come between the start of a trial and our note of it.
             store.requeue()
-            return RunOutcome("interrupted; the same command continues it", False, interrupted=True)
+            return _INTERRUPTED
         finally:
             executor.close(cancel=True)
         return outcome
@@ -232,13 +236,15 @@ class Study:
         """Folder of one trial."""
         return self.directory / "trials" / f"{number:06d}"
 
-    def _record(self, store: Store, result: TrialResult, observer: Observer | None) -> Trial:
-        trial = store.finish(result)
-        directory = self.trial_directory(trial.number)
-        self._notify("xpot_trial_finished", trial=trial, directory=directory)
-        if observer:
-            observer.trial_finished(trial)
-        return trial
+    def _record(self, store: Store, results: Sequence[TrialResult], observer: Observer | None) -> list[Trial]:
+        if not results:
+            return []
+        trials = store.finish(*results)
+        for trial in trials:
+            self._notify("xpot_trial_finished", trial=trial, directory=self.trial_directory(trial.number))
+            if observer:
+                observer.trial_finished(trial)
+        return trials
 
     def _halt(self, progress: Progress, deadline: float | None) -> RunOutcome | None:
         """Why no further trial may start, or None."""

@@ -27,6 +27,8 @@ from xpot_core.types import Limits
 _WATCH_SECONDS = 0.25
 # Start-up (imports, reading data) is not the trial's time.
 _GRACE_SECONDS = 30.0
+# With more, workers would wait for each other's results to be stored, and then all end at the same time again.
+_AT_ONCE = 200
 _spawned = itertools.count()
 
 
@@ -120,16 +122,20 @@ class LocalExecutor:
         while self._busy:
             wait = _WATCH_SECONDS if deadline is None else min(_WATCH_SECONDS, deadline - time.monotonic())
             try:
-                worker, line = self._answers.get(timeout=max(wait, 0.0))
+                answers = [self._answers.get(timeout=max(wait, 0.0))]
             except queue.Empty:
                 self._watch()
                 if deadline is not None and time.monotonic() >= deadline:
                     return []
                 continue
-            result = self._result(worker, line)
+            # Trials that ended at the same time are told, and stored, together.
+            with contextlib.suppress(queue.Empty):
+                while len(answers) < _AT_ONCE:
+                    answers.append(self._answers.get_nowait())
+            results = [r for worker, line in answers if (r := self._result(worker, line)) is not None]
             self._dispatch()
-            if result is not None:
-                return [result]
+            if results:
+                return results
         return []
 
     def _result(self, worker: _Worker, line: str | None) -> TrialResult | None:
@@ -151,7 +157,7 @@ class LocalExecutor:
             return result
         if line is not None:
             return None
-        code = worker.process.wait()
+        code = _end(worker.process)
         if worker in self._idle:
             self._idle.remove(worker)
         if task is None:
@@ -190,11 +196,20 @@ class LocalExecutor:
     def close(self, *, cancel: bool = False) -> None:
         """End all workers; without `cancel` those at work are expected to be done."""
         for worker in [*self._idle, *self._busy.values()]:
-            kill_tree(worker.process.pid)
-            worker.process.wait()
+            if worker.process.poll() is None:  # the number of one that is gone may be somebody else's by now
+                kill_tree(worker.process.pid)
+            _end(worker.process)
         self._idle.clear()
         self._busy.clear()
         self._waiting.clear()
+
+
+def _end(process: subprocess.Popen[str]) -> int:
+    """Wait for a process that is ending, and end what it started and left behind: a crash stops no program."""
+    code = process.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return code
 
 
 def _ending(code: int) -> str:

@@ -51,6 +51,7 @@ def run(
     from xpot_core.cli.family_run import run_family
     from xpot_core.cli.progress import make_observer
     from xpot_core.config import read_study
+    from xpot_core.errors import InputError
     from xpot_core.family.run import refuse_over_family
     from xpot_core.report.tables import summary_renderables
     from xpot_core.results import StudyResults
@@ -73,7 +74,12 @@ def run(
     with make_observer(out, quiet) as observer:
         outcome = study.run(trials=trials, observer=observer, restart=restart, extend=extend)
     out.print(f"{study.config.study}: {outcome.reason}", markup=False)
-    results = StudyResults.open(study.directory)
+    try:
+        results = StudyResults.open(study.directory)
+    except InputError:
+        if outcome.interrupted:  # so early that nothing stands in the store yet
+            return 1
+        raise
     for renderable in summary_renderables(results):
         out.print(renderable)
     if outcome.interrupted or (not outcome.complete and results.best is None):
