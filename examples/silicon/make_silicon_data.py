@@ -3,7 +3,9 @@
     python make_silicon_data.py converge   # table of cut-offs and k-points
     python make_silicon_data.py run        # DFT for all structures (resumable)
     python make_silicon_data.py write      # silicon_train.xyz and silicon_test.xyz from what is done
-    python make_silicon_data.py check      # sanity checks of the two files
+    python make_silicon_data.py run --external && python make_silicon_data.py write --external
+                                           # silicon_hot.xyz and silicon_random.xyz
+    python make_silicon_data.py check      # sanity checks of the files
 
 Every DFT result is cached in the work folder under a hash of the structure and the settings: a run
 that was stopped goes on where it was, and a changed setting is never mixed with old results.
@@ -15,9 +17,9 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -25,7 +27,8 @@ from ase.build import bulk
 from ase.eos import EquationOfState
 from ase.io import read, write
 from scipy.interpolate import CubicSpline
-from silicon_dft import NO_VIRIAL, PSEUDO, NotConvergedError, Runner, Settings, settings_for
+from silicon_dft import NO_VIRIAL, PSEUDO, NotConvergedError, Runner, Settings, labelled, settings_for
+from silicon_external import EXTERNAL, external_structures
 from silicon_structures import A0, GROUPS, all_structures, isolated_atom
 
 HERE = Path(__file__).resolve().parent
@@ -38,17 +41,17 @@ def _read_all(path: Path) -> list[Atoms]:
     return list(read(path, ":"))
 
 
-def load_structures(work: Path) -> list[Atoms]:
-    """The structures, made once and kept in the work folder.
+def load_structures(work: Path, external: bool = False) -> list[Atoms]:
+    """The structures of the data set or of the external sets, made once and kept in the work folder.
 
     The liquid-like ones come from chaotic dynamics, where another machine's last bits give another
     trajectory: a resumed run must see the same structures.
     """
-    path = work / "structures.xyz"
+    path = work / ("external.xyz" if external else "structures.xyz")
     if not path.exists():
         print("making the structures (the liquids take a minute or two)", flush=True)
         work.mkdir(parents=True, exist_ok=True)
-        write(path, all_structures(), format="extxyz")
+        write(path, external_structures() if external else all_structures(), format="extxyz")
         # Read back what was just written: the file's rounding is then the same in every run.
     return _read_all(path)
 
@@ -59,9 +62,9 @@ def _cost(atoms: Atoms) -> float:
     return float(np.prod(grid)) * max(len(atoms), atoms.get_volume() / 40) ** 2
 
 
-def command_run(runner: Runner, minutes: float | None, cheapest_first: bool) -> None:
+def command_run(runner: Runner, minutes: float | None, cheapest_first: bool, external: bool) -> None:
     """Compute all structures that are not in the cache."""
-    structures = load_structures(runner.work)
+    structures = load_structures(runner.work, external)
     if cheapest_first:
         structures.sort(key=_cost)
     begin, failed = time.perf_counter(), 0
@@ -87,32 +90,35 @@ def command_run(runner: Runner, minutes: float | None, cheapest_first: bool) -> 
     print(f"{failed} skipped")
 
 
-def _labelled(atoms: Atoms, settings: Settings, result: dict[str, Any]) -> Atoms:
-    """The structure with its DFT results under the project's keys."""
-    out = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
-    grid = "Gamma" if settings.kpoints is None else " ".join(map(str, settings.kpoints + settings.shift))
-    group = atoms.info["config_type"]
-    out.info = {"config_type": group, "structure_id": atoms.info["structure_id"]}
-    out.info["REF_energy"] = result["energy"]
-    if group not in NO_VIRIAL:
-        # Positive under compression. Flat: ASE writes 3x3 arrays as JSON, which gap_fit cannot read.
-        out.info["REF_virial"] = (-atoms.get_volume() * np.array(result["stress"])).ravel()
-    out.info["calculator"] = (
-        f"QE {result['version']} PBE {settings.pseudo} {settings.ecutwfc:g}Ry mv{settings.degauss:g}Ry"
-    )
-    out.info["kpoints"] = grid
-    out.arrays["REF_forces"] = np.array(result["forces"])
-    return out
+def _done(runner: Runner, external: bool = False) -> list[Atoms]:
+    """What is computed, with its results."""
+    done = []
+    for atoms in load_structures(runner.work, external):
+        settings = settings_for(atoms)
+        result = runner.cached(atoms, settings)
+        if result is not None and "failed" not in result:
+            done.append(labelled(atoms, settings, result))
+    return done
+
+
+def command_write_external(runner: Runner) -> None:
+    """Write the external sets from what is in the cache."""
+    done, everything = _done(runner, external=True), []
+    for name, makers in EXTERNAL.items():
+        groups = [make.__name__ for make in makers]
+        frames = [a for g in groups for a in done if a.info["config_type"] == g]
+        frames.sort(key=lambda a: (groups.index(a.info["config_type"]), a.info["structure_id"]))
+        write(HERE / name, frames, format="extxyz")
+        print(f"{name}: {len(frames)} structures, {(HERE / name).stat().st_size / 1e3:.0f} kB")
+        everything += frames
+    halves = [[f for f in everything if f.info["split"] == half] for half in ("validation", "test")]
+    names = [make.__name__ for makers in EXTERNAL.values() for make in makers]
+    print(group_table(*halves, names, "validation"))
 
 
 def command_write(runner: Runner) -> None:
     """Write the training and test files from what is in the cache."""
-    done = []
-    for atoms in load_structures(runner.work):
-        settings = settings_for(atoms)
-        result = runner.cached(atoms, settings)
-        if result is not None and "failed" not in result:
-            done.append(_labelled(atoms, settings, result))
+    done = _done(runner)
     train: list[Atoms] = []
     test: list[Atoms] = []
     rng = np.random.default_rng(TEST_SEED)
@@ -133,19 +139,21 @@ def command_write(runner: Runner) -> None:
     for path, frames in ((TRAIN, train), (TEST, test)):
         write(path, frames, format="extxyz")
         print(f"{path.name}: {len(frames)} structures, {path.stat().st_size / 1e3:.0f} kB")
-    print(group_table(train, test))
+    print(group_table(train, test, [make.__name__ for make in GROUPS]))
 
 
-def group_table(train: list[Atoms], test: list[Atoms]) -> str:
+def group_table(train: list[Atoms], test: list[Atoms], groups: Sequence[str], first: str = "train") -> str:
     """Markdown table of the groups: numbers, energies relative to the isolated atom, forces."""
     frames = train + test
-    atom = next((f.info["REF_energy"] for f in frames if f.info["config_type"] == "isolated_atom"), 0.0)
+    # The free atom stands in train alone; the external sets are compared with the same one.
+    known = train if first == "train" else _read_all(TRAIN)
+    atom = next((f.info["REF_energy"] for f in known if f.info["config_type"] == "isolated_atom"), 0.0)
     lines = [
-        "| group | train | test | atoms in the cell | energy per atom relative to the free atom (eV) "
+        f"| group | {first} | test | atoms in the cell | energy per atom relative to the free atom (eV) "
         "| largest force component (eV/Å) | virial |",
         "|---|---|---|---|---|---|---|",
     ]
-    for group in (make.__name__ for make in GROUPS):
+    for group in groups:
         members = [f for f in frames if f.info["config_type"] == group]
         if not members:
             continue
@@ -202,8 +210,25 @@ def command_converge(runner: Runner) -> None:
     print(f"\nfree atom: {plain:.4f} eV not spin-polarised (used), {spin:.4f} eV spin-polarised")
 
 
+def _closest(some: list[Atoms], others: list[Atoms]) -> float:
+    """How far the nearest pair of two sets is apart in energy, volume or forces.
+
+    Energy per atom does not depend on orientation, origin or the choice of cell, so two symmetry-equivalent
+    structures cannot differ in it. Close energies are told apart by the forces.
+    """
+    return min(
+        max(
+            abs(a.info["REF_energy"] / len(a) - b.info["REF_energy"] / len(b)),
+            abs(a.get_volume() / len(a) - b.get_volume() / len(b)),
+            abs(np.linalg.norm(a.arrays["REF_forces"]) - np.linalg.norm(b.arrays["REF_forces"])),
+        )
+        for a in some
+        for b in others
+    )
+
+
 def command_check(runner: Runner | None) -> bool:
-    """Check the two files, with a runner also a virial by finite differences. True if all is well."""
+    """Check the files, with a runner also a virial by finite differences. True if all is well."""
     fine = True
 
     def report(good: bool, text: str) -> None:
@@ -212,12 +237,13 @@ def command_check(runner: Runner | None) -> bool:
         print(f"{'ok  ' if good else 'FAIL'} {text}")
 
     train, test = _read_all(TRAIN), _read_all(TEST)
-    frames = train + test
+    external = [frame for name in EXTERNAL for frame in _read_all(HERE / name)]
+    frames = train + test + external
     numbers = [np.r_[f.info["REF_energy"], f.arrays["REF_forces"].ravel()] for f in frames]
     numbers += [np.ravel(f.info["REF_virial"]) for f in frames if "REF_virial" in f.info]
     report(
         all(np.isfinite(n).all() for n in numbers),
-        f"{len(train)} + {len(test)} structures, all numbers finite",
+        f"{len(train)} + {len(test)} + {len(external)} structures, all numbers finite",
     )
     total = max(float(np.abs(f.arrays["REF_forces"].sum(axis=0)).max()) for f in frames)
     report(total < 2e-3, f"largest sum of forces {total:.1e} eV/Å")
@@ -231,18 +257,11 @@ def command_check(runner: Runner | None) -> bool:
     missing = {f.info["config_type"] for f in frames if "REF_virial" not in f.info}
     report(missing <= NO_VIRIAL, f"groups without virial: {', '.join(sorted(missing))}")
 
-    # Energy per atom does not depend on orientation, origin or the choice of cell, so two
-    # symmetry-equivalent structures cannot differ in it. Close energies are told apart by the forces.
-    closest = min(
-        max(
-            abs(a.info["REF_energy"] / len(a) - b.info["REF_energy"] / len(b)),
-            abs(a.get_volume() / len(a) - b.get_volume() / len(b)),
-            abs(np.linalg.norm(a.arrays["REF_forces"]) - np.linalg.norm(b.arrays["REF_forces"])),
-        )
-        for a in train
-        for b in test
-    )
+    closest = _closest(train, test)
     report(closest > 1e-3, f"nearest train/test pair differs by {closest:.1e} in energy, volume or forces")
+    halves = [[f for f in external if f.info["split"] == half] for half in ("validation", "test")]
+    closest = min(_closest(train + test, external), _closest(*halves))
+    report(closest > 1e-3, f"the external sets share nothing with the others: {closest:.1e} at least")
 
     curve = [f for f in frames if f.info["structure_id"].startswith("strain_eos")]
     volumes = np.array([f.get_volume() / len(f) for f in curve])
@@ -304,8 +323,12 @@ def main() -> int:
     run = commands.add_parser("run", help="compute all structures")
     run.add_argument("--minutes", type=float, help="start no calculation after this many minutes")
     run.add_argument("--cheapest-first", action="store_true", help="most structures for the time given")
-    commands.add_parser("write", help="write the training and test files")
-    check = commands.add_parser("check", help="check the two files")
+    write_files = commands.add_parser("write", help="write the training and test files")
+    for command in (run, write_files):
+        command.add_argument(
+            "--external", action="store_true", help="the hot and the random structures instead"
+        )
+    check = commands.add_parser("check", help="check the files")
     check.add_argument(
         "--finite-strain", action="store_true", help="also check a virial with four more DFT runs"
     )
@@ -320,9 +343,9 @@ def main() -> int:
     if options.command == "converge":
         command_converge(runner)
     elif options.command == "run":
-        command_run(runner, options.minutes, options.cheapest_first)
+        command_run(runner, options.minutes, options.cheapest_first, options.external)
     elif options.command == "write":
-        command_write(runner)
+        (command_write_external if options.external else command_write)(runner)
     else:
         return 0 if command_check(runner if needs_dft else None) else 1
     return 0

@@ -146,3 +146,22 @@ class Runner:
         if "failed" in result:
             raise NotConvergedError(result["failed"])
         return result
+
+
+def labelled(atoms: Atoms, settings: Settings, result: dict[str, Any]) -> Atoms:
+    """The structure with its DFT results under the project's keys."""
+    out = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=True)
+    grid = "Gamma" if settings.kpoints is None else " ".join(map(str, settings.kpoints + settings.shift))
+    group = atoms.info["config_type"]
+    out.info = {"config_type": group}
+    out.info |= {k: atoms.info[k] for k in ("structure_id", "split") if k in atoms.info}
+    out.info["REF_energy"] = result["energy"]
+    if group not in NO_VIRIAL:
+        # Positive under compression. Flat: ASE writes 3x3 arrays as JSON, which gap_fit cannot read.
+        out.info["REF_virial"] = (-atoms.get_volume() * np.array(result["stress"])).ravel()
+    out.info["calculator"] = (
+        f"QE {result['version']} PBE {settings.pseudo} {settings.ecutwfc:g}Ry mv{settings.degauss:g}Ry"
+    )
+    out.info["kpoints"] = grid
+    out.arrays["REF_forces"] = np.array(result["forces"])
+    return out
