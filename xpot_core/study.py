@@ -121,6 +121,8 @@ class Study:
     ) -> RunOutcome:
         """Run or resume the search, then refit the best trial.
 
+        Ctrl-C and SIGTERM end it cleanly and do not raise: look at `RunOutcome.interrupted`.
+
         Parameters
         ----------
         trials, seconds

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import xpot_dask.executor as module
-from distributed import LocalCluster, Security
+from dask_cases import at_work, connected, one, processes, scheduler, until, worker_pids
+from distributed import Security
+from xpot_dask.clusters import _CLUSTERS, _job_arguments, warn_of_cores
 from xpot_dask.executor import DaskExecutor
-from xpot_dask.options import DaskOptions
+from xpot_dask.options import DaskOptions, JobOptions
 
-from xpot_core.api import ExecutorContext, InputError, TrialResult, TrialState, TrialTask, XpotError
+from xpot_core.api import ExecutorContext, InputError, TrialState, TrialTask, XpotError
 from xpot_core.testing import ExecutorContract, contract_class
 from xpot_core.testing.executor import _FAULTY, _context, _run, _task
-from xpot_core.testing.frames import frames, write_frames
-
-_PATIENCE = 90.0
-
 
 TestLocalCluster = contract_class("executor", "dask")
 
 
 @pytest.fixture(scope="module")
 def shared_cluster() -> Iterator[Any]:
-    with _processes(2) as cluster:
-        yield cluster
-
-
-@contextlib.contextmanager
-def _processes(n: int, **options: Any) -> Iterator[Any]:
-    """A scheduler with worker processes under nannies, as on a cluster."""
-    with LocalCluster(
-        n_workers=n,
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=0,
-        dashboard_address=":0",
-        silence_logs=logging.CRITICAL,
-        **options,
-    ) as cluster:
+    with processes(2) as cluster:
         yield cluster
 
 
@@ -63,58 +43,16 @@ class TestAtAddress(ExecutorContract):
         TestAtAddress.options = {"address": shared_cluster.scheduler_address}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_frames(tmp_path / "train.xyz", frames()[:6])
-    return tmp_path
-
-
-@contextlib.contextmanager
-def _executor(folder: Path, **options: Any) -> Iterator[DaskExecutor]:
-    executor = DaskExecutor(DaskOptions(**options))
-    executor.start(_context(_FAULTY, folder))
-    try:
-        yield executor
-    finally:
-        executor.close(cancel=True)
-
-
 def _refused(folder: Path, **options: Any) -> None:
     DaskExecutor(DaskOptions(**options)).start(_context(_FAULTY, folder))
 
 
-def _until(executor: DaskExecutor, done: Callable[[], bool]) -> list[TrialResult]:
-    results: list[TrialResult] = []
-    deadline = time.monotonic() + _PATIENCE
-    while not done():
-        assert time.monotonic() < deadline, "waited for too long"
-        results += executor.collect(timeout=0.2)
-    return results
-
-
-def _at_work(executor: DaskExecutor, number: int, times: int = 1) -> Callable[[], bool]:
-    return lambda: executor._begun[number] >= times
-
-
-def _worker_pids(cluster: Any) -> dict[str, int]:
-    return {w.worker_address: w.process.process.pid for w in cluster.workers.values() if w.process.process}
-
-
-def _one(executor: DaskExecutor) -> TrialResult:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        found = executor.collect(timeout=1.0)
-        if found:
-            return found[0]
-    raise AssertionError("no result")
-
-
 def test_trial_of_a_killed_worker_runs_once_more_elsewhere(folder: Path) -> None:
-    with _processes(2) as cluster, _executor(folder, address=cluster.scheduler_address) as executor:
+    with processes(2) as cluster, connected(folder, address=cluster.scheduler_address) as executor:
         executor.submit(_task(0, {"seconds": 2.0}, folder))
-        assert _until(executor, _at_work(executor, 0)) == []
-        os.kill(_worker_pids(cluster)[executor._where[0]], signal.SIGKILL)
-        result = _one(executor)
+        assert until(executor, at_work(executor, 0)) == []
+        os.kill(worker_pids(cluster)[executor._where[0]], signal.SIGKILL)
+        result = one(executor)
         assert result.state is TrialState.COMPLETE
         assert executor._begun[0] == 2
 
@@ -122,13 +60,13 @@ def test_trial_of_a_killed_worker_runs_once_more_elsewhere(folder: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("allowed", [1, 3], ids=["our-setting", "foreign-setting"])
 def test_trial_that_loses_its_worker_twice_fails(folder: Path, allowed: int) -> None:
-    with _processes(2) as cluster, _executor(folder, address=cluster.scheduler_address) as executor:
+    with processes(2) as cluster, connected(folder, address=cluster.scheduler_address) as executor:
         cluster.scheduler.allowed_failures = allowed
         executor.submit(_task(0, {"mode": "hang"}, folder))
         for times in (1, 2):
-            assert _until(executor, _at_work(executor, 0, times)) == []
-            os.kill(_worker_pids(cluster)[executor._where[0]], signal.SIGKILL)
-        result = _one(executor)
+            assert until(executor, at_work(executor, 0, times)) == []
+            os.kill(worker_pids(cluster)[executor._where[0]], signal.SIGKILL)
+        result = one(executor)
         assert result.state is TrialState.FAILED
         assert result.failure is not None
         assert "lost 2 times" in result.failure.message
@@ -136,71 +74,62 @@ def test_trial_that_loses_its_worker_twice_fails(folder: Path, allowed: int) -> 
         assert result.failure.plugin == "executor dask"
         # The workers came back and work on.
         executor.submit(_task(1, {}, folder))
-        assert _one(executor).state is TrialState.COMPLETE
+        assert one(executor).state is TrialState.COMPLETE
     ExecutorContract._nobody_is_left()
 
 
 @pytest.mark.slow
 def test_worker_told_to_close_gives_its_trial_back(folder: Path) -> None:
-    with _processes(2) as cluster, _executor(folder, address=cluster.scheduler_address) as executor:
+    with processes(2) as cluster, connected(folder, address=cluster.scheduler_address) as executor:
         executor.submit(_task(0, {"seconds": 3.0}, folder))
-        assert _until(executor, _at_work(executor, 0)) == []
+        assert until(executor, at_work(executor, 0)) == []
         nanny = next(w for w in cluster.workers.values() if w.worker_address == executor._where[0])
         os.kill(nanny.process.process.pid, signal.SIGTERM)
-        result = _one(executor)
+        result = one(executor)
         assert result.state is TrialState.COMPLETE, result.failure
 
 
 @pytest.mark.slow
 def test_capacity_follows_the_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.05)
-    with _processes(0) as cluster, _executor(folder, address=cluster.scheduler_address) as executor:
+    with processes(0) as cluster, connected(folder, address=cluster.scheduler_address) as executor:
         assert executor.capacity == 1, "a trial waits for the first worker"
         executor.submit(_task(0, {}, folder))
         assert executor.collect(timeout=0.5) == []
         cluster.scale(3)
-        assert _one(executor).state is TrialState.COMPLETE
-        _until(executor, lambda: executor.capacity == 3)
+        assert one(executor).state is TrialState.COMPLETE
+        until(executor, lambda: executor.capacity == 3)
         results = _run(executor, folder, [{"level": 0.1 * i} for i in range(9)])
         assert len(results) == 9
         # A late worker was sent what all trials share.
         assert len({r.worker for r in results}) >= 2
         cluster.scale(1)
-        _until(executor, lambda: executor.capacity == 1)
+        until(executor, lambda: executor.capacity == 1)
     with (
-        _processes(3) as cluster,
-        _executor(folder, address=cluster.scheduler_address, workers=2) as executor,
+        processes(3) as cluster,
+        connected(folder, address=cluster.scheduler_address, workers=2) as executor,
     ):
-        _until(executor, lambda: executor._connected() == 3)
+        until(executor, lambda: executor._connected() == 3)
         assert executor.capacity == 2
 
 
 def test_data_are_read_once_by_each_worker(folder: Path) -> None:
-    with _executor(folder, workers=2) as executor:
+    with connected(folder, workers=2) as executor:
         results = _run(executor, folder, [{"level": 0.1 * i} for i in range(8)])
     assert len({r.worker for r in results}) <= 2, "children were not kept"
     assert len(list((folder / "workers").glob("worker-*.log"))) <= 2
 
 
 def test_lost_scheduler_is_told_and_nothing_is_failed(folder: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--host",
-         "127.0.0.1", "--scheduler-file", str(folder / "scheduler.json")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process, address = scheduler(folder)
     try:
-        import json
-
-        while not (folder / "scheduler.json").is_file() or not (folder / "scheduler.json").read_text():
-            time.sleep(0.1)
-        address = json.loads((folder / "scheduler.json").read_text())["address"]
-        with _executor(folder, address=address, timeout=3.0) as executor:
+        with connected(folder, address=address, timeout=3.0) as executor:
             executor.submit(_task(0, {}, folder))
             assert executor.collect(timeout=0.5) == []
             process.kill()
             process.wait()
             with pytest.raises(XpotError, match="is gone") as caught:
-                _one(executor)
+                one(executor)
             assert "nothing is lost" in (caught.value.remedy or "")
     finally:
         process.kill()
@@ -219,7 +148,7 @@ def test_workers_must_see_the_run_folder(folder: Path, shared_cluster: Any) -> N
     executor.start(ExecutorContext(context.study, folder / "elsewhere", context.limits))
     try:
         executor.submit(_task(0, {}, folder))
-        failure = _one(executor).failure
+        failure = one(executor).failure
         assert failure is not None
         assert "does not see the folder" in failure.message
         assert "file system" in failure.hint
@@ -235,8 +164,8 @@ def test_tls(folder: Path) -> None:
     for name, key in (("ca", "ca_file"), ("certificate", "cert"), ("key", "key")):
         (folder / f"{name}.pem").write_text(client[key])
     tls = {name: f"{name}.pem" for name in ("ca", "certificate", "key")}
-    with _processes(1, security=security, protocol="tls://") as cluster:
-        with _executor(folder, address=cluster.scheduler_address, tls=tls) as executor:
+    with processes(1, security=security, protocol="tls://") as cluster:
+        with connected(folder, address=cluster.scheduler_address, tls=tls) as executor:
             assert [r.state for r in _run(executor, folder, [{}])] == [TrialState.COMPLETE]
         with pytest.raises(InputError, match="no dask scheduler answers"):
             _refused(folder, address=cluster.scheduler_address, timeout=2.0)
@@ -256,7 +185,7 @@ def test_nobody_else_can_send_work_on_this_machine(folder: Path) -> None:
         return {c.laddr for c in psutil.Process().net_connections(kind="inet") if c.status == "LISTEN"}
 
     before = listening()
-    with _executor(folder, workers=2) as executor:
+    with connected(folder, workers=2) as executor:
         _run(executor, folder, [{}])
         assert executor._cluster.scheduler_address.startswith("inproc://")
         assert executor._cluster.scheduler.worker_ttl is None, "a computer that slept would lose its worker"
@@ -297,3 +226,40 @@ def test_listing_the_plugin_does_not_import_dask() -> None:
 def test_task_of_the_contract_is_plain_data(folder: Path) -> None:
     task = _task(3, {}, folder)
     assert TrialTask(**task.to_json()) == task
+
+
+@pytest.mark.parametrize(
+    ("system", "lines"),
+    [
+        ("slurm", ["#SBATCH -p fast", "#SBATCH -A gold", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=15G"]),
+        (
+            "pbs",
+            ["#PBS -q fast", "#PBS -A gold", "#PBS -l select=1:ncpus=8:mem=15GB", "#PBS -l walltime=02:00"],
+        ),
+        ("sge", ["#$ -q fast", "#$ -P gold", "#$ -l h_rt=02:00"]),
+        ("lsf", ["#BSUB -q fast", '#BSUB -P "gold"', "#BSUB -n 8", "#BSUB -W 02:00"]),
+    ],
+)
+def test_job_script_says_what_was_asked_for(folder: Path, system: str, lines: list[str]) -> None:
+    """Whether the batch system takes it is seen in ``test_batch.py``; of PBS and LSF there is none to ask."""
+    jobqueue = pytest.importorskip("dask_jobqueue")
+    job = JobOptions(
+        memory="16GB", cores=8, walltime="02:00", queue="fast", account="gold",
+        directives=["-x y"], prologue=["module load gap"], encrypted=False,
+    )  # fmt: skip
+    arguments = _job_arguments(system, job, slots=4, logs=folder)
+    with getattr(jobqueue, _CLUSTERS[system])(**arguments) as cluster:
+        script = cluster.job_script()
+    for line in [*lines, "module load gap", f"{lines[0].split()[0]} -x y"]:
+        assert line in script, script
+    assert script.rindex("--nthreads 4") > script.index("--nthreads"), "the last one counts"
+
+
+def test_grid_engine_is_asked_for_the_cores_of_a_job(caplog: pytest.LogCaptureFixture) -> None:
+    for cores, directives, said in ((8, [], True), (8, ["-pe smp 8"], False), (1, [], False)):
+        caplog.clear()
+        warn_of_cores("sge", JobOptions(memory="1GB", cores=cores, directives=directives))
+        assert ("-pe NAME 8" in caplog.text) is said
+    caplog.clear()
+    warn_of_cores("slurm", JobOptions(memory="1GB", cores=8))
+    assert not caplog.text

@@ -18,6 +18,7 @@ from distributed import Client, LocalCluster, Security
 from xpot_core.api import InputError, XpotError
 from xpot_dask.options import DaskOptions, JobOptions, TLSOptions
 
+_logger = logging.getLogger("xpot")
 _CLUSTERS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "sge": "qsub", "lsf": "bsub"}
 _CHARGED_TO = {"slurm": "account", "pbs": "account", "sge": "project", "lsf": "project"}
@@ -140,6 +141,7 @@ def _jobs(options: DaskOptions, directory: Path) -> Any:
         raise InputError(
             "dask-jobqueue is not installed", key=key, remedy="pip install 'xpot-dask[jobqueue]'"
         ) from error
+    warn_of_cores(system, job)
     logs = directory / "dask"
     if re.search(r"[^\w./@+=,-]", str(logs)):
         raise InputError(
@@ -163,6 +165,17 @@ def _jobs(options: DaskOptions, directory: Path) -> Any:
         raise InputError(str(error), key=key) from error
     _submit(cluster, job, key)
     return cluster
+
+
+def warn_of_cores(system: str, job: JobOptions) -> None:
+    """Grid Engine, other than the others, is told the cores of a job in words that each site chooses."""
+    if system == "sge" and job.cores > 1 and not any(line.startswith("-pe ") for line in job.directives):
+        _logger.warning(
+            "Grid Engine takes a job for one of a single core: ask for %d by a parallel environment, "
+            "executor.dask.cluster.sge.directives: ['-pe NAME %d'] (qconf -spl lists the names)",
+            job.cores,
+            job.cores,
+        )
 
 
 def _job_arguments(system: str, job: JobOptions, slots: int, logs: Path) -> dict[str, Any]:

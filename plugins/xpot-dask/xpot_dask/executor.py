@@ -8,6 +8,7 @@ import queue
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from xpot_dask.worker import TrialPlugin, WorkerClosing, cancel_trial, run_trial
 _ATTEMPTS = 2
 _REFRESH_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
+_FAREWELL_SECONDS = 10.0
+# With more, workers would wait for each other's results, and then all end at the same time again.
+_AT_ONCE = 200
 _logger = logging.getLogger("xpot")
 
 
@@ -65,15 +69,19 @@ class DaskExecutor:
         self._client, self._cluster = connect(self.options, context.directory, Path(context.study["base"]))
         self._plugin = f"xpot-{uuid.uuid4().hex[:12]}"
         self._client.subscribe_topic(self._plugin, self._on_begin)
-        plugin = TrialPlugin(
+        plugin = self.runner(context)
+        self._client.register_plugin(plugin, name=self._plugin)
+        self._started = time.monotonic()
+
+    def runner(self, context: ExecutorContext) -> TrialPlugin:
+        """What runs the trials in each worker."""
+        return TrialPlugin(
             self._plugin,
             {**context.study, "threads": self.options.threads},
             str(context.directory),
             context.limits,
             self.options.threads,
         )
-        self._client.register_plugin(plugin, name=self._plugin)
-        self._started = time.monotonic()
 
     def _on_begin(self, event: tuple[float, Any]) -> None:
         """A worker says that it begins a trial (called in dask's thread)."""
@@ -110,55 +118,97 @@ class DaskExecutor:
             if deadline is not None:
                 wait = min(wait, max(deadline - time.monotonic(), 0.0))
             try:
-                number, future = self._ended.get(timeout=wait)
+                ended = [self._ended.get(timeout=wait)]
             except queue.Empty:
                 self._look()
                 if deadline is not None and time.monotonic() >= deadline:
                     return []
                 continue
-            result = self._result(number, future)
-            if result is not None:
-                return [result]
+            # Whatever else has ended is fetched in the same round trip: many workers end many trials at once.
+            with contextlib.suppress(queue.Empty):
+                while len(ended) < _AT_ONCE:
+                    ended.append(self._ended.get_nowait())
+            results = self._results(ended)
+            if results:
+                return results
         return []
 
     def _look(self) -> None:
-        """Tell a lost scheduler, and a wait for workers that lasts."""
+        """Tell a lost scheduler, and a wait for workers that lasts; see ends that came back after a loss."""
         assert self._client is not None
         if self._client.status not in ("running", "connecting"):
             raise self._lost_scheduler()
+        for number, (_, future) in self._running.items():
+            if future.done():
+                self._ended.put((number, future))
         waited = time.monotonic() - self._started
         if not self._warned and waited > _PATIENCE_SECONDS and not self._connected():
             self._warned = True
             _logger.warning("no worker has joined for %.0f s: the study waits for the first one", waited)
 
-    def _result(self, number: int, future: Future | None) -> TrialResult | None:
-        if number not in self._running:
-            return None
-        task, current = self._running[number]
-        if future is None:
-            self._give_up(number, current)
-            return self._lost(number)
-        if future is not current:
-            return None
-        del self._running[number]
+    def _results(self, ended: Iterable[tuple[int, Future | None]]) -> list[TrialResult]:
+        """Results of the trials that ended; some may have been told twice, or be sent again."""
+        results: list[TrialResult] = []
+        finished: dict[int, Future] = {}
+        for number, future in ended:
+            if number not in self._running:
+                continue
+            current = self._running[number][1]
+            if future is None:
+                self._give_up(number, current)
+                results.append(self._lost(number))
+            elif future is current and future.status == "finished":
+                finished[number] = future
+            elif future is current:
+                results += self._result(number)
+        if len(finished) > 1:
+            answers = self._fetch(finished)
+            for number, answer in answers.items():
+                del self._running[number], finished[number]
+                results.append(answer)
+        for number in finished:
+            results += self._result(number)
+        return results
+
+    def _fetch(self, finished: Mapping[int, Future]) -> dict[int, TrialResult]:
+        """Results of many trials in one round trip; none if anything is wrong with one of them."""
+        assert self._client is not None
         try:
-            return TrialResult.from_json(future.result(timeout=self.options.timeout))
+            found = _in_time(
+                self._client, self._client.gather, list(finished.values()), seconds=self.options.timeout
+            )
+            return {n: TrialResult.from_json(data) for n, data in zip(finished, found, strict=True)}
+        except Exception:
+            return {}
+
+    def _result(self, number: int) -> list[TrialResult]:
+        """The result of a trial that ended; none if it runs again."""
+        task, future = self._running.pop(number)
+        try:
+            return [TrialResult.from_json(future.result(timeout=self.options.timeout))]
         except KilledWorker:
-            return self._lost(number)
+            return [self._lost(number)]
         except WorkerClosing:
             if self._begun[number] < _ATTEMPTS:
                 self._send(task)
-                return None
-            return self._lost(number)
+                return []
+            return [self._lost(number)]
         except Exception as error:
-            if future.cancelled():
+            if future.status in ("pending", "lost"):
+                # The worker left between the end of the trial and our asking for the result: dask runs it again.
+                self._running[number] = task, future
+                return []
+            if future.cancelled() or (future.status == "finished" and isinstance(error, OSError)):
+                # Not the trial but the way to the scheduler is broken: the trial must not count as failed.
                 self._running[number] = task, future
                 raise self._lost_scheduler() from error
-            return _failed(
-                number,
-                f"dask could not run the trial: {type(error).__name__}: {error}",
-                "workers need the same versions of Python, xpot-core, xpot-dask and the study's plugins",
-            )
+            return [
+                _failed(
+                    number,
+                    f"dask could not run the trial: {type(error).__name__}: {error}",
+                    "workers need the same versions of Python, xpot-core, xpot-dask and the study's plugins",
+                )
+            ]
 
     def _give_up(self, number: int, future: Future) -> None:
         """End a trial that was lost too often on a scheduler with other settings."""
@@ -190,13 +240,19 @@ class DaskExecutor:
         self._running.clear()
         if client is not None:
             if client.status == "running":
+                # A worker that is frozen does not answer, and must not hold up the others' end.
                 with contextlib.suppress(Exception):
-                    client.unregister_worker_plugin(self._plugin)
+                    _in_time(client, client.unregister_worker_plugin, self._plugin, seconds=_FAREWELL_SECONDS)
             with contextlib.suppress(Exception):
                 client.close(timeout=5)
         if cluster is not None:
             with contextlib.suppress(Exception):
                 cluster.close(timeout=20)
+
+
+def _in_time(client: Client, method: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    """Call a method of the client that knows no time-out; inside dask's own thread it gives a coroutine."""
+    return client.sync(lambda: method(*arguments), callback_timeout=seconds)
 
 
 def _failed(number: int, message: str, hint: str) -> TrialResult:

@@ -89,8 +89,9 @@ class TrialPlugin(WorkerPlugin):  # type: ignore[misc]
             child.submit(task)
             while True:
                 results = child.collect(timeout=_LOOK_SECONDS)
-                if results:
+                if results and not (results[0].failure and self._gone(task.number)):
                     return _of_dask(results[0])
+                # A child that is being ended by `teardown` or `cancel` reports a death, which is not the fit's.
                 if self._gone(task.number):
                     raise WorkerClosing
         except (KeyError, ValueError, OSError) as error:
@@ -99,9 +100,17 @@ class TrialPlugin(WorkerPlugin):  # type: ignore[misc]
                 raise WorkerClosing from error
             raise
         finally:
-            with self._lock:
-                if self._busy.pop(task.number, None) is not None and not self._closed:
-                    self._idle.append(child)
+            self._give_back(task.number, child)
+
+    def _give_back(self, number: int, child: LocalExecutor) -> None:
+        """Keep the child for the next trial, unless it was ended meanwhile."""
+        with self._lock:
+            mine = self._busy.pop(number, None) is child and not self._closed
+            if mine:
+                self._idle.append(child)
+        if not mine:
+            # Once more from here: this thread may have started the process after `teardown` had looked for one.
+            child.close(cancel=True)
 
     def _take(self, number: int) -> LocalExecutor:
         with self._lock:
