@@ -22,6 +22,7 @@ configure() {
     chown munge: /etc/munge/munge.key && chmod 400 /etc/munge/munge.key
   fi
   memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
+  # `nproc` alone would believe OMP_NUM_THREADS, and jobs of two cores would wait for ever.
   cat > /etc/slurm/slurm.conf <<CONF
 ClusterName=xpot
 SlurmctldHost=$host(127.0.0.1)
@@ -42,7 +43,7 @@ ReturnToService=2
 MpiDefault=none
 KillWait=10
 MinJobAge=60
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$memory State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE OverSubscribe=FORCE:4 State=UP
 CONF
 }
