@@ -1,4 +1,4 @@
-"""What the machinery of a study costs: parallel efficiency, overhead per trial, how many workers it feeds.
+"""What the machinery of a study costs: parallel efficiency and overhead per trial.
 
 python benchmarks/executor_efficiency.py --output benchmarks/results
 """
@@ -10,7 +10,6 @@ import csv
 import json
 import os
 import platform
-import resource
 import sqlite3
 import tempfile
 import time
@@ -35,18 +34,26 @@ SIZES = (10, 100, 1_000, 10_000)
 OPTIMIZERS = ("random", "sobol", "optuna-tpe")
 
 
-def make(folder: Path, executor: Any, trials: int, seconds: float = 0.0, optimizer: Any = "random") -> Study:
-    """A study of the fitter that burns CPU time."""
+def make(
+    folder: Path,
+    executor: Any,
+    trials: int,
+    seconds: float = 0.0,
+    optimizer: Any = "random",
+    fitter: Any = None,
+    plugins: Sequence[Path] = (),
+) -> Study:
+    """A study, by default of the fitter that burns CPU time."""
     folder.mkdir(parents=True, exist_ok=True)
     write_frames(folder / "train.xyz", frames()[:6])
     raw = {
         "study": "b",
         "data": {"train": "train.xyz", "validation": {"fraction": 0.3}},
-        "fitter": {"burn": {"level": "tune", "other": "tune", "seconds": seconds}},
+        "fitter": fitter or {"burn": {"level": "tune", "other": "tune", "seconds": seconds}},
         "optimizer": optimizer,
         "executor": executor,
         "budget": {"trials": trials},
-        "plugins": PLUGINS,
+        "plugins": [*PLUGINS, *map(str, plugins)],
     }
     return Study(study_from_dict(raw, str(folder)), folder / "runs")
 
@@ -77,7 +84,9 @@ def efficiency(root: Path, seconds: float, trials: int) -> list[dict[str, Any]]:
         ("dask, 2 workers", {"dask": {"workers": 2}}),
     ):
         study = make(root / f"{name}-{seconds}", executor, trials + 2, seconds)
-        study.run(trials=2)  # files and modules are in the page cache; each run starts its own workers
+        # Files and modules are in the page cache then; each run starts its own workers.
+        if (warming := study.run(trials=2)).interrupted:
+            raise SystemExit(f"{name}: {warming.reason}")
         study = make(root / f"{name}-{seconds}", executor, trials + 2, seconds)
         load = os.getloadavg()[0]
         begin = time.monotonic()
@@ -155,32 +164,6 @@ def overhead(root: Path, n: int, optimizer: Any, more: int) -> dict[str, Any]:
     return row
 
 
-def saturation(root: Path, workers: int, seconds: float, trials: int) -> dict[str, Any]:
-    """How many of very many workers that sleep the coordinator keeps busy."""
-    study = make(
-        root / f"w{workers}-{seconds}", {"sleepers": {"workers": workers, "seconds": seconds}}, trials
-    )
-    study.directory.mkdir(parents=True)
-    store = Store(study.directory / STORE_NAME)
-    store.acquire()
-    begin, cpu = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    study._loop(store, trials, None, None)
-    wall, cpu = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_utime - cpu
-    store.release()
-    store.close()
-    row = {
-        "workers": workers,
-        "trial (s)": seconds,
-        "trials": trials,
-        "wall (s)": round(wall, 1),
-        "trials/s": round(trials / wall, 1),
-        "utilisation (%)": round(100 * trials * seconds / (workers * wall), 1),
-        "CPU of the coordinator (%)": round(100 * cpu / wall, 1),
-    }
-    print(row, flush=True)
-    return row
-
-
 def table(rows: list[dict[str, Any]]) -> list[str]:
     head = list(rows[0])
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -226,10 +209,6 @@ def main() -> None:
             overhead(Path(ram), n, o, more) for o in OPTIMIZERS for n in sizes
         ]
         parts[f"{name}, store on the disk"] = [overhead(Path(disk), n, "random", more) for n in sizes]
-        workers = 50 if given.quick else 1000
-        parts["very many workers that sleep (store in memory)"] = [
-            saturation(Path(ram), workers, s, workers * 2) for s in ((1,) if given.quick else (1, 10, 60))
-        ]
         parts["parallel efficiency on two cores"] = [
             row
             for seconds, trials in (((0.2, 6),) if given.quick else ((1.0, 24), (10.0, 8)))
@@ -245,8 +224,6 @@ def main() -> None:
         "Core's own time: ask, two transactions of the store (the trial begins; it ends), dispatch and collect, "
         "with an executor that does nothing; medians. On a disk each transaction waits for the disk three or four "
         "times (`fsync`), which is the price of losing nothing in a power cut; it takes no CPU time.", "",
-        "Utilisation: time in trials over workers times wall time, the start with one ask for all workers and the end, "
-        "when workers run out of trials, included.", "",
         "Efficiency: wall time of the serial executor over wall time and cores, from the first start to the last end, "
         "start-up of the workers included. Other work on the machine takes its share of two busy cores but not of a "
         "free one, which counts against us; `occupied` does not depend on it: the share of the workers' time that "

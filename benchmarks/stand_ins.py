@@ -78,19 +78,20 @@ class Sleepers:
         wait = self._ends[0][0] - time.monotonic()
         if wait > 0:
             time.sleep(wait if timeout is None else min(wait, timeout))
-        if self._ends[0][0] > time.monotonic():
-            return []
-        _, number, loss = heapq.heappop(self._ends)
-        return [
-            TrialResult(
-                number,
-                TrialState.COMPLETE,
-                loss=loss,
-                objectives=(loss,),
-                parts={"force": loss},
-                worker="sleeper",
+        results: list[TrialResult] = []
+        while len(results) < 200 and self._ends and self._ends[0][0] <= time.monotonic():
+            _, number, loss = heapq.heappop(self._ends)
+            results.append(
+                TrialResult(
+                    number,
+                    TrialState.COMPLETE,
+                    loss=loss,
+                    objectives=(loss,),
+                    parts={"force": loss},
+                    worker="sleeper",
+                )
             )
-        ]
+        return results
 
     def close(self, *, cancel: bool = False) -> None:
         self._ends.clear()
