@@ -11,9 +11,15 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from xpot_core.report.style import BLUE, GREEN, GREY, PAGE, RED, figure_style, label_panel, new_figure
+from xpot_core.report.style import BLUE, GREEN, GREY, PAGE, RED, SKY, figure_style, label_panel, new_figure
 
-STYLE = {"CV": (BLUE, "o"), "hot": (RED, "^"), "random": (GREEN, "s"), "no search": (GREY, "x")}
+STYLE = {
+    "CV": (BLUE, "o"),
+    "CV, all folds": (SKY, "D"),
+    "hot": (RED, "^"),
+    "random": (GREEN, "s"),
+    "no search": (GREY, "x"),
+}
 """Selection -> colour, marker."""
 BOOTSTRAPS = 4000
 
