@@ -5,7 +5,7 @@
 Quadratic SNAP, twojmax 4, on silicon: for each alpha and seed a nested study (outer: rcutfac and rfac0, a Sobol
 sequence per seed, so that all alphas share the descriptors on disk), then one flat study with two objectives. Mean and
 standard deviation over seeds of the winners' cross-validation errors and cutoff; what the front of the one study
-reaches at each alpha. Data: ``$XPOT_DATA/zuo2020/Si_*.xyz``. Writes ``results/balance.md`` and ``.csv``.
+reaches at each alpha. Data: ``$XPOT_DATA/zuo2020/Si_*.xyz``. Writes ``results/balance.md``, ``.csv`` and ``.png``.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from ase.io import read, write
 
 from xpot_core.config import study_from_dict
 from xpot_core.metrics import ErrorTable
+from xpot_core.report.style import BLUE, PAGE, RED, figure_style, label_panel, new_figure
 from xpot_core.results import StudyResults
 from xpot_core.study import Study
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(os.environ.get("XPOT_DATA", "../shared/data")).resolve() / "zuo2020"
 ALPHAS = tuple(round(0.1 * i, 1) for i in range(11))
+Errors = tuple[float, float, float]
+"""Energy RMSE (meV/atom), force RMSE (eV/Å) and cutoff (Å)."""
 
 
 def study(folder: Path, trials: int, seed: int, **changes: Any) -> dict[str, Any]:
@@ -64,12 +67,39 @@ def run(folder: Path, raw: dict[str, Any]) -> StudyResults:
     return StudyResults.open(made.directory)
 
 
-def winner(results: StudyResults) -> tuple[float, float, float]:
-    """Energy RMSE (meV/atom), force RMSE (eV/Å) and cutoff (Å) of the best trial."""
+def winner(results: StudyResults) -> Errors:
+    """What the best trial reached by cross-validation."""
     best = results.best
     assert best is not None
     summary = ErrorTable.from_json(best.errors["validation"]).summary()
     return summary["energy_rmse"], summary["force_rmse"], best.values["rcutfac"]
+
+
+def draw(rows: dict[float, list[Errors]], picked: dict[float, Errors], target: Path) -> None:
+    """Errors and cutoff against alpha: mean and spread of the seeds, and the front of the one study."""
+    labels = ("energy RMSE (meV/atom)", "force RMSE (eV/Å)", "rcutfac (Å)")
+    with figure_style():
+        figure = new_figure(PAGE, 2.5)
+        for i, (ax, label) in enumerate(zip(figure.subplots(1, 3), labels, strict=True)):
+            values = [[row[i] for row in rows[a]] for a in ALPHAS]
+            spread = [np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in values]
+            mean = [np.mean(v) for v in values]
+            ax.errorbar(ALPHAS, mean, spread, fmt="-o", color=BLUE, capsize=2, label="a study for each alpha")
+            ax.plot(
+                ALPHAS,
+                [picked[a][i] for a in ALPHAS],
+                "s",
+                mfc="none",
+                color=RED,
+                label="one study, two objectives",
+            )
+            ax.set_xlabel("alpha")
+            ax.set_ylabel(label)
+            ax.grid()
+            label_panel(ax, "abc"[i])
+            if i == 0:
+                ax.legend()
+        figure.savefig(target, dpi=200)
 
 
 def main() -> None:
@@ -81,7 +111,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--structures", type=int, default=60)
     given = parser.parse_args()
-    rows: dict[float, list[tuple[float, float, float]]] = {a: [] for a in ALPHAS}
+    rows: dict[float, list[Errors]] = {a: [] for a in ALPHAS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         frames = read(DATA / "Si_train.xyz", ":")
@@ -128,6 +158,7 @@ def main() -> None:
         writer = csv.writer(stream)
         writer.writerow(["alpha", "seed", "energy_rmse_meV_atom", "force_rmse_eV_A", "rcutfac_A"])
         writer.writerows([a, seed, *w] for a, found in rows.items() for seed, w in enumerate(found))
+    draw(rows, picked, RESULTS / "balance.png")
     print("\n".join(lines))
 
 
