@@ -26,8 +26,10 @@ import yaml
 
 XPOT = str(Path(sys.executable).with_name("xpot"))
 RESULTS = Path(__file__).parent / "results"
-COLUMNS = ("element", "seed", "search", "trials", "seconds", "loss", "validation_energy", "validation_force")
-COLUMNS = (*COLUMNS, "test_energy", "test_force")
+COLUMNS = (
+    *("element", "seed", "search", "trials", "seconds", "loss"),
+    *("validation_energy", "validation_force", "test_energy", "test_force"),
+)
 
 
 def study(element: str, search: str, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 from study_cases import SEARCH_PLUGIN, Make, run, toy
 
+from xpot_core.cli.progress import describe
 from xpot_core.config import read_study
 from xpot_core.errors import InputError
+from xpot_core.results import StudyResults
 from xpot_core.study import Study
-from xpot_core.trials import TrialState
+from xpot_core.trials import Failure, Trial, TrialState
 
 
 def test_constraint_makes_trials_infeasible(study: Make, folder: Path, call: Callable[..., Any]) -> None:
@@ -30,12 +33,44 @@ def test_constraint_makes_trials_infeasible(study: Make, folder: Path, call: Cal
             assert trial.failure.stage == "constraint"
             assert trial.failure.message.startswith("the cutoff is")
             assert "validation" in trial.errors  # how good it would have been is known
-            assert trial.extra["loss"] > 0
+            assert trial.refused_loss is not None
+            assert trial.refused_loss > 0
     states = {t.state for t in results.trials}
     assert states == {TrialState.COMPLETE, TrialState.INFEASIBLE}
     assert results.best is not None
     assert results.best.values["cutoff"] <= 5.2
     assert "short-enough" in call("show", "argon", "--trial", "best").out
+    _refused_trials_are_shown(results, call)
+
+
+def _refused_trials_are_shown(results: StudyResults, call: Callable[..., Any]) -> None:
+    """What the constraint cost: refused trials with their losses, and how many would have won."""
+    refused = sorted(
+        (t for t in results.trials if t.refused_loss is not None), key=lambda t: t.refused_loss or 0.0
+    )
+    assert results.best is not None
+    assert results.best.loss is not None
+    better = [t for t in refused if (t.refused_loss or 0.0) < results.best.loss]
+    assert better, "the data prefer a long cutoff: otherwise this test shows nothing"
+    count = f"{len(refused)} trials by a constraint, {len(better)} with a smaller loss than the winner"
+    shown = call("show", "argon").out
+    assert shown.count(count) == 2  # among the facts and above the table
+    assert "Failures" not in shown
+    assert "Failures" in call("show", "argon", "--failed").out
+    one = call("show", "argon", "--trial", refused[0].number).out
+    assert "refused by a constraint" in one
+    data = json.loads(call("show", "argon", "--json").out)["trials"]
+    assert [t["refused_loss"] for t in data] == [t.refused_loss for t in results.trials]
+    assert call("report", "argon").status == 0
+    page = (results.directory / "report.html").read_text()
+    assert f"Refused: {count}" in page
+    assert "squares those that a constraint refused" in page
+
+
+def test_log_of_a_run_tells_the_loss_of_a_refused_trial() -> None:
+    failure = Failure("constraint", "validator short-enough", "the cutoff is 6.00 Å")
+    trial = Trial(3, TrialState.INFEASIBLE, {}, failure=failure, extra={"loss": 0.125})
+    assert describe(trial) == "INFEASIBLE in constraint: the cutoff is 6.00 Å; loss 0.125"
 
 
 def test_number_of_a_validator_as_objective(study: Make) -> None:

@@ -113,19 +113,7 @@ class StudyResults:
         directory = study_directory(target, runs).resolve()
         store = Store(directory / STORE_NAME, readonly=True)
         try:
-            keys = (
-                "study",
-                "base",
-                "space",
-                "template",
-                "identity",
-                "versions",
-                "data",
-                "final",
-                "warnings",
-                "created",
-            )
-            facts = {key: store.get(key) for key in keys}
+            facts = {key: store.get(key) for key in _FACTS}
             _check_facts(facts, directory / STORE_NAME)
             return cls(directory, tuple(store.trials()), facts)
         finally:
@@ -339,6 +327,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "state": str(trial.state),
         "values": dict(trial.values),
         "loss": trial.loss,
+        "refused_loss": trial.refused_loss,
         "objectives": list(trial.objectives),
         "fidelity": trial.fidelity,
         "from_prior": trial.from_prior,

@@ -110,6 +110,11 @@ class Trial:
         whole = self.fidelity is None and not (self.from_prior and self.extra.get("other_data"))
         return self.state is TrialState.COMPLETE and self.loss is not None and whole
 
+    @property
+    def refused_loss(self) -> float | None:
+        """The loss of a trial that a constraint refused; None for all others."""
+        return self.extra.get("loss") if self.state is TrialState.INFEASIBLE else None
+
 
 @dataclass(frozen=True)
 class History:

@@ -154,18 +154,22 @@ class LiveObserver(SilentObserver):
 
 
 def describe(trial: Trial) -> str:
-    """Loss and errors of a trial, or why it has none, on one line."""
+    """Loss and errors of a trial, or why it has none, on one line; both if a constraint refused it."""
+    text = ""
     if trial.failure is not None:
         first = trial.failure.message.splitlines()[0]
-        return f"{trial.state} in {trial.failure.stage}: {first[:100]}"
-    text = f"loss {trial.loss:.5g}" + (f" at {trial.fidelity:g}" if trial.fidelity is not None else "")
+        text = f"{trial.state} in {trial.failure.stage}: {first[:100]}"
+    loss = trial.loss if trial.refused_loss is None else trial.refused_loss
+    if loss is None:
+        return text
+    known = f"loss {loss:.5g}" + (f" at {trial.fidelity:g}" if trial.fidelity is not None else "")
     if "validation" in trial.errors:
         summary = ErrorTable.from_json(trial.errors["validation"]).summary()
         if summary["energy_rmse"] is not None:
-            text += f"  E {summary['energy_rmse']:.3g} meV/atom"
+            known += f"  E {summary['energy_rmse']:.3g} meV/atom"
         if summary["force_rmse"] is not None:
-            text += f"  F {summary['force_rmse']:.3g} eV/Å"
-    return text
+            known += f"  F {summary['force_rmse']:.3g} eV/Å"
+    return f"{text}; {known}" if text else known
 
 
 def sparkline(losses: list[float], width: int = 24) -> str:

@@ -38,7 +38,8 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
 
     if not series.complete.any():
         return None
-    panels: list[tuple[str, FloatArray]] = [("loss", series.loss)]
+    refused = np.isfinite(series.refused)
+    panels: list[tuple[str, FloatArray]] = [("loss", np.where(refused, series.refused, series.loss))]
     for label, values in (
         ("energy RMSE\n(meV/atom)", series.energy),
         ("force RMSE\n(eV/Å)", series.force),
@@ -53,7 +54,7 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
         label_panel(ax, letter, inside=True)
         if initial:
             ax.axvspan(-0.5, min(initial, len(series.numbers)) - 0.5, color="#EEEEEE", lw=0, zorder=0)
-    failed = series.numbers[series.unsuccessful]
+    failed = series.numbers[series.unsuccessful & ~refused]
     if failed.size:
         axes[0].plot(
             failed,
@@ -87,7 +88,11 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
     )
     so_far = [series.so_far(v) for v in (series.loss, series.energy, series.force)]
     rows = [
-        (t.number, str(t.state), *(_blank(v[i]) for v in (series.loss, series.energy, series.force, *so_far)))
+        (
+            t.number,
+            str(t.state),
+            *(_blank(v[i]) for v in (panels[0][1], series.energy, series.force, *so_far)),
+        )
         for i, t in enumerate(series.trials)
     ]
     first = series.loss[series.complete][0]
@@ -96,22 +101,26 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
         "Convergence of the search",
         f"Loss and validation errors of {len(rows)} trials against the trial number, with the best so far as "
         f"a stepped line. The loss falls from {number(float(first))} to {number(best.loss)} at trial "
-        f"{best.number}; {failed.size} trials gave no result.",
+        f"{best.number}; {failed.size} trials gave no result"
+        + (f", {refused.sum()} were refused by a constraint." if refused.any() else "."),
         figure,
         "Each point is one trial; the line follows the trial with the smallest loss so far, in the lower "
         "panels the errors of that same trial on the validation set. Triangles at the upper edge lie beyond; "
-        "crosses mark trials without a result.",
+        "crosses mark trials without a result"
+        + (", squares those that a constraint refused." if refused.any() else "."),
         columns,
         rows,
     )
 
 
 def _convergence_panel(ax: Any, series: Series, label: str, values: FloatArray) -> None:
-    good = np.isfinite(values)
-    dense = bool(good.sum() > DENSE)
-    if log_scale_fits(values[good], 5.0):
+    known = np.isfinite(values)
+    dense = bool(known.sum() > DENSE)
+    if log_scale_fits(values[known], 5.0):
         ax.set_yscale("log")
-    low, high = robust_limits(values[good], ax.get_yscale() == "log")
+    low, high = robust_limits(values[known], ax.get_yscale() == "log")
+    refused = known & np.isfinite(series.refused)
+    good = known & ~refused
     beyond = good & (values > high)
     inside = good & ~beyond
     ax.plot(
@@ -136,6 +145,18 @@ def _convergence_panel(ax: Any, series: Series, label: str, values: FloatArray) 
             ms=4,
             transform=ax.get_xaxis_transform(),
             clip_on=False,
+            rasterized=dense,
+        )
+    if refused.any():
+        ax.plot(
+            series.numbers[refused],
+            np.minimum(values[refused], high),
+            "s",
+            color="white",
+            mec=RED,
+            mew=0.8,
+            ms=3.2,
+            label="refused by a constraint",
             rasterized=dense,
         )
     best = series.so_far(values)

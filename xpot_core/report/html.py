@@ -17,7 +17,19 @@ from xpot_core.report.page import Section, esc
 from xpot_core.report.predictions import prediction_file
 from xpot_core.report.series import SETS, duration, error_text, fixed, number, shown_errors
 from xpot_core.report.style import ReportFigure
-from xpot_core.report.tables import TEST_HEADS, alike, best_trials, compact, one_group, set_label, test_rows
+from xpot_core.report.tables import (
+    REFUSED_HEADS,
+    TEST_HEADS,
+    alike,
+    best_trials,
+    compact,
+    one_group,
+    refused_count,
+    refused_rows,
+    set_label,
+    test_rows,
+    winner_tests,
+)
 from xpot_core.results import StudyResults
 
 _BEST_TRIALS = 10
@@ -219,10 +231,14 @@ def _hyperparameters(results: StudyResults, figures: Mapping[str, ReportFigure])
 
 def _physical_tests(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Section:
     section = Section("tests", "Physical tests")
-    rows = test_rows((results.final or {}).get("validators", []))
+    rows = test_rows(winner_tests(results))
     if rows:
         section.add(page.table(TEST_HEADS, rows, text=(0, 1, 2, 3)))
     section.add(page.figures(f for n, f in figures.items() if n.startswith("validator-")))
+    refused = refused_rows(results, _BEST_TRIALS)
+    if refused:
+        section.add(page.heading(f"Refused: {refused_count(results)}"))
+        section.add(page.table(REFUSED_HEADS, refused, text=(4, 5)))
     return section
 
 

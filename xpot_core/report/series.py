@@ -31,6 +31,8 @@ class Series:
         Trial numbers.
     loss, energy, force, virial
         Loss; validation RMSE in meV/atom, eV/Å and meV/atom.
+    refused
+        The loss of trials that a constraint refused.
     best
         For each trial, the position of the best trial up to it; -1 before the first complete one.
     """
@@ -41,6 +43,7 @@ class Series:
     energy: FloatArray
     force: FloatArray
     virial: FloatArray
+    refused: FloatArray
     best: np.ndarray
 
     @classmethod
@@ -66,6 +69,7 @@ class Series:
             energy=np.array(columns["energy"], dtype=float),
             force=np.array(columns["force"], dtype=float),
             virial=np.array(columns["virial"], dtype=float),
+            refused=np.array([t.refused_loss for t in trials], dtype=float),
             best=np.array(best, dtype=int),
         )
 

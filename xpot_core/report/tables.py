@@ -31,8 +31,7 @@ def summary_renderables(results: StudyResults) -> list[RenderableType]:
     best = results.best
     if best is None:
         found.append(Text("No trial is complete yet." if _open(results) else "No trial was completed."))
-        if any(t.failure for t in results.trials):
-            found.append(failure_table(results))
+        found += trouble_tables(results)
         return found
     found.append(error_summary(results))
     found.append(_facts(results, best))
@@ -67,8 +66,15 @@ def _facts(results: StudyResults, best: Trial) -> Table:
     )
     for note in best.notes:
         grid.add_row("note", Text(note))
-    for report in (results.final or {}).get("validators", []):
+    for report in winner_tests(results):
         grid.add_row(Text(report["validator"]), Text(f"{verdict(report['passed'])}: {report['summary']}"))
+    refused = refused_trials(results)
+    if refused:
+        first = refused[0]
+        text = (
+            f"{refused_count(results)}; first of them trial {first.number}, loss {number(first.refused_loss)}"
+        )
+        grid.add_row("refused", Text(text))
     potential = results.potential()
     if potential is None:
         grid.add_row("potential", Text("not written yet: the best trial is refitted when the run ends"))
@@ -199,14 +205,83 @@ def one_group(errors: ErrorTable, group: str) -> ErrorTable:
     return ErrorTable({q: {group: row[group]} for q, row in errors.sums.items() if group in row})
 
 
-def failure_table(results: StudyResults) -> Table:
+def trouble_tables(results: StudyResults, most: int = 10) -> list[Table]:
+    """Trials that cannot win: those that a constraint refused, then failures."""
+    found = [refused_table(results, most)] if most and refused_trials(results) else []
+    others = [t for t in results.trials if t.failure is not None and t.refused_loss is None]
+    return [*found, failure_table(others)] if others else found
+
+
+def refused_trials(results: StudyResults) -> list[Trial]:
+    """Trials that a constraint refused, smallest loss first."""
+    refused = [(t.refused_loss, t.number, t) for t in results.trials if t.refused_loss is not None]
+    return [trial for _, _, trial in sorted(refused)]
+
+
+def refused_count(results: StudyResults) -> str:
+    """How many trials a constraint refused, and how many of them would have won."""
+    refused, best = refused_trials(results), results.best
+    count = f"{len(refused)} trial{'s' if len(refused) > 1 else ''} by a constraint"
+    # with several objectives no single number says which is better
+    if best is None or best.loss is None or len(results.objectives) > 1:
+        return count
+    better = sum(t.refused_loss < best.loss for t in refused if t.refused_loss is not None)
+    return f"{count}, {better} with a smaller loss than the winner"
+
+
+def winner_tests(results: StudyResults) -> list[dict[str, Any]]:
+    """What physical tests said about the winner: the constraints of the search, then those at the end."""
+    binding = {next(iter(block)) for block in results.study_file.config.constraints}
+    best = results.best
+    during = [] if best is None else best.extra.get("validators", [])
+    passed = [report for report in during if report["validator"] in binding]
+    return [*passed, *(results.final or {}).get("validators", [])]
+
+
+REFUSED_HEADS = ("trial", "loss", "E meV/atom", "F eV/Å", "constraint", "what it said")
+
+
+def refused_rows(results: StudyResults, most: int) -> list[tuple[str, ...]]:
+    """Cells of `REFUSED_HEADS` for the refused trials with the smallest losses."""
+    rows = []
+    for trial in refused_trials(results)[:most]:
+        assert trial.failure is not None
+        errors = trial.errors.get("validation")
+        table = ErrorTable.from_json(errors) if errors else None
+        rows.append(
+            (
+                str(trial.number),
+                number(trial.refused_loss),
+                error_text(table, "energy"),
+                error_text(table, "force"),
+                trial.failure.plugin.removeprefix("validator "),
+                trial.failure.message,
+            )
+        )
+    return rows
+
+
+def refused_table(results: StudyResults, most: int = 10) -> Table:
+    """Trials that lost by a physical test and not by their errors."""
+    title = f"Refused: {refused_count(results)}"
+    table = Table(title=title, box=_BOX, pad_edge=False, title_justify="left")
+    for name in REFUSED_HEADS[:4]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in REFUSED_HEADS[4:]:
+        table.add_column(name, overflow="fold")
+    for cells in refused_rows(results, most):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def failure_table(found: Iterable[Trial]) -> Table:
     """Failures that are alike together, with what to do about them."""
     table = Table(title="Failures", box=_BOX, pad_edge=False, title_justify="left")
     for name in ("trials", "state", "stage", "plugin"):
         table.add_column(name, overflow="fold")
     table.add_column("message", overflow="fold", ratio=2)
     table.add_column("hint", overflow="fold", ratio=2)
-    for trials in alike(results.trials):
+    for trials in alike(found):
         failure = trials[0].failure
         assert failure is not None
         cells = (
@@ -241,7 +316,9 @@ def trial_renderables(trial: Trial) -> list[RenderableType]:
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row("trial", Text(f"{trial.number}, {trial.state}"))
-    grid.add_row("loss", Text(number(trial.loss, 6)))
+    refused = trial.refused_loss
+    loss = number(trial.loss, 6) if refused is None else f"{number(refused, 6)}, refused by a constraint"
+    grid.add_row("loss", Text(loss))
     for name, part in trial.parts.items():
         grid.add_row(Text(f"  {name}"), Text(number(part, 6)))
     for name, value in trial.values.items():
@@ -254,7 +331,7 @@ def trial_renderables(trial: Trial) -> list[RenderableType]:
     if trial.fidelity is not None:
         grid.add_row("fidelity", Text(number(trial.fidelity)))
     for name, value in trial.extra.items():
-        if isinstance(value, bool | int | float | str):
+        if isinstance(value, bool | int | float | str) and not (name == "loss" and refused is not None):
             grid.add_row(Text(name), Text(number(value)))
     for name, text in _levels(trial):
         grid.add_row(Text(name), Text(text))
