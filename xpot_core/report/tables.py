@@ -243,7 +243,7 @@ REFUSED_HEADS = ("trial", "loss", "E meV/atom", "F eV/Å", "constraint", "what i
 
 def refused_rows(results: StudyResults, most: int) -> list[tuple[str, ...]]:
     """Cells of `REFUSED_HEADS` for the refused trials with the smallest losses."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for trial in refused_trials(results)[:most]:
         assert trial.failure is not None
         errors = trial.errors.get("validation")
