@@ -40,12 +40,21 @@ COMMANDS = {
 }
 
 
-def recorded() -> dict[str, float]:
-    """CPU seconds of each benchmark when they were recorded."""
+def recorded() -> dict[str, tuple[float, float]]:
+    """Wall and CPU seconds of each benchmark when they were recorded."""
     if not RECORD.exists():
         return {}
     with RECORD.open(newline="", encoding="utf-8") as stream:
-        return {row["benchmark"]: float(row["cpu_s"]) for row in csv.DictReader(stream)}
+        return {r["benchmark"]: (float(r["wall_s"]), float(r["cpu_s"])) for r in csv.DictReader(stream)}
+
+
+def record(seconds: dict[str, tuple[float, float]]) -> None:
+    """Write down what was measured, and keep what was not."""
+    known = {**recorded(), **seconds}
+    with RECORD.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["benchmark", "wall_s", "cpu_s"])
+        writer.writerows([name, *(round(s, 1) for s in known[name])] for name in COMMANDS if name in known)
 
 
 def main() -> None:
@@ -71,7 +80,7 @@ def main() -> None:
     failed = False
     for name in given.only:
         print(f"{name}: {COMMANDS[name]}", flush=True)
-        old = before.get(name)
+        old = before[name][1] if name in before else None
         try:
             spent = spend([sys.executable, *shlex.split(COMMANDS[name])], target, variables, name)
         except RuntimeError as error:
@@ -89,10 +98,7 @@ def main() -> None:
     lines.append(f"| all | {total[0]:.0f} | {total[1]:.1f} | | | |")
     print("\n".join(lines))
     if given.record:
-        with RECORD.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["benchmark", "wall_s", "cpu_s"])
-            writer.writerows((name, round(wall, 1), round(cpu, 1)) for name, (wall, cpu) in measured.items())
+        record(measured)
     sys.exit(1 if failed else 0)
 
 
