@@ -1,6 +1,6 @@
 """What one trial costs, where its time goes and how it grows; against FitSNAP's command on the same two cores.
 
-    python benchmarks/trial_cost.py [--only two-cores split growth] [--mpi4py DIR] [--quick]
+    python benchmarks/trial_cost.py [--only two-cores pairs split growth] [--mpi4py DIR] [--quick]
 
 A trial by hand, as the published XPOT makes it: FitSNAP's command, an evaluation of training and validation structures
 by pair_style snap, one ask of scikit-optimize's Gaussian process at 50 observations. A trial of xpot is one of a
@@ -153,7 +153,6 @@ def by_hand(
 ) -> Iterator[Row]:
     """FitSNAP, the evaluation and the ask, each in every way that two cores can be used."""
     infile = fitsnap_folder(folder / "a", base)
-    fitsnap_folder(folder / "b", base)
     where, missing = mpi_folder(mpi4py)
     ways: list[tuple[str, dict[str, Any]]] = [
         ("serial", {}),
@@ -183,10 +182,16 @@ def by_hand(
             variables = environment(1 if what == "predict" else count)
             run = patience.fastest(lambda c=commands, v=variables: together(c, folder, v))  # type: ignore[misc]
             yield row("two-cores", what, f"on {count} core{'s' if count > 1 else ''}", run)
-    if quick:
-        return
-    # two trials side by side: half of the wall time is what one of them costs
-    with ThreadPoolExecutor(2) as pool:
+
+
+def pairs(patience: Patience) -> Iterator[Row]:
+    """Two trials by hand side by side: half of the wall time is what one of them costs."""
+    base = Settings()
+    asking = replace(base, observations=OBSERVATIONS)
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
+        folder = Path(name)
+        infile = fitsnap_folder(folder / "a", base)
+        shutil.copytree(folder / "a", folder / "b")
 
         def pair() -> Spent:
             both = list(pool.map(lambda n: fitsnap(folder / n, infile), "ab"))
@@ -197,14 +202,14 @@ def by_hand(
             return Spent(max(s.wall for s in both), cpu, memory, delay=delay)
 
         yield pair_row("fit", patience.fastest(pair))
-    for what, settings in (("predict", base), ("ask", asking)):
-        commands = [child(what, settings)] * 2
-        yield pair_row(what, patience.fastest(lambda c=commands: together(c, folder)))  # type: ignore[misc]
+        for what, settings in (("predict", base), ("ask", asking)):
+            commands = [child(what, settings)] * 2
+            yield pair_row(what, patience.fastest(lambda c=commands: together(c, folder)))  # type: ignore[misc]
 
 
 def pair_row(what: str, run: Spent) -> Row:
     """What one of two costs that run at once."""
-    return row("two-cores", what, "2 at once", replace(run, wall=run.wall / 2, cpu=run.cpu / 2))
+    return row("pairs", what, "2 at once", replace(run, wall=run.wall / 2, cpu=run.cpu / 2))
 
 
 def child(what: str, settings: Settings) -> list[str]:
@@ -299,8 +304,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts = ("two-cores", "split", "growth")
-    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="the others stay as they are")
+    parts = ("two-cores", "pairs", "split", "growth")
+    parser.add_argument(
+        "--only", nargs="*", choices=parts, default=parts, help="the others stay; none: page anew"
+    )
     parser.add_argument("--mpi4py", metavar="DIR", help=f"where mpi4py is installed (default {MPI4PY})")
     parser.add_argument(
         "--patience", type=float, default=0.0, help="seconds to wait, all in all, while others use the cores"
@@ -318,14 +325,15 @@ def main() -> None:
     patience = Patience(1 if given.quick else 2, given.patience)
     measurements = {
         "two-cores": lambda: two_cores(given.quick, given.mpi4py, patience),
+        "pairs": lambda: iter(()) if given.quick else pairs(patience),
         "split": lambda: split(given.quick),
         "growth": lambda: growth(given.quick),
     }
     for part in given.only:
         rows += measurements[part]()
         rows.sort(key=lambda r: parts.index(r["part"]))
-        if not given.quick:
-            trial_cost_page.write(rows, table)
+    if not given.quick:
+        trial_cost_page.write(rows, table)
     print(trial_cost_page.page(rows, given.quick))
 
 
