@@ -26,25 +26,19 @@ from xpot_core.results import StudyResults
 from xpot_core.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
-FITTER = {
-    "gap": {
-        "descriptors": [
-            {"distance_2b": {"cutoff": 5.0, "n_sparse": 20}},
-            {
-                "soap": {
-                    "cutoff": {"min": 3.5, "max": 6.0},
-                    "atom_sigma": "tune",
-                    "zeta": "tune",
-                    "n_max": 6,
-                    "l_max": 4,
-                    "n_sparse": 150,
-                }
-            },
-        ],
-        "sigma_energy": {"tune": True, "per": "group"},
-        "sigma_force": {"tune": True, "per": "group"},
+
+
+def gap_fitter(zeta: str | int, n_sparse: int) -> dict[str, Any]:
+    """The fitter block: 2b and SOAP, with a searched cutoff and atom_sigma, and sigmas of every config_type."""
+    soap = {"cutoff": {"min": 3.5, "max": 6.0}, "atom_sigma": "tune", "zeta": zeta}
+    soap |= {"n_max": 6, "l_max": 4, "n_sparse": n_sparse}
+    return {
+        "gap": {
+            "descriptors": [{"distance_2b": {"cutoff": 5.0, "n_sparse": 20}}, {"soap": soap}],
+            "sigma_energy": {"tune": True, "per": "group"},
+            "sigma_force": {"tune": True, "per": "group"},
+        }
     }
-}
 
 
 def subset_study(data: Path, every: int, folder: Path) -> dict[str, Any]:
@@ -62,7 +56,7 @@ def subset_study(data: Path, every: int, folder: Path) -> dict[str, Any]:
             "validation": {"kfold": 5},
             "test": str((data / "zuo2020" / "Si_test.xyz").resolve()),
         },
-        "fitter": FITTER,
+        "fitter": gap_fitter("tune", 150),
         "loss": {"energy-force": {"alpha": 0.8}},
         "optimizer": {"skopt-gp": {"initial": 6, "initial_design": "hammersly"}},
         "budget": {"trials": 12},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.io import read
+from gap_study import gap_fitter
 
 DATA = Path(os.environ.get("XPOT_DATA", "../shared/data")).resolve() / "zuo2020"
 ELEMENTS = ("Si", "Mo", "Cu")
@@ -37,25 +38,7 @@ PUBLISHED = {
 def fitter(potential: str) -> dict[str, Any]:
     """The fitter block: ``qSNAP-6`` (twojmax 6) or ``GAP``."""
     if potential == "GAP":
-        return {
-            "gap": {
-                "descriptors": [
-                    {"distance_2b": {"cutoff": 5.0, "n_sparse": 20}},
-                    {
-                        "soap": {
-                            "cutoff": {"min": 3.5, "max": 6.0},
-                            "atom_sigma": "tune",
-                            "zeta": 4,
-                            "n_max": 6,
-                            "l_max": 4,
-                            "n_sparse": 200,
-                        }
-                    },
-                ],
-                "sigma_energy": {"tune": True, "per": "group"},
-                "sigma_force": {"tune": True, "per": "group"},
-            }
-        }
+        return gap_fitter(4, 200)
     return {
         "snap": {
             "twojmax": int(potential.partition("-")[2]),

@@ -21,6 +21,7 @@ import csv
 import fcntl
 import os
 import platform
+import sys
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -87,7 +88,8 @@ def run(element: str, potential: str, search: str, selection: str, arguments: ar
     stop = None
     if arguments.finish:
         stop = sum(t.state.finished for t in StudyResults.open(made.directory).trials)
-    made.run(trials=stop)
+    if made.run(trials=stop).interrupted:
+        sys.exit(f"interrupted: the same command continues {made.directory}, --finish makes its row as it is")
     results = StudyResults.open(made.directory)
     best, done = results.best, [t for t in results.trials if t.started and t.finished]
     assert best is not None

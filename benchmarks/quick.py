@@ -3,8 +3,9 @@
     python benchmarks/quick.py [--only NAME ...] [--record] [--to build/bench]
 
 Runs copies, so that the committed results stay those of the full benchmarks; all of them, also after one that
-fails. CPU seconds are compared with those of ``results/quick.csv`` (``--record`` writes it): more than half as
-many again are pointed out. Ends with status 1 if a benchmark fails. A new benchmark needs a line in `COMMANDS`.
+fails. CPU seconds are compared with those of ``results/quick.csv`` (``--record`` writes it), scaled by what a fixed
+piece of work takes on this machine and took on that of the record: more than half as many again are pointed out.
+Ends with status 1 if a benchmark fails. A new benchmark needs a line in `COMMANDS`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 from fresh import environment, spend
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "benchmarks" / "results" / "quick.csv"
 MOST = 1.5
-"""CPU seconds over recorded ones from which on a benchmark is pointed out; twice the scatter of this machine."""
+"""CPU seconds over recorded ones, at the speed of this machine, from which on a benchmark is pointed out."""
+YARDSTICK = "yardstick"
 
 COMMANDS = {
     "accuracy": "published_table.py --quick",
@@ -40,6 +45,19 @@ COMMANDS = {
 }
 
 
+def yardstick() -> float:
+    """CPU seconds of a fixed piece of work, half of it Python and half matrices: the fastest of five times."""
+    rows = np.random.default_rng(0).random((3000, 400))
+    times = []
+    with threadpool_limits(1):
+        for _ in range(5):
+            begin = time.process_time()
+            sum(i % 7 for i in range(4_000_000))
+            np.linalg.qr(rows)
+            times.append(time.process_time() - begin)
+    return min(times)
+
+
 def recorded() -> dict[str, tuple[float, float]]:
     """Wall and CPU seconds of each benchmark when they were recorded."""
     if not RECORD.exists():
@@ -49,12 +67,14 @@ def recorded() -> dict[str, tuple[float, float]]:
 
 
 def record(seconds: dict[str, tuple[float, float]]) -> None:
-    """Write down what was measured, and keep what was not."""
-    known = {**recorded(), **seconds}
+    """Write down wall and CPU seconds of each benchmark."""
     with RECORD.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["benchmark", "wall_s", "cpu_s"])
-        writer.writerows([name, *(round(s, 1) for s in known[name])] for name in COMMANDS if name in known)
+        names = [name for name in (YARDSTICK, *COMMANDS) if name in seconds]
+        writer.writerows(
+            [name, *(round(s, 3 if name == YARDSTICK else 1) for s in seconds[name])] for name in names
+        )
 
 
 def main() -> None:
@@ -74,31 +94,38 @@ def main() -> None:
     variables = {**environment(), "XPOT_DATA": str(Path(data).resolve())}
     # the copies must find each other's modules, not those that they are copies of
     variables["PYTHONPATH"] = ""
-    before = recorded()
-    lines = ["| benchmark | wall s | CPU s | recorded CPU s | peak GB | |", "|---|---|---|---|---|---|"]
+    before, unit = recorded(), yardstick()
+    speed = unit / before[YARDSTICK][1] if YARDSTICK in before else 1.0
+    lines = ["| benchmark | wall s | CPU s | record at this speed | peak GB | |", "|---|---|---|---|---|---|"]
     measured: dict[str, tuple[float, float]] = {}
     failed = False
     for name in given.only:
         print(f"{name}: {COMMANDS[name]}", flush=True)
-        old = before[name][1] if name in before else None
+        old = before[name][1] * speed if name in before else None
+        expected = "" if old is None else f"{old:.1f}"
         try:
             spent = spend([sys.executable, *shlex.split(COMMANDS[name])], target, variables, name)
         except RuntimeError as error:
             failed = True
             print(error, flush=True)
-            lines.append(f"| {name} | | | {old or ''} | | **FAILED** |")
+            lines.append(f"| {name} | | | {expected} | | **FAILED** |")
             continue
         print(spent.output, flush=True)
         measured[name] = spent.wall, spent.cpu
         slow = "**slower**" if old is not None and spent.cpu > MOST * old else ""
         lines.append(
-            f"| {name} | {spent.wall:.0f} | {spent.cpu:.1f} | {old or ''} | {spent.memory:.2f} | {slow} |"
+            f"| {name} | {spent.wall:.0f} | {spent.cpu:.1f} | {expected} | {spent.memory:.2f} | {slow} |"
         )
     total = [sum(column) for column in zip(*measured.values(), strict=True)] or [0.0, 0.0]
     lines.append(f"| all | {total[0]:.0f} | {total[1]:.1f} | | | |")
     print("\n".join(lines))
+    print(
+        f"A fixed piece of work takes {unit:.2f} s here, {speed:.2f} times as long as when that was recorded."
+    )
     if given.record:
-        record(measured)
+        # what is not run now was recorded at the old speed
+        others = {name: (wall * speed, cpu * speed) for name, (wall, cpu) in before.items()}
+        record({**others, **measured, YARDSTICK: (unit, unit)})
     sys.exit(1 if failed else 0)
 
 

@@ -1,13 +1,14 @@
-"""Small data, small studies, and two ways to run the command line."""
+"""Small data, small studies, an empty store, and two ways to run the command line."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from ase.io import write
 sys.path.insert(0, str(Path(__file__).parent))
 
 from study_cases import FAULTY
+
+from xpot_core.store import Store
 
 
 @dataclass
@@ -170,3 +173,10 @@ def xpot(xpot_command: list[str]) -> Callable[..., Outcome]:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store in ``tmp_path / "study.sqlite"``."""
+    with contextlib.closing(Store(tmp_path / "study.sqlite")) as made:
+        yield made

@@ -1,4 +1,4 @@
-"""The SQLite store: transactions, final states, the lease, and files that are not what they seem."""
+"""The SQLite store: transactions, final states, and files that are not what they seem."""
 
 from __future__ import annotations
 
@@ -7,22 +7,15 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from xpot_core.errors import InputError, StudyLockedError, XpotError
+from xpot_core.errors import InputError, XpotError
 from xpot_core.store import SCHEMA_VERSION, Store
 from xpot_core.trials import Failure, TrialResult, TrialState
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with contextlib.closing(Store(tmp_path / "study.sqlite")) as made:
-        yield made
 
 
 def complete(number: int, loss: float = 1.0) -> TrialResult:
@@ -242,9 +235,24 @@ def test_store_of_the_first_schema_is_shown_and_brought_up_to_date(tmp_path: Pat
         assert (added.number, added.fidelity) == (2, 0.5)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_readonly_file_and_folder(tmp_path: Path) -> None:
-    path = tmp_path / "study.sqlite"
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder of a user who is not root: root writes everywhere."""
+    root = os.geteuid() == 0
+    # pytest's own folders are closed to others
+    with tempfile.TemporaryDirectory() as folder:
+        if root:
+            os.chown(folder, 65534, -1)
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def test_readonly_file(unprivileged: Path) -> None:
+    path = unprivileged / "study.sqlite"
     Store(path).close()
     path.chmod(0o444)
     with contextlib.closing(Store(path)) as store, pytest.raises(XpotError, match="readonly") as caught:
@@ -261,132 +269,6 @@ def test_full_disk_is_told_and_loses_nothing(store: Store) -> None:
         store.set("big", "x" * 100_000)
     assert "disk space" in (caught.value.remedy or "")
     assert [t.values for t in store.trials()] == [{"a": 1}]
-
-
-# -- the lease -------------------------------------------------------------------------------------
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from xpot_core.store import Store
-store = Store(Path(sys.argv[1]))
-store.acquire()
-print("held", flush=True)
-time.sleep(600)
-"""
-
-
-@contextlib.contextmanager
-def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_second_process_is_refused_with_the_pid(store: Store, tmp_path: Path) -> None:
-    with holder(tmp_path / "study.sqlite") as process:
-        with pytest.raises(StudyLockedError, match=f"process {process.pid} on host"):
-            store.acquire()
-        assert store.owner() is not None
-        assert store.owner()[1] == process.pid  # type: ignore[index]
-
-
-def test_lease_of_a_dead_process_is_taken_over(store: Store, tmp_path: Path) -> None:
-    with holder(tmp_path / "study.sqlite") as process:
-        process.kill()
-        process.wait()
-        assert store.owner() is None
-        store.acquire()
-        assert store.owner() is not None
-        assert store.owner()[1] == os.getpid()  # type: ignore[index]
-
-
-def test_recycled_pid_is_not_the_owner(store: Store) -> None:
-    store.acquire()
-    with store._transaction():
-        # Process 1 exists, and did not start when the lease says.
-        store._db.execute("UPDATE lease SET pid = 1, start = 1000.0")
-    assert store.owner() is None
-    store.acquire()
-
-
-def foreign(store: Store, heartbeat: float) -> None:
-    with contextlib.closing(sqlite3.connect(store.path)) as db:
-        db.execute(
-            "INSERT OR REPLACE INTO lease VALUES (1, 'node17', 4711, 5.0, ?)", (time.time() + heartbeat,)
-        )
-        db.commit()
-
-
-def test_foreign_host_counts_by_heartbeat(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xpot_core.lease.HEARTBEAT_SECONDS", 0.2)
-    foreign(store, -5)
-    with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
-        store.acquire()
-    foreign(store, -3600)
-    store.acquire()
-
-
-@pytest.mark.parametrize("clock", [-86_400.0, +86_400.0], ids=["behind", "ahead"])
-def test_foreign_host_whose_clock_is_wrong(
-    store: Store, monkeypatch: pytest.MonkeyPatch, clock: float
-) -> None:
-    """Its heart beats, by whatever clock; once it stops the lease is free."""
-    monkeypatch.setattr("xpot_core.lease.HEARTBEAT_SECONDS", 0.3)
-    done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(0.3):
-            foreign(store, clock)
-
-    foreign(store, clock)
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
-        with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
-            store.acquire()
-    finally:
-        done.set()
-        thread.join()
-    store.acquire()
-    assert store.owner() is not None
-
-
-def test_process_that_lost_the_lease_writes_no_more(store: Store) -> None:
-    """It was suspended so long that another host took over."""
-    store.acquire()
-    store.add([{"a": 1}], "sobol")
-    foreign(store, 0.0)
-    for write in (lambda: store.start(0), lambda: store.finish(complete(0)), lambda: store.set("a", 1)):
-        with pytest.raises(StudyLockedError, match="taken over by process 4711 on host node17"):
-            write()
-    assert store.trial(0).state is TrialState.WAITING
-    store.release()
-    assert store.owner() == ("node17", 4711), "the lease of another was given away"
-
-
-def test_clock_of_this_machine_does_not_matter(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    import psutil
-
-    store.acquire()
-    for shift in (-86_400.0, 86_400.0):
-        monkeypatch.setattr(psutil, "boot_time", lambda shift=shift: 1.7e9 + shift)
-        monkeypatch.setattr(time, "time", lambda shift=shift: 1.8e9 + shift)
-        assert store.owner() is not None
-        store.heartbeat()
-
-
-def test_release_and_again(store: Store) -> None:
-    store.acquire()
-    store.acquire()  # the same process may
-    store.heartbeat()
-    store.release()
-    assert store.owner() is None
 
 
 # -- another try -----------------------------------------------------------------------------------

@@ -117,11 +117,11 @@ def select(
 def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequence[int], by: str) -> None:
     """The selected frames, and how the pool lies as a whole."""
     import numpy as np
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    from xpot_core.report.terminal import plain_table
+
+    table = plain_table()
     for head in ("frame", "group", "atoms", "energy std meV/atom", "force std eV/Å"):
         table.add_column(head, justify="left" if head == "group" else "right")
     for i in taken:

@@ -83,7 +83,7 @@ def show(
 def _renderables(results: StudyResults, top: int, trial: str | None, failed: bool) -> list[RenderableType]:
     from rich.text import Text
 
-    from xpot_core.report import tables
+    from xpot_core.report import tables, trouble
     from xpot_core.report.series import shown_errors
 
     if trial is not None:
@@ -92,7 +92,7 @@ def _renderables(results: StudyResults, top: int, trial: str | None, failed: boo
         return [*tables.trial_renderables(shown), *([tables.tests_table(tests)] if tests else [])]
     failures = any(t.failure for t in results.trials)
     if failed:
-        return [tables.failure_table(results.trials) if failures else Text("no trial failed")]
+        return [trouble.failure_table(results.trials) if failures else Text("no trial failed")]
     found = tables.summary_renderables(results)
     if results.best is None:
         return found
@@ -103,7 +103,7 @@ def _renderables(results: StudyResults, top: int, trial: str | None, failed: boo
     errors = shown_errors(results)
     if any(len(t.groups) > 1 for t in errors.values()):
         found.append(tables.group_table(errors))
-    return [*found, *tables.trouble_tables(results, top)]
+    return [*found, *trouble.trouble_tables(results, top)]
 
 
 def _watch(results: StudyResults, top: int) -> None:

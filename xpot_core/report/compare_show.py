@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -26,22 +25,20 @@ from xpot_core.report.style import (
     require_matplotlib,
     tidy_log,
 )
+from xpot_core.report.terminal import plain_table
 
 
 def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
     """Tables for the terminal: cost, errors with intervals, statements, notes."""
-    cost = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    cost = plain_table()
     for i, name in enumerate(COST_HEADS):
         cost.add_column(name, justify="left" if i < COST_TEXTS else "right", overflow="fold")
     for cells in comparison.cost_rows():
         cost.add_row(*map(Text, cells))
     found: list[RenderableType] = [cost]
     for part in comparison.sets:
-        table = Table(
-            title=f"{part.name}: {part.structures} common structures, RMSE with 95 % interval",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            title_justify="left",
+        table = plain_table(
+            title=f"{part.name}: {part.structures} common structures, RMSE with 95 % interval"
         )
         table.add_column("study", overflow="fold")
         quantities, rows = part.error_rows()
@@ -59,12 +56,7 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
 
 def _tests(comparison: Comparison) -> Table:
     """Verdicts and values of physical tests, a column a study."""
-    table = Table(
-        title="physical tests of the winners; values that are zero for all are left out",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        title_justify="left",
-    )
+    table = plain_table(title="physical tests of the winners; values that are zero for all are left out")
     for head in HEADS:
         table.add_column(head, overflow="fold")
     for name in comparison.names:

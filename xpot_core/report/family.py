@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,8 +16,8 @@ from rich.text import Text
 from xpot_core.family.members import short_keys, value_text
 from xpot_core.family.results import QUANTITIES, FamilyResults, MemberResults, Point, Statistics
 from xpot_core.report.series import fixed, number
+from xpot_core.report.terminal import plain_table
 
-_BOX = box.SIMPLE_HEAD
 _MOST_MEMBERS = 40
 HEADS = {
     "loss": "loss",
@@ -95,11 +94,8 @@ def quantities_of(points: Sequence[Point]) -> list[str]:
 
 def point_table(point: Point) -> Table:
     """Everything about the winners of one point: a line a quantity."""
-    table = Table(
-        title=f"Winners of {len(point.members)} seeds" if len(point.members) > 1 else "The winner",
-        box=_BOX,
-        pad_edge=False,
-        title_justify="left",
+    table = plain_table(
+        title=f"Winners of {len(point.members)} seeds" if len(point.members) > 1 else "The winner"
     )
     table.add_column("", overflow="fold")
     for name in ("n", "mean", "std (n - 1)", "smallest", "largest"):
@@ -138,7 +134,7 @@ def statistics_table(family: FamilyResults, points: Sequence[Point]) -> Table:
     """Loss and errors of the winners by point of the matrix."""
     several = any(len(p.members) > 1 for p in points)
     title = "Winners: mean ± sample standard deviation over the seeds, smallest–largest below"
-    table = Table(title=title if several else "Winners", box=_BOX, pad_edge=False, title_justify="left")
+    table = plain_table(title=title if several else "Winners")
     heads, rows = statistics_rows(family, points)
     count = len(keys_of(family))
     for i, head in enumerate(heads):
@@ -175,7 +171,7 @@ def hyperparameter_table(family: FamilyResults, points: Sequence[Point]) -> Tabl
     """Hyperparameters of the winners: a row each, a column a point; the other way for many points."""
     rows = hyperparameter_rows(points)
     names = [point_name(family, p) for p in points]
-    table = Table(title="Hyperparameters of the winners", box=_BOX, pad_edge=False, title_justify="left")
+    table = plain_table(title="Hyperparameters of the winners")
     if len(points) <= 4:
         table.add_column("hyperparameter", overflow="fold")
         for name in names:
@@ -196,7 +192,7 @@ def members_table(family: FamilyResults) -> Table:
     shown, title = list(family.members), "Members"
     if len(shown) > _MOST_MEMBERS:
         shown, title = [m for m in shown if not m.counts], "Members that are not in the statistics"
-    table = Table(title=title, box=_BOX, pad_edge=False, title_justify="left")
+    table = plain_table(title=title)
     for name in MEMBER_HEADS:
         number_like = name not in MEMBER_TEXTS
         table.add_column(name, justify="right" if number_like else "left", overflow="fold")

@@ -24,7 +24,7 @@ from xpot_core.report.style import (
     ReportFigure,
     new_figure,
 )
-from xpot_core.report.tables import alike
+from xpot_core.report.trouble import alike
 from xpot_core.results import SECONDS, StudyResults
 from xpot_core.trials import Trial, TrialState
 

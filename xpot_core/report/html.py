@@ -18,18 +18,15 @@ from xpot_core.report.predictions import prediction_file
 from xpot_core.report.series import SETS, duration, error_text, fixed, number, shown_errors
 from xpot_core.report.style import ReportFigure
 from xpot_core.report.tables import (
-    REFUSED_HEADS,
     TEST_HEADS,
-    alike,
     best_trials,
     compact,
     one_group,
-    refused_count,
-    refused_rows,
     set_label,
     test_rows,
     winner_tests,
 )
+from xpot_core.report.trouble import REFUSED_HEADS, alike, refused_count, refused_rows
 from xpot_core.results import StudyResults
 
 _BEST_TRIALS = 10

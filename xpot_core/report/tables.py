@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -16,11 +15,12 @@ from rich.text import Text
 from xpot_core.metrics import ErrorTable
 from xpot_core.objectives import QUANTITY_OF
 from xpot_core.report.series import SETS, duration, error_text, number, shown_errors, verdict
+from xpot_core.report.terminal import plain_table
+from xpot_core.report.trouble import refused_count, refused_trials, trouble_tables
 from xpot_core.results import SECONDS, StudyResults
 from xpot_core.store import ranked
 from xpot_core.trials import Trial, TrialState
 
-_BOX = box.SIMPLE_HEAD
 _LOG_LINES = 20
 TEST_HEADS = ("test", "verdict", "summary", "values")
 
@@ -86,7 +86,7 @@ def _facts(results: StudyResults, best: Trial) -> Table:
 
 def error_summary(results: StudyResults) -> Table:
     """Errors of the winner on every set, one line each."""
-    table = Table("set", box=_BOX, pad_edge=False)
+    table = plain_table("set")
     for unit in ("energy RMSE\nmeV/atom", "force RMSE\neV/Å", "virial RMSE\nmeV/atom"):
         table.add_column(unit, justify="right")
     tables = shown_errors(results)
@@ -109,9 +109,7 @@ def set_label(results: StudyResults, name: str) -> str:
 
 def best_table(results: StudyResults, top: int = 10) -> Table:
     """The best trials with validation errors and hyperparameters."""
-    table = Table(
-        title=f"Best {top} trials" if top > 1 else None, box=_BOX, pad_edge=False, title_justify="left"
-    )
+    table = plain_table(title=f"Best {top} trials" if top > 1 else None)
     for name in ("trial", "loss", "E meV/atom", "F eV/Å", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("hyperparameters", overflow="fold")
@@ -137,7 +135,7 @@ def pareto_table(results: StudyResults, most: int = 20) -> Table:
         [front[round(i * (len(front) - 1) / (most - 1))] for i in range(most)] if len(front) > most else front
     )
     title = f"Pareto set: {len(front)} trials" + (f", {most} of them shown" if len(front) > most else "")
-    table = Table(title=title, box=_BOX, pad_edge=False, title_justify="left")
+    table = plain_table(title=title)
     table.add_column("trial", justify="right", no_wrap=True)
     for name in names:
         unit = QUANTITY_OF[name][1] if name in QUANTITY_OF else ""
@@ -164,7 +162,7 @@ def test_rows(reports: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 def tests_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """What validators said about one potential."""
-    table = Table(box=_BOX, pad_edge=False)
+    table = plain_table()
     for name in TEST_HEADS:
         table.add_column(name, overflow="fold")
     for cells in test_rows(rows):
@@ -179,7 +177,7 @@ def best_trials(results: StudyResults, top: int) -> list[Trial]:
 
 def group_table(tables: Mapping[str, ErrorTable]) -> Table:
     """RMSE by group (rows), quantity and set (columns), with the number of structures."""
-    table = Table(title="RMSE by group", box=_BOX, pad_edge=False, title_justify="left")
+    table = plain_table(title="RMSE by group")
     table.add_column("group")
     for name in tables:
         for unit in ("n", "E meV/atom", "F eV/Å", "V meV/atom"):
@@ -205,30 +203,6 @@ def one_group(errors: ErrorTable, group: str) -> ErrorTable:
     return ErrorTable({q: {group: row[group]} for q, row in errors.sums.items() if group in row})
 
 
-def trouble_tables(results: StudyResults, most: int = 10) -> list[Table]:
-    """Trials that cannot win: those that a constraint refused, then failures."""
-    found = [refused_table(results, most)] if most and refused_trials(results) else []
-    others = [t for t in results.trials if t.failure is not None and t.refused_loss is None]
-    return [*found, failure_table(others)] if others else found
-
-
-def refused_trials(results: StudyResults) -> list[Trial]:
-    """Trials that a constraint refused, smallest loss first."""
-    refused = [(t.refused_loss, t.number, t) for t in results.trials if t.refused_loss is not None]
-    return [trial for _, _, trial in sorted(refused)]
-
-
-def refused_count(results: StudyResults) -> str:
-    """How many trials a constraint refused, and how many of them would have won."""
-    refused, best = refused_trials(results), results.best
-    count = f"{len(refused)} trial{'s' if len(refused) > 1 else ''} by a constraint"
-    # with several objectives no single number says which is better
-    if best is None or best.loss is None or len(results.objectives) > 1:
-        return count
-    better = sum(t.refused_loss < best.loss for t in refused if t.refused_loss is not None)
-    return f"{count}, {better} with a smaller loss than the winner"
-
-
 def winner_tests(results: StudyResults) -> list[dict[str, Any]]:
     """What physical tests said about the winner: the constraints of the search, then those at the end."""
     binding = {next(iter(block)) for block in results.study_file.config.constraints}
@@ -236,78 +210,6 @@ def winner_tests(results: StudyResults) -> list[dict[str, Any]]:
     during = [] if best is None else best.extra.get("validators", [])
     passed = [report for report in during if report["validator"] in binding]
     return [*passed, *(results.final or {}).get("validators", [])]
-
-
-REFUSED_HEADS = ("trial", "loss", "E meV/atom", "F eV/Å", "constraint", "what it said")
-
-
-def refused_rows(results: StudyResults, most: int) -> list[tuple[str, ...]]:
-    """Cells of `REFUSED_HEADS` for the refused trials with the smallest losses."""
-    rows: list[tuple[str, ...]] = []
-    for trial in refused_trials(results)[:most]:
-        assert trial.failure is not None
-        errors = trial.errors.get("validation")
-        table = ErrorTable.from_json(errors) if errors else None
-        rows.append(
-            (
-                str(trial.number),
-                number(trial.refused_loss),
-                error_text(table, "energy"),
-                error_text(table, "force"),
-                trial.failure.plugin.removeprefix("validator "),
-                trial.failure.message,
-            )
-        )
-    return rows
-
-
-def refused_table(results: StudyResults, most: int = 10) -> Table:
-    """Trials that lost by a physical test and not by their errors."""
-    title = f"Refused: {refused_count(results)}"
-    table = Table(title=title, box=_BOX, pad_edge=False, title_justify="left")
-    for name in REFUSED_HEADS[:4]:
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in REFUSED_HEADS[4:]:
-        table.add_column(name, overflow="fold")
-    for cells in refused_rows(results, most):
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def failure_table(found: Iterable[Trial]) -> Table:
-    """Failures that are alike together, with what to do about them."""
-    table = Table(title="Failures", box=_BOX, pad_edge=False, title_justify="left")
-    for name in ("trials", "state", "stage", "plugin"):
-        table.add_column(name, overflow="fold")
-    table.add_column("message", overflow="fold", ratio=2)
-    table.add_column("hint", overflow="fold", ratio=2)
-    for trials in alike(found):
-        failure = trials[0].failure
-        assert failure is not None
-        cells = (
-            _listed(trials),
-            str(trials[0].state),
-            failure.stage,
-            failure.plugin,
-            failure.message,
-            failure.hint,
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
-
-
-def alike(trials: Iterable[Trial]) -> list[list[Trial]]:
-    """Failed trials of the same state and kind of failure, most frequent first."""
-    kinds: dict[tuple[str, str], list[Trial]] = {}
-    for trial in trials:
-        if trial.failure is not None:
-            kinds.setdefault((str(trial.state), trial.failure.kind), []).append(trial)
-    return sorted(kinds.values(), key=len, reverse=True)
-
-
-def _listed(trials: list[Trial], most: int = 6) -> str:
-    names = [str(t.number) for t in trials[:most]]
-    return ", ".join(names) + (f" and {len(trials) - most} more" if len(trials) > most else "")
 
 
 def trial_renderables(trial: Trial) -> list[RenderableType]:

@@ -79,24 +79,33 @@ def one(executor: DaskExecutor) -> TrialResult:
     raise AssertionError("no result")
 
 
-def scheduler(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """A scheduler in a process of its own, as an administrator starts it, and its address."""
+@contextlib.contextmanager
+def started(*command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command line of dask in a process of its own, killed in the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", *command, "--no-dashboard"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A scheduler as an administrator starts it, and its address."""
     file = folder / "scheduler.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--host",
-         "127.0.0.1", "--scheduler-file", str(file)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    while not file.is_file() or not file.read_text():
-        assert process.poll() is None
-        time.sleep(0.1)
-    return process, json.loads(file.read_text())["address"]
+    place = ["--port", "0", "--host", "127.0.0.1", "--scheduler-file", str(file)]
+    with started("distributed.cli.dask_scheduler", *place) as process:
+        while not file.is_file() or not file.read_text():
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield process, json.loads(file.read_text())["address"]
 
 
-def worker(address: str, threads: int = 1) -> subprocess.Popen[bytes]:
-    """A worker of it, without a nanny that would start it anew."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", str(threads),
-         "--no-nanny", "--no-dashboard", "--memory-limit", "0"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+def worker(address: str) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """A worker of it with one thread, without a nanny that would start it anew."""
+    limits = ["--nthreads", "1", "--no-nanny", "--memory-limit", "0"]
+    return started("distributed.cli.dask_worker", address, *limits)

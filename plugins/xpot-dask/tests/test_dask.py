@@ -121,19 +121,14 @@ def test_data_are_read_once_by_each_worker(folder: Path) -> None:
 
 
 def test_lost_scheduler_is_told_and_nothing_is_failed(folder: Path) -> None:
-    process, address = scheduler(folder)
-    try:
-        with connected(folder, address=address, timeout=3.0) as executor:
-            executor.submit(_task(0, {}, folder))
-            assert executor.collect(timeout=0.5) == []
-            process.kill()
-            process.wait()
-            with pytest.raises(XpotError, match="is gone") as caught:
-                one(executor)
-            assert "nothing is lost" in (caught.value.remedy or "")
-    finally:
+    with scheduler(folder) as (process, address), connected(folder, address=address, timeout=3.0) as executor:
+        executor.submit(_task(0, {}, folder))
+        assert executor.collect(timeout=0.5) == []
         process.kill()
         process.wait()
+        with pytest.raises(XpotError, match="is gone") as caught:
+            one(executor)
+        assert "nothing is lost" in (caught.value.remedy or "")
 
 
 def test_nobody_at_the_address(folder: Path) -> None:

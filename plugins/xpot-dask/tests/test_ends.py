@@ -140,36 +140,27 @@ def test_result_that_is_lost_with_its_worker_is_made_again(folder: Path, others:
 
 @pytest.mark.slow
 def test_scheduler_that_dies_before_a_result_is_fetched_costs_no_trial(folder: Path) -> None:
-    process, address = scheduler(folder)
-    place = worker(address)
-    try:
-        with connected(folder, address=address, timeout=5.0) as executor:
-            executor.submit(_task(0, {}, folder))
-            wait(lambda: executor._ended.qsize() == 1)
-            process.kill()
-            with pytest.raises(XpotError, match="is gone"):
-                one(executor)
-    finally:
-        for each in (process, place):
-            each.kill()
-            each.wait()
+    with (
+        scheduler(folder) as (process, address),
+        worker(address),
+        connected(folder, address=address, timeout=5.0) as executor,
+    ):
+        executor.submit(_task(0, {}, folder))
+        wait(lambda: executor._ended.qsize() == 1)
+        process.kill()
+        with pytest.raises(XpotError, match="is gone"):
+            one(executor)
 
 
 @pytest.mark.slow
 def test_frozen_worker_does_not_hold_up_the_end(folder: Path) -> None:
-    process, address = scheduler(folder)
-    place = worker(address)
-    try:
+    with scheduler(folder) as (_, address), worker(address) as place:
         with connected(folder, address=address) as executor:
             executor.submit(_task(0, {"mode": "hang"}, folder))
             until(executor, lambda: executor._begun[0] == 1)
             place.send_signal(signal.SIGSTOP)
             begin = time.monotonic()
         assert time.monotonic() - begin < 25.0
-    finally:
-        for each in (process, place):
-            each.kill()
-            each.wait()
 
 
 @pytest.mark.slow
