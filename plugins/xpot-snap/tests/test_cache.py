@@ -16,7 +16,7 @@ from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.translate import descriptor_settings, structures_of
 
-from xpot_core.api import FitRequest
+from xpot_core.api import FitRequest, InputError
 
 OPTIONS = SnapOptions(twojmax=2, vweight=0.1)
 
@@ -119,6 +119,32 @@ def test_damaged_entry_is_removed(data):
     assert cache.entries()[0].summary == "damaged"
     assert cache.load("a") is None
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(24, "Too many open files"), PermissionError(13, "Permission denied")]
+)
+def test_entry_that_cannot_be_read_now_stays(data, monkeypatch, error):
+    problem = problem_of(data)
+    cache.store("a", problem.blocks(), problem)
+
+    def refuse(*arguments, **words):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", refuse)
+        assert cache.load("a") is None
+    # nor does it matter whether its time can be set
+    monkeypatch.setattr(os, "utime", refuse)
+    assert cache.load("a") is not None
+
+
+@pytest.mark.parametrize("given", ["2GB", "-1", "nan"])
+def test_bound_that_is_no_number_is_told_before_any_trial(given, monkeypatch):
+    monkeypatch.setenv("XPOT_SNAP_CACHE_GB", given)
+    with pytest.raises(InputError, match=rf"environment: XPOT_SNAP_CACHE_GB = '{given}'") as caught:
+        SnapFitter()
+    assert "XPOT_SNAP_CACHE_GB=2" in caught.value.remedy
 
 
 def test_unwritable_folder_is_no_error(data, monkeypatch, tmp_path):

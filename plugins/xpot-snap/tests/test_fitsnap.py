@@ -8,6 +8,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,6 +190,31 @@ def test_engine_on_open_and_left_handed_cells(tmp_path):
         assert a.train.total(quantity).rmse == pytest.approx(b.train.total(quantity).rmse, rel=1e-4)
         assert a.validation.total(quantity).rmse == pytest.approx(b.validation.total(quantity).rmse, rel=1e-3)
     assert b.seconds["descriptors"] > 0
+
+
+@needs_fitsnap
+def test_engine_has_the_boltzmann_weights_of_the_other(tmp_path, monkeypatch):
+    """Left-out structures keep their say: fold 1 holds the lowest of every group."""
+    data = small_data(9, 3, 3)
+    low = [
+        replace(f, energy=f.energy - 3.0) if fold == 1 else f
+        for f, fold in zip(data.frames, data.folds, strict=True)
+    ]
+    data = replace(data, frames=tuple(low))
+    options = SnapOptions(engine="fitsnap", boltzmann_temperature=3000.0, eweight=7.0)
+    given = []
+
+    def run(job, folder):
+        given.extend(record["eweight"] for record in job["records"])
+        raise FitError("seen")
+
+    monkeypatch.setattr(fitsnap_engine, "run_fitsnap", run)
+    engine = SnapFitter().prepare(FitRequest(options, data, tmp_path))
+    with pytest.raises(FitError, match="seen"):
+        engine.fit(options, directory=tmp_path, leave_out=1)
+    ours = SnapFitter().prepare(FitRequest(options.model_copy(update={"engine": "lammps"}), data, tmp_path))
+    weights = ours.problem.weights[[fold in (0, 2) for fold in data.folds]]
+    assert given == pytest.approx(list(7.0 * weights))
 
 
 def test_engine_says_what_it_cannot_do(tmp_path, monkeypatch):

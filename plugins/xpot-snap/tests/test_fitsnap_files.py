@@ -204,3 +204,17 @@ def test_boltzmann_import(tmp_path):
     assert found["boltzmann_temperature"] == 3000
     assert found["eweight"]["bulk"] == pytest.approx(expected, rel=1e-6)
     assert found["fweight"]["bulk"] == pytest.approx(1.5 * expected, rel=1e-6)
+
+
+def test_boltzmann_import_without_energies(tmp_path):
+    infile = write_fitsnap(tmp_path, SnapOptions(vweight=0.0), small_data(6, 0, 0))
+    text = (tmp_path / infile).read_text().replace("[GROUPS]", "[GROUPS]\nBOLTZ = 3000")
+    (tmp_path / infile).write_text(text)
+    with_energies = study_from_fitsnap(str(tmp_path / infile))["fitter"]["snap"]
+    (tmp_path / infile).write_text(text.replace("energy = 1", "energy = 0"))
+    found = study_from_fitsnap(str(tmp_path / infile))["fitter"]["snap"]
+    assert found["eweight"] == 0.0
+    assert found["fweight"] == with_energies["fweight"]
+    (tmp_path / infile).write_text(text.replace(" eweight ", " weight "))
+    with pytest.raises(InputError, match="no column eweight"):
+        study_from_fitsnap(str(tmp_path / infile))

@@ -1,5 +1,7 @@
 """Options: every tunable one must reach the backend; bad ones are refused with a reason."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -14,7 +16,7 @@ from xpot_snap.translate import (
     structures_of,
 )
 
-from xpot_core.api import FitRequest, InfeasibleError, InputError, Limits
+from xpot_core.api import EVALUATE_ONLY, FitRequest, InfeasibleError, InputError, Limits
 from xpot_core.options import undocumented, walk_options
 
 BASE = {
@@ -197,14 +199,30 @@ def _coefficients(potential):
 def test_boltzmann_weights(data):
     structures = structures_of(data, {})
     names = [f.group for f in data.frames]
-    assert boltzmann_weights(0.0, structures, names) is None
-    weights = boltzmann_weights(1000.0, structures, names)
+    assert boltzmann_weights(0.0, structures, names, data.folds) is None
+    weights = boltzmann_weights(1000.0, structures, names, data.folds)
     per_atom = np.array([s.energy / s.n_atoms for s in structures])
     for group in set(names):
         own = np.array(names) == group
         assert weights[own].max() == 1.0
         ratio = np.log(weights[own][0] / weights[own][1])
         assert ratio == pytest.approx(-(per_atom[own][0] - per_atom[own][1]) / (8.617333262e-5 * 1000))
+
+
+def test_energies_that_are_only_evaluated_move_no_boltzmann_weight(tmp_path):
+    options = SnapOptions(twojmax=2, boltzmann_temperature=3000.0)
+    data = small_data(9, 3, 3)
+    lower = tuple(
+        replace(f, energy=f.energy - 6.0) if fold == EVALUATE_ONLY else f
+        for f, fold in zip(data.frames, data.folds, strict=True)
+    )
+    alone = fitted_numbers(options, data.training(), tmp_path)
+    assert fitted_numbers(options, replace(data, frames=lower), tmp_path) == alone
+    # a left-out fold keeps its say: all fits of a study share one scale
+    names = [f.group for f in data.frames]
+    weights = boltzmann_weights(3000.0, structures_of(data, {}), names, data.folds)
+    assert [weights[:9][np.array(names[:9]) == g].max() for g in GROUPS] == [1.0] * 3
+    assert weights[9:].tolist() == [1.0] * 3
 
 
 def test_too_little_memory_is_infeasible(data, tmp_path):

@@ -320,3 +320,37 @@ def test_one_composition_is_not_singular(tmp_path):
         assert np.linalg.norm(a[:, :-1] @ solution.coefficients - a[:, -1]) == pytest.approx(best, rel=1e-9)
         first, second = design.regression._free[0, [0, 15]], solution.coefficients[[0, 15]]
         assert first @ second == pytest.approx(0.0, abs=1e-8)
+
+
+def test_one_composition_fitted_to_forces_only(tmp_path):
+    """Constants whose columns hold nothing have no direction that could be held."""
+    data = small_data(one_composition=True)
+    options = OPTIONS.model_copy(update={"eweight": 0.0, "vweight": 0.0})
+    design = SnapFitter().prepare(FitRequest(options, data, tmp_path))
+    a = weighted_matrix(data, options)
+    expected = np.linalg.lstsq(a[:, :-1], a[:, -1], rcond=None)[0]
+    weights = regression_weights(options, data.groups)
+    best = np.linalg.norm(a[:, :-1] @ expected - a[:, -1])
+    for solution in (design.regression.solve(weights), design.regression.solve_exact(weights)):
+        assert solution.method in ("cholesky", "qr")
+        assert "2 columns hold no data" in solution.note
+        assert np.linalg.norm(a[:, :-1] @ solution.coefficients - a[:, -1]) == pytest.approx(best, rel=1e-9)
+    assert np.isfinite(design.errors(options, leave_out=1).validation.total("force").rmse)
+    assert design.fit(options, directory=tmp_path, final=True).path("include").is_file()
+
+
+def test_directions_in_unused_columns_are_left_out():
+    """Also where rounding leaves a trace of them in the others."""
+    rng = np.random.default_rng(3)
+    a = np.zeros((40, 7))
+    a[:, :2] = rng.normal(size=(40, 2))
+    a[:, 2] = a[:, 3] = rng.normal(size=40)
+    a[:, 6] = rng.normal(size=40)
+    free = np.zeros((2, 6))
+    free[0, 2:4] = free[1, 4:6] = np.array([1.0, -1.0]) / np.sqrt(2)
+    free[1, 0] = 1e-17
+    best = np.linalg.norm(a[:, :6] @ np.linalg.lstsq(a[:, :6], a[:, 6], rcond=None)[0] - a[:, 6])
+    gram = solve_gram(pack(a.T @ a), 7, free=free)
+    rows = solve_rows([a], (a[:, :6] ** 2).sum(axis=0), free=free)
+    for solution in (gram, rows):
+        assert np.linalg.norm(a[:, :6] @ solution.coefficients - a[:, 6]) == pytest.approx(best, rel=1e-9)

@@ -21,13 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_core.api import cache_folder
+from xpot_core.api import InputError, cache_folder
 from xpot_snap.blocks import BlockKey, BlockSet, SmallRows
 from xpot_snap.build import Problem
 from xpot_snap.lammps_session import lammps_version
 
 VERSION = 1
 """Goes into every key: raise it when what a block means changes."""
+LIMIT = "XPOT_SNAP_CACHE_GB"
 DEFAULT_GB = 4.0
 STALE_SECONDS = 86_400.0
 
@@ -63,8 +64,27 @@ def folder() -> Path:
 
 
 def limit_bytes() -> float:
-    """Bound on the sum of all entries."""
-    return float(os.environ.get("XPOT_SNAP_CACHE_GB", DEFAULT_GB)) * 1e9
+    """Bound on the sum of all entries.
+
+    Raises
+    ------
+    InputError
+        If the environment gives no number.
+    """
+    given = os.environ.get(LIMIT) or str(DEFAULT_GB)
+    try:
+        bound = float(given)
+    except ValueError:
+        bound = -1.0
+    if not bound >= 0.0:
+        raise InputError(
+            "is no number of gigabytes",
+            file="the environment",
+            key=LIMIT,
+            value=given,
+            remedy=f"export {LIMIT}=2 for two of them, or unset it",
+        )
+    return bound * 1e9
 
 
 def entries() -> list[CacheEntry]:
@@ -101,18 +121,20 @@ def key_of(problem: Problem) -> str:
 
 
 def load(key: str) -> BlockSet | None:
-    """Read an entry; None if there is none. A damaged one is removed."""
+    """Read an entry; None if there is none, or none that can be read now. A damaged one is removed."""
     path = folder() / f"{key}.npz"
     try:
         with np.load(path, allow_pickle=False) as data:
             blocks = _from_arrays(data)
-        os.utime(path)
-    except FileNotFoundError:
+    except OSError:
+        # too many open files or no permission say nothing about what it holds
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None
+    with contextlib.suppress(OSError):
+        os.utime(path)
     return blocks
 
 

@@ -77,7 +77,8 @@ def write_fitsnap(folder: Path, options: SnapOptions, data: TrainingData) -> str
     settings = fitsnap_settings(descriptor_settings(options, data.elements))
     shifts = energy_shifts(options, data)
     groups_of = [f.group for f in training.frames]
-    own = boltzmann_weights(options.boltzmann_temperature, structures_of(training, shifts), groups_of)
+    structures = structures_of(training, shifts)
+    own = boltzmann_weights(options.boltzmann_temperature, structures, groups_of, training.folds)
     weights = regression_weights(options, data.groups)
     names, table = group_plan(training.frames, weights, None if own is None else list(own))
     for i, (frame, name) in enumerate(zip(training.frames, names, strict=True)):

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.api import (
+    EVALUATE_ONLY,
     DesignErrors,
     FitError,
     FittedPotential,
@@ -84,10 +85,16 @@ class FitsnapDesign:
         data = self.data.training(leave_out)
         settings = fitsnap_settings(descriptor_settings(options, data.elements))
         shifts = energy_shifts(options, data)
-        structures = structures_of(data, shifts)
-        own = boltzmann_weights(options.boltzmann_temperature, structures, [f.group for f in data.frames])
+        # of all frames: a fold that is left out counts for the lowest energies
+        own = boltzmann_weights(
+            options.boltzmann_temperature,
+            structures_of(self.data, shifts),
+            [f.group for f in self.data.frames],
+            self.data.folds,
+        )
+        trained = [fold not in (leave_out, EVALUATE_ONLY) for fold in self.data.folds]
         names, table = group_plan(
-            data.frames, regression_weights(options, data.groups), None if own is None else list(own)
+            data.frames, regression_weights(options, data.groups), None if own is None else list(own[trained])
         )
         records = []
         for frame, name in zip(data.frames, names, strict=True):

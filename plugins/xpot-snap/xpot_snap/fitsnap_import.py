@@ -221,12 +221,13 @@ def _weights(
     notes: list[str],
 ) -> dict[str, Any]:
     factors = {"eweight": 1.0, "fweight": 1.0, "vweight": BAR_PER_GPA}
+    used = {
+        name: _flag(config.get("CALCULATOR", kind, fallback="0" if name == "vweight" else "1"), name)
+        for name, kind in WEIGHT_KIND.items()
+    }
     result: dict[str, Any] = {}
     for name, factor in factors.items():
-        used = _flag(
-            config.get("CALCULATOR", WEIGHT_KIND[name], fallback="0" if name == "vweight" else "1"), name
-        )
-        table = {g: (values.get(name, 1.0) * factor if used else 0.0) for g, values in groups.items()}
+        table = {g: (values.get(name, 1.0) * factor if used[name] else 0.0) for g, values in groups.items()}
         result[name] = table
     if any(values.get("testing_size", 0.0) > 0 for values in groups.values()):
         notes.append(
@@ -235,7 +236,7 @@ def _weights(
     temperature = _boltzmann_temperature(config)
     if temperature:
         result["boltzmann_temperature"] = temperature
-        _boltzmann(result, temperature, groups, frames, options, notes)
+        _boltzmann(result, temperature, groups, frames, options, notes, energies=used["eweight"])
     if _flag(config.get("GROUPS", "smartweights", fallback="0"), "smartweights"):
         notes.append(
             "smartweights divides every weight by the size of its group, and force weights by the number of "
@@ -258,20 +259,29 @@ def _boltzmann(
     frames: Mapping[str, list[Atoms]],
     options: Mapping[str, Any],
     notes: list[str],
+    *,
+    energies: bool,
 ) -> None:
     """FitSNAP's eweight is an energy then: weight = exp((eweight - E/N) / kT), times fweight for forces."""
+    if any("eweight" not in values for values in groups.values()):
+        raise InputError(
+            "has no column eweight, which BOLTZ needs",
+            key="GROUPS.group_sections",
+            remedy="add the column with 0 for every group, or take BOLTZ out",
+        )
     shifts = options.get("energy_shift") or {}
     kt = BOLTZMANN * temperature
     for group in groups:
-        energies = [
+        found = [
             (a.info["REF_energy"] - sum(shifts.get(s, 0.0) for s in a.symbols)) / len(a)
             for a in frames.get(group, [])
         ]
-        if not energies:
+        if not found:
             notes.append(f"BOLTZ: eweight of group {group} needs its structures; it is left at 1.")
-        exponent = (groups[group]["eweight"] - min(energies)) / kt if energies else 0.0
+        exponent = (groups[group]["eweight"] - min(found)) / kt if found else 0.0
         lowest = math.exp(min(exponent, 700.0))
-        result["eweight"][group] = lowest
+        if energies:
+            result["eweight"][group] = lowest
         for name in ("fweight", "vweight"):
             result[name][group] *= lowest
 

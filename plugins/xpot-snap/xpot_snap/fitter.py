@@ -22,6 +22,10 @@ GB = 1e9
 class SnapFitter:
     """Fits SNAP potentials; staged."""
 
+    def __init__(self) -> None:
+        # a wrong bound is told before the first trial, not by each of them
+        cache.limit_bytes()
+
     def prepare(self, request: FitRequest) -> SnapDesign | FitsnapDesign:
         """Compute the descriptors of all frames and reduce them to blocks."""
         start = time.perf_counter()
@@ -33,7 +37,7 @@ class SnapFitter:
         shifts = energy_shifts(options, data)
         structures = structures_of(data, shifts)
         names = [frame.group for frame in data.frames]
-        weights = boltzmann_weights(options.boltzmann_temperature, structures, names)
+        weights = boltzmann_weights(options.boltzmann_temperature, structures, names, data.folds)
         problem = Problem.of(settings, structures, data.folds, names, weights)
         matrix_memory = options.max_matrix_memory * GB
         if request.limits.memory_bytes is not None:

@@ -223,9 +223,7 @@ class SnapOptions(OptionsModel):
             raise ValueError("reference 'lammps' needs pair_style (and pair_coeff)")
         if self.reference != "lammps" and (self.pair_style or self.pair_coeff):
             raise ValueError("pair_style and pair_coeff are used only with reference: lammps")
-        for name in ("wj", "radelem"):
-            value = getattr(self, name)
-            for v in value.values() if isinstance(value, dict) else [value]:
-                if name == "radelem" and v <= 0:
-                    raise ValueError("radelem must be above zero")
+        radii = self.radelem.values() if isinstance(self.radelem, dict) else [self.radelem]
+        if any(radius <= 0 for radius in radii):
+            raise ValueError("radelem must be above zero")
         return self

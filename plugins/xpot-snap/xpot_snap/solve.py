@@ -77,6 +77,14 @@ def column_scale(diagonal: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_
     return scale, used
 
 
+def _unit(directions: FloatArray) -> FloatArray:
+    """Directions scaled to length one, without those that lie in unused columns but for rounding."""
+    length = np.linalg.norm(directions, axis=1)
+    kept = length > 1e-10 * length.max()
+    scaled: FloatArray = directions[kept] / length[kept, None]
+    return scaled
+
+
 def solve_gram(
     packed: FloatArray, width: int, ridge: float = 0.0, free: FloatArray | None = None
 ) -> Solution:
@@ -106,8 +114,7 @@ def solve_gram(
     # column stays as one more unknown that is coupled to nothing, which keeps the array contiguous.
     _scale_in_place(gram, scale, ridge)
     if free is not None and len(free):
-        held = np.append(free * scale, np.zeros((len(free), 1)), axis=1)
-        held /= np.linalg.norm(held, axis=1)[:, None]
+        held = _unit(np.append(free * scale, np.zeros((len(free), 1)), axis=1))
         gram += held.T @ held
     work = gram.copy(order="F")
     work[np.diag_indices(width)] += JITTER
@@ -223,8 +230,7 @@ def solve_rows(
         penalty = np.hstack([np.sqrt(ridge) * np.eye(n), np.zeros((n, 1))])
         r, _ = _triangular_factor(iter([r, penalty]), n + 1)
     if free is not None and len(free):
-        held = (free * scale)[:, used]
-        held /= np.linalg.norm(held, axis=1)[:, None]
+        held = _unit((free * scale)[:, used])
         r, _ = _triangular_factor(iter([r, np.hstack([held, np.zeros((len(held), 1))])]), n + 1)
     note = "" if n == k else f"{k - n} columns hold no data: their coefficients are zero"
     full = np.zeros(k)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from ase.data import atomic_numbers
 
-from xpot_core.api import InputError, TrainingData, resolve
+from xpot_core.api import EVALUATE_ONLY, InputError, TrainingData, resolve
 from xpot_snap.options import SnapOptions
 from xpot_snap.regression import Weights
 from xpot_snap.settings import DescriptorSettings, Reference
@@ -135,12 +135,16 @@ def structures_of(data: TrainingData, shifts: Mapping[str, float]) -> list[Struc
 
 
 def boltzmann_weights(
-    temperature: float, structures: Sequence[Structure], groups: Sequence[str]
+    temperature: float, structures: Sequence[Structure], groups: Sequence[str], folds: Sequence[int]
 ) -> npt.NDArray[np.float64] | None:
     """Weight per structure, 1 for the lowest energy per atom of each group; None when off.
 
     FitSNAP weighs by ``exp((eweight - E/N) / kT)`` with the group's eweight as an energy; ours is
     the same up to a factor per group, which stays what eweight is elsewhere.
+
+    The lowest energy is that of all frames of the group but those that are only evaluated, which weigh
+    1 since they are not fitted to. A fold that is left out counts: it takes part in the final fit, and
+    with a lowest energy for every fold an eweight would mean something else in each of them.
     """
     if temperature <= 0.0:
         return None
@@ -148,7 +152,7 @@ def boltzmann_weights(
     names = np.array(groups)
     weights = np.ones(len(structures))
     for group in np.unique(names):
-        own = (names == group) & np.isfinite(per_atom)
+        own = (names == group) & np.isfinite(per_atom) & (np.asarray(folds) != EVALUATE_ONLY)
         if own.any():
             excess = per_atom[own] - per_atom[own].min()
             weights[own] = np.exp(-excess / (BOLTZMANN * temperature))
