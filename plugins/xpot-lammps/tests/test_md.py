@@ -43,6 +43,35 @@ def test_a_good_potential_keeps_its_energy(tmp_path: Path) -> None:
     assert len(read(tmp_path / "a" / "trajectory.xyz", ":")) == 5
 
 
+def test_a_drift_of_too_few_checks_is_not_measured(tmp_path: Path) -> None:
+    found = run(
+        stillinger_weber(tmp_path / "p"),
+        tmp_path / "a",
+        ensemble="nve",
+        steps=20,
+        equilibration=100,
+        min_atoms=8,
+    )
+    assert found.passed, found.summary
+    assert "drift not measured" in found.summary
+    assert "energy_drift" not in found.values
+
+
+@pytest.mark.parametrize(("every", "frames"), [(25, 44), (7, 157)])
+def test_the_trajectory_has_every_frame_asked_for(tmp_path: Path, every: int, frames: int) -> None:
+    """Also where the checks come at other steps, and after an equilibration."""
+    found = run(
+        stillinger_weber(tmp_path / "p"),
+        tmp_path / "a",
+        steps=1000,
+        equilibration=100,
+        trajectory_every=every,
+        min_atoms=8,
+    )
+    assert found.passed, found.summary
+    assert len(read(tmp_path / "a" / "trajectory.xyz", ":")) == frames
+
+
 @pytest.mark.slow
 def test_a_time_step_that_is_too_long_shows_as_drift_or_failure(tmp_path: Path) -> None:
     found = run(

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.io import write
 from lammps_cases import DIAMOND, qsnap, request, run_lammps, silicon_frames, stillinger_weber
 from xpot_lammps.options.static import ElasticOptions, EosOptions, PhononOptions, VacancyOptions
 from xpot_lammps.session import LammpsSession
+from xpot_lammps.tasks.static import cubic_axes
 from xpot_lammps.validators.static import ElasticValidator, EosValidator, PhononValidator, VacancyValidator
 
 from xpot_core.api import FittedPotential
@@ -92,6 +94,43 @@ def test_stillinger_weber_has_its_published_constants(tmp_path: Path) -> None:
     vacancy = VacancyValidator(VacancyOptions(structure=DIAMOND, rattle=0.0))
     found = vacancy.validate(potential, request(tmp_path / "b"))
     assert found.values["formation_energy_unrelaxed"] == pytest.approx(2 * 2.1683, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("crystal", "cubic"), [("diamond", True), ("diamond", False), ("bcc", False), ("sc", False)]
+)
+def test_cubic_axes_are_found_in_any_cell(crystal: str, cubic: bool) -> None:
+    rng = np.random.default_rng(4)
+    straight = bulk("Si", crystal, a=5.43, **({"cubic": True} if cubic else {}))
+    assert cubic_axes(straight) == pytest.approx(np.eye(3))
+    for _ in range(20):
+        atoms = straight.copy()
+        skew = np.eye(3)
+        skew[0, 1:], skew[1, 2] = rng.integers(-2, 3, 2), rng.integers(-2, 3)
+        turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        atoms.set_cell(skew[rng.permutation(3)] @ np.array(straight.cell) @ turn)
+        axes = cubic_axes(atoms)
+        assert axes is not None
+        assert np.linalg.det(axes) == pytest.approx(1.0)
+        # the same axes but for their order and sign
+        assert np.sort(np.abs(axes @ turn.T)) == pytest.approx(np.tile([0.0, 0.0, 1.0], (3, 1)), abs=1e-6)
+    atoms.set_cell(np.diag([5.0, 5.0, 6.0]))
+    assert cubic_axes(atoms) is None
+
+
+@pytest.mark.parametrize("cubic", [True, False])
+def test_elastic_constants_of_a_turned_crystal(tmp_path: Path, cubic: bool) -> None:
+    atoms = bulk("Si", a=5.43, cubic=cubic)
+    # the primitive cell as many files have it: a along x
+    atoms.set_cell(atoms.cell.standard_form()[0], scale_atoms=True)
+    if cubic:
+        atoms.rotate(40, (1, 2, 3), rotate_cell=True)
+    write(tmp_path / "turned.xyz", atoms)
+    options = ElasticOptions(structure={"file": str(tmp_path / "turned.xyz")})
+    potential = stillinger_weber(tmp_path / "potential")
+    found = ElasticValidator(options).validate(potential, request(tmp_path / "a"))
+    for name, value in {"c11": 151.4, "c12": 76.4, "c44": 56.4, "lowest_eigenvalue": 56.4}.items():
+        assert found.values[name] == pytest.approx(value, rel=5e-3), name
 
 
 @pytest.mark.slow

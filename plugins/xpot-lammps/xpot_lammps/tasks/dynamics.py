@@ -196,11 +196,12 @@ class Simulation:
         last = first + steps
         every = int(self.job["trajectory_every"])
         snapshot = max(1, steps // 2 // _MAX_SNAPSHOTS) if stage.get("analyse") else 0
-        piece = min(self._piece, every) if every else self._piece
         count = 0
         while session.step < last:
             before = session.step
-            n = min(piece, last - before)
+            n = min(self._piece, last - before)
+            if every:
+                n = min(n, every - before % every)
             session.commands([f"run {n} start {first} stop {last} pre no post no"])
             count += 1
             current = self._check(
@@ -208,11 +209,7 @@ class Simulation:
             )
             if every and session.step % every == 0:
                 write(TRAJECTORY, current, format="extxyz", append=True)
-            if (
-                snapshot
-                and session.step - first > steps // 2
-                and (session.step - first) % max(snapshot, piece) < piece
-            ):
+            if snapshot and session.step - first > steps // 2 and (session.step - first) % snapshot < n:
                 self.snapshots.append(current)
         names = ["xpot_move"] + (["xpot_bath"] if stage["ensemble"] == "limited" else [])
         session.commands(f"unfix {name}" for name in names)

@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.eos import EquationOfState
 from ase.filters import FrechetCellFilter
+from ase.lattice import identify_lattice
 from ase.optimize import BFGS
 from ase.units import GPa
 
@@ -26,10 +27,10 @@ def prepare(potential: FittedPotential, job: Mapping[str, Any]) -> Atoms:
     """The structure of a job with the potential's calculator, relaxed if asked."""
     atoms = from_plain(job["atoms"])
     atoms.calc = make_calculator(potential, job["calculator"])
-    first = finite_energy(atoms)
+    finite_energy(atoms)
     if job["relax"]:
         relax(atoms, job, cell=True)
-        if not np.isfinite(first) or atoms.get_volume() < 0.3 * from_plain(job["atoms"]).get_volume():
+        if atoms.get_volume() < 0.3 * from_plain(job["atoms"]).get_volume():
             raise Failed("collapse", "the crystal collapsed when it was relaxed")
     return atoms
 
@@ -170,14 +171,18 @@ def fit_eos(volumes: FloatArray, energies: FloatArray, equation: str) -> dict[st
 
 
 def elastic(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Stiffness in GPa from central differences of the stress; the cell's axes are x, y, z.
+    """Stiffness in GPa from central differences of the stress.
 
     Returns
     -------
     dict
-        ``stiffness``: 6 x 6 in Voigt order xx, yy, zz, yz, xz, xy.
+        ``stiffness``: 6 x 6 in Voigt order xx, yy, zz, yz, xz, xy; the axes are the cubic ones of a cubic cell,
+        however it is turned, and x, y, z of every other.
     """
     atoms = prepare(potential, job)
+    axes = cubic_axes(atoms)
+    if axes is not None:
+        atoms.set_cell(np.array(atoms.cell) @ axes.T, scale_atoms=True)
     cell = np.array(atoms.cell)
     size = job["strain"]
     stiffness = np.empty((6, 6))
@@ -193,7 +198,7 @@ def elastic(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any
     if not np.isfinite(stiffness).all():
         raise Failed("not-finite", "stresses are not finite numbers")
     constants = lattice(atoms)
-    system = "cubic" if _is_cubic(atoms) else "other"
+    system = "other" if axes is None else "cubic"
     return {
         "result": {
             "stiffness": (0.5 * (stiffness + stiffness.T)).tolist(),
@@ -211,8 +216,16 @@ def voigt_strain(k: int, size: float) -> FloatArray:
     return strain
 
 
-def _is_cubic(atoms: Atoms) -> bool:
+def cubic_axes(atoms: Atoms) -> FloatArray | None:
+    """Right-handed axes of a cubic cell as rows of shape (3, 3); None if the cell is not cubic."""
     try:
-        return atoms.cell.get_bravais_lattice(eps=1e-2).name in _CUBIC
-    except Exception:
-        return False
+        found, operation = identify_lattice(atoms.cell, eps=1e-2)
+    except Exception:  # a cell that ASE cannot classify
+        return None
+    if found.name not in _CUBIC:
+        return None
+    # the standard cell has its cubic axes along x, y, z
+    turned = np.linalg.solve(operation.T @ found.tocell(), np.array(atoms.cell))
+    u, _, v = np.linalg.svd(turned)
+    axes: FloatArray = u @ v
+    return axes if np.linalg.det(axes) > 0 else -axes

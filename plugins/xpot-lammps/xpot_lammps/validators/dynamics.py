@@ -55,7 +55,7 @@ class MdValidator:
         faults = [describe(failure)] if failure else []
         if o.ensemble == "nve" and not failure:
             values["energy_drift"] = drift = _drift(outcome.result["samples"], o.timestep)
-            if o.max_drift is not None and not abs(drift) <= o.max_drift:
+            if o.max_drift is not None and abs(drift) > o.max_drift:
                 faults.append(
                     f"drift: the total energy drifts by {drift:+.3g} meV/atom/ps ({o.max_drift:g} allowed)"
                 )
@@ -63,7 +63,9 @@ class MdValidator:
         if faults:
             return report(False, f"stable for {stable}; {'; '.join(faults)}", values, tables)
         shown = f"{o.ensemble.upper()} at {o.temperature:g} K ran {stable}"
-        if "energy_drift" in values:
+        if math.isnan(values.get("energy_drift", 0.0)):
+            shown += ", drift not measured: fewer than three checks at constant energy"
+        elif "energy_drift" in values:
             shown += f", drift {values['energy_drift']:+.2g} meV/atom/ps"
         return report(True, f"{shown}, shortest distance {values['shortest_distance']:.2f} Å", values, tables)
 
@@ -285,10 +287,10 @@ def summarise(
 
 
 def _drift(samples: Mapping[str, list[Any]], timestep: float) -> float:
-    """Slope of the total energy in meV/atom/ps over the part at constant energy."""
+    """Slope of the total energy in meV/atom/ps over the part at constant energy; NaN with too few samples."""
     own = [i for i, s in enumerate(samples["stage"]) if s == "nve"]
     if len(own) < 3:
-        return 0.0
+        return math.nan
     time = np.array([samples["step"][i] for i in own]) * timestep * 1e-3
     energy = np.array([samples["total_energy"][i] for i in own]) * 1e3
     return float(np.polyfit(time - time[0], energy - energy[0], 1)[0])
