@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,6 +178,18 @@ def test_sums_of_parts_are_the_whole() -> None:
     assert ErrorTable.from_json(table.to_json()).summary() == table.summary()
     with pytest.raises(ValueError, match="unknown quantity"):
         total.add("entropy", "a", ErrorSums())
+
+
+def test_joined_predictions_have_what_every_part_has() -> None:
+    full = replace(PREDICTED, energy_variance=np.array([0.1, 0.2]))
+    joined = Predictions.joined([full, full])
+    assert joined.energies.tolist() == [*full.energies, *full.energies]
+    assert len(joined.forces) == 4
+    assert joined.virials is not None
+    assert joined.virials.shape == (4, 3, 3)
+    assert joined.energy_variance is not None
+    assert joined.energy_variance.tolist() == [0.1, 0.2, 0.1, 0.2]
+    assert Predictions.joined([full, PREDICTED]).energy_variance is None
 
 
 def test_voigt_order_and_symmetry() -> None:

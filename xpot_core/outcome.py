@@ -66,6 +66,8 @@ def write_predictions(path: Path, frames: Sequence[Frame], predictions: Predicti
             atoms.info["REF_virial"] = frame.virial.ravel()
         if predictions.virials is not None and np.isfinite(predictions.virials[i]).all():
             atoms.info["pred_virial"] = predictions.virials[i].ravel()
+        if predictions.energy_variance is not None:
+            atoms.info["pred_energy_variance"] = float(predictions.energy_variance[i])
         images.append(atoms)
     write(path, images, format="extxyz")
 

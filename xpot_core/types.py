@@ -260,12 +260,17 @@ class Predictions:
 
     @classmethod
     def joined(cls, parts: Sequence[Predictions]) -> Predictions:
-        """Predictions of several sets of frames as one; virials only if every part has them."""
-        have_virials = all(p.virials is not None for p in parts)
+        """Predictions of several sets of frames as one; virials and variances only if every part has them."""
+
+        def together(values: Sequence[FloatArray | None]) -> FloatArray | None:
+            given = [value for value in values if value is not None]
+            return np.concatenate(given) if len(given) == len(parts) else None
+
         return cls(
             np.concatenate([p.energies for p in parts]),
             [forces for p in parts for forces in p.forces],
-            np.concatenate([p.virials for p in parts if p.virials is not None]) if have_virials else None,
+            together([p.virials for p in parts]),
+            together([p.energy_variance for p in parts]),
         )
 
 

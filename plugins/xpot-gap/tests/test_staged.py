@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,6 +108,27 @@ def test_errors_are_those_of_the_written_potential(
                     assert ours.mae == pytest.approx(theirs.mae, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "descriptor",
+    [
+        # Its length scales follow from the data.
+        {"angle_3b": {"cutoff": 3.2, "n_sparse": 10}},
+        {"soap_turbo": {"rcut_hard": 4.0, "alpha_max": 4, "l_max": 3, "n_sparse": 10}},
+    ],
+    ids=lambda d: next(iter(d)),
+)
+def test_external_set_with_other_descriptors(tmp_path: Path, descriptor: dict[str, object]) -> None:
+    data = make_data(6, elements=("Cu", "Al"), folds=[-1] * 4 + [-2] * 2)
+    options = make_options(e0="average", descriptors=[descriptor])
+    design = GapFitter().prepare(make_request(data, tmp_path, options=options))
+    held = data.evaluation().frames
+    potential = design.fit(options, directory=tmp_path)
+    predicted = error_table(GapPredictor().predict(potential, held, directory=tmp_path), held)
+    errors = design.errors(options).validation
+    for quantity in ("energy", "force", "virial"):
+        assert errors.total(quantity).rmse == pytest.approx(predicted.total(quantity).rmse, rel=1e-6)
+
+
 @pytest.mark.parametrize("leave_out", [None, 2])
 def test_gradient_by_finite_differences(design: GapDesign, leave_out: int | None) -> None:
     design._gram_bytes = 1e9
@@ -181,10 +203,32 @@ def test_other_energies_are_not_found_in_the_cache(
     assert len([p for p in (own_cache / "gap").iterdir() if p.is_dir()]) == count + 1
 
 
-def test_without_cache_nothing_is_kept(data: TrainingData, tmp_path: Path, own_cache: Path) -> None:
-    design = GapFitter().prepare(make_request(data.training(), tmp_path, options=make_options(cache_gb=0)))
-    assert not (own_cache / "gap").exists()
-    assert design.errors(make_options(cache_gb=0)).train.total("force").count
+def test_kernels_are_built_anew_if_another_process_makes_room(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = GapFitter().prepare(make_request(data.training(), tmp_path))
+    found = Cache.get
+
+    def get(cache: Cache, key: str) -> Path | None:
+        entry = found(cache, key)
+        assert entry is not None
+        shutil.rmtree(entry)
+        return entry
+
+    monkeypatch.setattr(Cache, "get", get)
+    second = GapFitter().prepare(make_request(data.training(), tmp_path))
+    assert second.errors(make_options()).train == first.errors(make_options()).train
+
+
+@pytest.mark.parametrize("cache_gb", [0, 1e-9])
+def test_without_room_in_the_cache_nothing_is_kept(
+    data: TrainingData, tmp_path: Path, own_cache: Path, cache_gb: float
+) -> None:
+    options = make_options(cache_gb=cache_gb)
+    design = GapFitter().prepare(make_request(data.training(), tmp_path, options=options))
+    assert not list(own_cache.rglob("kernel.npy"))
+    assert not list(tmp_path.glob("kernels-*"))
+    assert design.errors(options).train.total("force").count
 
 
 def _fill(cache: Cache, source: Path, key: str, size: int) -> None:

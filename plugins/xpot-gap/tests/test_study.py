@@ -102,6 +102,18 @@ def test_faults_of_gap_fit_cost_one_trial_each(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "gap" / "best" / "gap.xml").is_file()
 
 
+def test_variance_stands_in_the_files_of_predictions(tmp_path: Path) -> None:
+    write_frames(tmp_path / "train.xyz", 6)
+    fitter = {"descriptors": [{"distance_2b": {"cutoff": 4.0, "n_sparse": 8}}], "e0": "average"}
+    (tmp_path / "study.yaml").write_text(study(fitter, predictor={"gap": {"variance": True}}))
+    done = xpot(tmp_path, "run", "study.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("train", "validation"):
+        images = read(tmp_path / "runs" / "gap" / "best" / f"predictions-{name}.xyz", ":")
+        assert len(images) == 6
+        assert all(atoms.info["pred_energy_variance"] > 0 for atoms in images)
+
+
 def test_unknown_groups_and_negative_delta_are_input_errors(tmp_path: Path) -> None:
     write_frames(tmp_path / "train.xyz", 6)
     good = {"descriptors": [{"distance_2b": {"cutoff": 4.0, "n_sparse": 8}}], "e0": "average"}

@@ -86,6 +86,20 @@ def test_command_there_and_back() -> None:
         ("gap={soap cutoff=4", "do not close"),
         ("hessian_delta=0.1", "no option for hessian_delta"),
         ("default_sigma={0.1 0.1}", "four numbers"),
+        ("default_sigma={0.1 0.0 0.1 0}", "^default_sigma = .*force sigma must be greater than 0"),
+        ("config_type_sigma={a:0.1:0:0:0:b:0.1:0.1:0.1:0}", "^config_type_sigma = .*force sigma"),
+        ("config_type_sigma={a:0.1:0.1:0:0:b:0.1:0.1:0.1:0}", "^config_type_sigma = .*virial sigma"),
+        ("config_type_sigma={a:b:0.1:0.1:0}", "^config_type_sigma = 'b': is no number"),
+        ("rnd_seed=now", "^rnd_seed = 'now': is no whole number"),
+        ("e0={Si:x}", "^e0 = 'x': is no number"),
+        ("gap={soap cutoff=4 n_sparse=9 zeta=two}", "^soap: zeta = 'two': is no number"),
+        (
+            "gap={distance_2b cutoff=4 n_sparse=9 Z1=200 Z2=1}",
+            "^distance_2b: Z1 = '200': is no atomic number",
+        ),
+        ("gap={soap cutoff=4 n_sparse=9 Z=0}", "^soap: Z = '0': is no atomic number"),
+        ("gap={soap cutoff=4 config_type_n_sparse={a:10:b}}", "^soap: config_type_n_sparse = 'a:10:b'"),
+        ("gap={soap cutoff=4 config_type_n_sparse={a:b}}", "^soap: config_type_n_sparse = 'b'"),
     ],
 )
 def test_what_cannot_be_taken_over_is_named(changed: str, message: str) -> None:
@@ -93,6 +107,22 @@ def test_what_cannot_be_taken_over_is_named(changed: str, message: str) -> None:
     key, _, value = changed.partition("=")
     with pytest.raises(InputError, match=message):
         study_from_command("gap_fit " + " ".join(f"{k}={v}" for k, v in {**base, key: value}.items()))
+
+
+@pytest.mark.parametrize(
+    ("default", "by_type", "virial"),
+    [
+        ("0.01 0.1 0 0", "", None),
+        ("0.01 0.1 0 0", "a:0.01:0.1:0.0:0.0", None),
+        ("0 0 0 0", "a:0.01:0.1:0.2:0.0", {"a": 0.2}),
+    ],
+)
+def test_virial_sigma_of_zero_everywhere_fits_none(default: str, by_type: str, virial: object) -> None:
+    sigmas = f"default_sigma={{{default}}}" + (f" config_type_sigma={{{by_type}}}" if by_type else "")
+    study = study_from_command(f"gap_fit at_file=a.xyz gap={{soap cutoff=4 n_sparse=9}} {sigmas}")
+    gap = study["fitter"]["gap"]
+    assert gap.get("sigma_virial") == virial
+    assert GapOptions.model_validate(gap).virials == (virial is not None)
 
 
 def test_names_survive_the_parser() -> None:

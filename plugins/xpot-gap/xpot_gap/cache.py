@@ -63,7 +63,8 @@ class Cache:
         try:
             for file in source.iterdir():
                 shutil.move(file, staging / file.name)
-            source.rmdir()
+            # On a network disk, files that are mapped leave a trace until their process ends.
+            shutil.rmtree(source, ignore_errors=True)
             try:
                 staging.rename(entry)
             except OSError:

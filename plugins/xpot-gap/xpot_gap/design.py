@@ -7,17 +7,20 @@ those of the potential that would be written.
 What is approximate, in cross-validation only: sparse points and, where it is an average, e0 are chosen
 once from the training structures of all folds, so the fold left out had a say in *where* the kernel is
 expanded, not in the coefficients. An external validation set has no say in anything: its kernel rows
-come from a second run that reads the sparse points of the first.
+come from a second run that reads the sparse points and length scales of the first.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -277,13 +280,15 @@ def prepare(request: FitRequest) -> GapDesign:
     trained = _stored(plan, request, training.frames, "train.xyz")
     held = None
     if any(fold == EVALUATE_ONLY for fold in request.data.folds):
-        names = []
-        for number, points in enumerate(xml.sparse_points(trained.text)):
-            names.append(f"sparse-{number}.txt")
-            (request.directory / names[-1]).write_text(points, encoding="ascii")
+        sparse = {f"sparse-{i}.txt": points for i, points in enumerate(xml.sparse_points(trained.text))}
+        theta = {f"theta-{i}.txt": scales for i, scales in enumerate(xml.length_scales(trained.text))}
+        files = sparse | theta
+        for name, content in files.items():
+            (request.directory / name).write_text(content, encoding="ascii")
         # The content of the files stands in the key through the text of the potential.
-        held = _stored(plan.with_sparse_files(names), request, evaluation.frames, "held.xyz", trained)
-        for name in names:
+        fixed = plan.with_files(list(sparse), list(theta))
+        held = _stored(fixed, request, evaluation.frames, "held.xyz", trained)
+        for name in files:
             (request.directory / name).unlink()
     limit = request.limits.memory_bytes
     gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)
@@ -297,15 +302,33 @@ def _stored(
 ) -> Stored:
     options = plan.options
     arguments = plan.arguments(data_file, _PROBE, [f"linear_system_dump_file={_DUMP}"])
+    build = partial(_build, plan, request, frames, arguments, data_file, parent)
     if options.cache_gb == 0:
-        return _load(_build(plan, request, frames, arguments, data_file, parent))
+        return _take(build())
     cache = Cache(
         Path(options.cache_dir) if options.cache_dir else cache_folder("gap"), options.cache_gb * 1e9
     )
     key = content_key(_facts(plan, arguments, frames, parent))
     with cache.building(key):
-        entry = cache.get(key) or cache.put(key, _build(plan, request, frames, arguments, data_file, parent))
-        return _load(entry)
+        entry = cache.get(key)
+        if entry is not None:
+            # Another process may make room between the look and the reading.
+            with suppress(FileNotFoundError):
+                return _load(entry)
+        return _take(build(), partial(cache.put, key))
+
+
+def _take(folder: Path, put: Callable[[Path], object] | None = None) -> Stored:
+    """Read a folder just built and offer it to a cache; what that does not take over is removed.
+
+    It is read first, since nobody else can have removed it yet: arrays that are mapped stay readable
+    wherever their file goes.
+    """
+    stored = _load(folder)
+    if put is not None:
+        put(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return stored
 
 
 def _build(

@@ -79,7 +79,7 @@ def study_from_command(command: str) -> dict[str, Any]:
     for name in ("core_param_file", "core_ip_args"):
         if name in settings:
             gap[name] = _bare(get(name))
-    seed = int(get("rnd_seed", "0"))
+    seed = _whole(get("rnd_seed", "0"), "rnd_seed")
     unknown = sorted(set(settings) - _OURS)
     if unknown:
         raise InputError(
@@ -181,10 +181,10 @@ def _descriptor(text: str) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for key, value in pairs.items():
         if key == "config_type_n_sparse":
-            chosen["n_sparse"] = _by_group(_bare(value))
+            chosen["n_sparse"] = _by_group(_bare(value), f"{kind}: {key}")
         elif key == "zeta":
-            zeta = float(value)
-            chosen["zeta"] = int(zeta) if zeta == int(zeta) else zeta
+            zeta = _real(value, f"{kind}: {key}")
+            chosen["zeta"] = int(zeta) if zeta.is_integer() else zeta
         elif key == "sparse_method":
             chosen[key] = value.lower()
         elif key in known:
@@ -196,37 +196,81 @@ def _descriptor(text: str) -> dict[str, Any]:
     if kind == "soap":
         chosen.setdefault("zeta", 1)
     numbers = {"distance_2b": ("Z1", "Z2"), "angle_3b": ("Z", "Z1", "Z2"), "soap": ("Z",)}[kind]
-    species = [pairs[k] for k in numbers if k in pairs]
+    species = [_symbol(_bare(pairs[k]), f"{kind}: {k}") for k in numbers if k in pairs]
     if species:
-        chosen["species"] = [chemical_symbols[int(_bare(z))] for z in species]
+        chosen["species"] = species
     return {kind: chosen}
 
 
-def _by_group(text: str) -> dict[str, int]:
+def _whole(text: str, key: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError("is no whole number", key=key, value=text, remedy="write one, e.g. 10") from None
+
+
+def _real(text: str, key: str) -> float:
+    value = _value(text)
+    if isinstance(value, str):
+        raise InputError("is no number", key=key, value=text, remedy="write one, e.g. 2 or 0.05")
+    return float(value)
+
+
+def _symbol(text: str, key: str) -> str:
+    number = _whole(text, key)
+    if not 0 < number < len(chemical_symbols):
+        raise InputError(
+            "is no atomic number",
+            key=key,
+            value=text,
+            remedy=f"write one from 1 to {len(chemical_symbols) - 1}, e.g. 14 for Si",
+        )
+    return str(chemical_symbols[number])
+
+
+def _by_group(text: str, key: str) -> dict[str, int]:
     parts = text.split(":")
-    return {name: int(number) for name, number in zip(parts[::2], parts[1::2], strict=True)}
+    if len(parts) % 2:
+        raise InputError(
+            "must give a number for each config type",
+            key=key,
+            value=text,
+            remedy="write name:number:name:number",
+        )
+    return {name: _whole(number, key) for name, number in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _sigmas(default: str, by_type: str) -> dict[str, Any]:
     names = ("sigma_energy", "sigma_force", "sigma_virial")
-    first = [float(v) for v in re.split(r"[ ,]+", default.strip()) if v]
+    first = [_real(v, "default_sigma") for v in re.split(r"[ ,]+", default.strip()) if v]
     if len(first) != 4:
         raise InputError("default_sigma must give four numbers", value=default)
-    fixed: dict[str, Any] = {name: value for name, value in zip(names, first, strict=False) if value > 0}
-    if first[2] == 0:
-        fixed["virials"] = False
-    if not by_type:
-        return fixed
-    parts = by_type.strip().split(":")
+    parts = by_type.strip().split(":") if by_type else []
     if len(parts) % 5:
         raise InputError(
             "config_type_sigma must give a name and four numbers for each config type", value=by_type
         )
-    rows = {parts[i]: [float(v) for v in parts[i + 1 : i + 4]] for i in range(0, len(parts), 5)}
-    return {
-        **fixed,
-        **{name: {group: values[k] for group, values in rows.items()} for k, name in enumerate(names)},
+    rows = {
+        parts[i]: [_real(v, "config_type_sigma") for v in parts[i + 1 : i + 4]]
+        for i in range(0, len(parts), 5)
     }
+    sigmas: dict[str, Any] = {}
+    for k, name in enumerate(names):
+        by_group = {group: values[k] for group, values in rows.items()}
+        used = list(by_group.values()) or [first[k]]
+        if name == "sigma_virial" and not any([first[k], *used]):
+            sigmas["virials"] = False
+        elif min(used) <= 0:
+            # gap_fit itself stops at a sigma of 0 where the data has such values.
+            raise InputError(
+                f"the {name.removeprefix('sigma_')} sigma must be greater than 0",
+                key="config_type_sigma" if rows else "default_sigma",
+                value=by_type or default,
+                remedy="write any positive number where the data has no such values: it has no effect there",
+            )
+        else:
+            sigmas[name] = by_group or first[k]
+    return sigmas
 
 
 def _e0(e0: str, method: str) -> dict[str, Any]:
@@ -234,5 +278,5 @@ def _e0(e0: str, method: str) -> dict[str, Any]:
         parts = e0.split(":")
         if len(parts) % 2:
             raise InputError("e0 must give a symbol and an energy for each element", value=e0)
-        return {"e0": {s: float(v) for s, v in zip(parts[::2], parts[1::2], strict=True)}}
+        return {"e0": {s: _real(v, "e0") for s, v in zip(parts[::2], parts[1::2], strict=True)}}
     return {"e0": "average" if method == "average" else "isolated"}

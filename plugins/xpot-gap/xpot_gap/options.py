@@ -316,7 +316,8 @@ class GapPredictorOptions(OptionsModel):
 
     variance: bool = option(
         False,
-        "Whether the variance that the GAP predicts for the energy is evaluated too (slower).",
+        "Whether the variance that the GAP predicts for the energy is evaluated too (slower); in eV^2 it stands "
+        "in the files predictions-*.xyz as pred_energy_variance.",
         tunable=False,
     )
     timeout: float = option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -245,10 +246,15 @@ class Plan:
                 log, {"default": (resolve(single[0], ""), resolve(single[1], ""), resolve(single[2], ""))}
             )
 
-    def with_sparse_files(self, files: Sequence[str]) -> Plan:
-        """The same plan with sparse points read from files."""
-        pairs = zip(self.descriptors, files, strict=True)
-        return replace(self, descriptors=tuple(replace(d, sparse_file=f) for d, f in pairs))
+    def with_files(self, sparse: Sequence[str], theta: Sequence[str]) -> Plan:
+        """The same plan with all that gap_fit takes from the data, sparse points and length scales, in files."""
+        return replace(
+            self,
+            descriptors=tuple(
+                replace(d, sparse_file=s, settings=re.sub(r"\btheta_fac=\S+", f"theta_file={t}", d.settings))
+                for d, s, t in zip(self.descriptors, sparse, theta, strict=True)
+            ),
+        )
 
 
 def _check_mappings(options: GapOptions, groups: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ _LABEL = re.compile(r'<GAP_params\b[^>]*?\blabel="([^"]+)"')
 _SIGMA = re.compile(r"\b(default_sigma|config_type_sigma)=(\{[^{}]*\}|\"[^\"]*\"|\S+)")
 _COORDINATES = re.compile(r"<gpCoordinates\b(.*?)</gpCoordinates>", re.DOTALL)
 _SPARSE_POINT = re.compile(r'<sparseX\b[^>]*?\bsparseCutoff="([^"]*)"[^>]*>(.*?)</sparseX>', re.DOTALL)
+_THETA = re.compile(r"<theta>(.*?)</theta>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _NOT_A_NUMBER = re.compile(r"\bnan\b|\binfinity\b", re.IGNORECASE)
 
@@ -71,6 +72,12 @@ def sparse_points(text: str) -> list[str]:
             lines += [cutoff, *_TAG.sub(" ", coordinates).split()]
         files.append("\n".join(lines) + "\n")
     return files
+
+
+def length_scales(text: str) -> list[str]:
+    """The length scales of each gpCoordinates in the form of ``theta_file``; empty where its kernel has none."""
+    found = [_THETA.search(block) for block in _COORDINATES.findall(text)]
+    return [" ".join(match[1].split()) + "\n" if match else "" for match in found]
 
 
 def with_coefficients(text: str, alpha: FloatArray) -> str:
