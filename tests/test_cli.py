@@ -119,6 +119,24 @@ def test_export_carries_provenance_and_checksums(done: Path, call: Any, folder: 
     assert "changed since it was fitted" in outcome.err
 
 
+def test_potentials_are_not_made_again_from_other_data(done: Path, call: Any, folder: Path) -> None:
+    text = (folder / "train.xyz").read_text()
+    (folder / "train.xyz").write_text(text.replace("hot", "warm", 1))
+    for command in (["export", done, "--to", "x"], ["export", done, "--to", "x", "--committee", 2]):
+        outcome = call(*command)
+        assert outcome.status == 2
+        assert "data files changed since argon was run" in outcome.err
+        assert "put the old files back" in outcome.err
+    assert not (folder / "x").exists()
+
+
+def test_workers_keep_the_other_options_of_the_executor(study: Make, call: Any, folder: Path) -> None:
+    path = study({"executor": {"local": {"threads": 2}}})
+    assert call("run", path, "--workers", 1, "--trials", 1, "--quiet").status == 0
+    written = yaml.safe_load((folder / "runs/argon/study.yaml").read_text())
+    assert written["executor"] == {"local": {"threads": 2, "workers": 1}}
+
+
 def test_fit_at_fixed_values(study: Make, call: Any, folder: Path) -> None:
     path = study({"fitter": {"numpy-pair": {"cutoff": 6.0, "n_basis": 4}}})
     outcome = call("fit", path, "--json", "--to", "pot")

@@ -36,6 +36,15 @@ def test_another_study_is_not_continued(study: Make, override: str, key: str) ->
     assert len(run(study(), trials=2)[1].trials) == 2  # the old one goes on
 
 
+def test_a_default_may_be_written_or_left_out(study: Make) -> None:
+    run(study(), trials=1)
+    outcome, _ = run(study({"search": "flat", "objectives": "loss", "fidelity": None}), trials=2)
+    assert outcome.reason == "the budget of 2 trials is reached"
+    run(study(), trials=3)
+    with pytest.raises(StudyChangedError, match="started differently"):
+        run(study({"objectives": ["energy", "force"]}))
+
+
 def test_changed_data_are_not_continued(study: Make, folder: Path) -> None:
     run(study(), trials=1)
     text = (folder / "train.xyz").read_text()

@@ -12,7 +12,7 @@ import pytest
 from study_cases import FAULTY, WEIGHTS, Make, run, toy
 
 from xpot_core.config import read_study
-from xpot_core.errors import InputError
+from xpot_core.errors import FitError, InputError
 from xpot_core.metrics import ErrorTable
 from xpot_core.nested import InnerSearch, inner_names
 from xpot_core.space import Choice, Float, Slot, Space
@@ -137,6 +137,18 @@ def test_held_out_fold_stops_the_inner_search() -> None:
     assert found["stopped"] == "held-out fold"
     assert found["held_out"] == 2
     assert found["values"]["energy_weight"] == pytest.approx(10.0, rel=1e-6)
+
+
+def test_fit_that_fails_on_the_held_out_fold_alone_is_a_wall() -> None:
+    class Walled(Bowl):
+        def errors(self, options: Any, *, leave_out: int | None = None) -> Any:
+            if leave_out == 2 and options.energy_weight > 20.0:
+                raise FitError("singular")
+            return super().errors(options, leave_out=leave_out)
+
+    found = bowl_search(Walled([(500.0, 50.0)] * 3), hold_out=True, patience=2)
+    assert found["stopped"] == "held-out fold"
+    assert found["values"]["energy_weight"] <= 20.0
 
 
 @pytest.mark.parametrize(

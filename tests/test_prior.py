@@ -69,6 +69,19 @@ def test_prior_on_other_data_guides_and_does_not_win(study: Make, folder: Path) 
     assert not again.best.from_prior
 
 
+def test_rungs_of_the_earlier_study_are_not_those_of_this_one(study: Make) -> None:
+    fidelity = {"option": "n_basis", "rungs": [2, 3], "keep": 0.5}
+    changes = {**toy(cutoff={"min": 4.0, "max": 6.0}), "fidelity": fidelity, "optimizer": "random"}
+    _, older = run(study({**changes, "study": "older", "budget": {"trials": 12}}))
+    assert any("promoted_from" in t.extra and t.fidelity is None for t in older.trials)
+    _, results = run(study({**changes, "prior": ["older"], "budget": {"trials": 10}}))
+    assert any(t.from_prior for t in results.trials)
+    assert not any("promoted_from" in t.extra for t in results.trials if t.from_prior)
+    for trial in results.trials:
+        if "promoted_from" in trial.extra:
+            assert trial.values == results.trial(trial.extra["promoted_from"]).values
+
+
 @pytest.mark.parametrize(
     ("prior", "message"),
     [("runs/nowhere", "is no run folder of a study"), ("argon", "is this study itself")],

@@ -85,6 +85,18 @@ def test_trials_that_end_together_are_told_together(
     assert executor.collect(timeout=0.1) == []
 
 
+def test_worker_that_was_killed_while_it_was_idle_fails_no_trial(
+    start: Callable[[int], LocalExecutor], tmp_path: Path
+) -> None:
+    executor = start(1)
+    executor.submit(_task(0, {}, tmp_path))
+    assert one(executor).state is TrialState.COMPLETE
+    (worker,) = executor._idle
+    worker.process.kill()
+    executor.submit(_task(1, {}, tmp_path))
+    assert one(executor).state is TrialState.COMPLETE
+
+
 def test_program_of_a_fit_ends_with_its_killed_worker(
     start: Callable[[int], LocalExecutor], tmp_path: Path
 ) -> None:

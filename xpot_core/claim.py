@@ -8,16 +8,21 @@ import time
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from xpot_core import __version__
 from xpot_core.data import group_table
 from xpot_core.errors import StudyChangedError
 from xpot_core.prior import adopt_priors, extend_store, template_to_json
 from xpot_core.store import Store
+from xpot_core.study_config import StudyConfig
 
 if TYPE_CHECKING:
     from xpot_core.study import Study
 
 STUDY_NAME = "study.yaml"
+_AS_WRITTEN = ("predictor", "objectives", "search", "fidelity")
+"""Parts of the study file that are kept as the user wrote them."""
 _logger = logging.getLogger("xpot")
 
 
@@ -49,7 +54,7 @@ def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
         store.set("identity", now)
         store.set("created", time.time())
     else:
-        changed = [part for part, value in now.items() if known.get(part) != value]
+        changed = [part for part, value in now.items() if _differs(study, part, known.get(part), value)]
         for part in changed:
             if part != "fitter" or not extend:
                 raise _changed(study, part, known.get(part), now[part])
@@ -78,13 +83,23 @@ def identity(study: Study) -> dict[str, Any]:
         "data": study.dataset.fingerprint,
         "fitter": config.fitter,
         "loss": config.loss,
-        "predictor": raw.get("predictor"),
         "seed": config.seed,
-        "objectives": raw.get("objectives"),
-        "search": raw.get("search"),
-        "fidelity": raw.get("fidelity"),
+        **{part: raw.get(part) for part in _AS_WRITTEN},
         "tests": [[dict(block), binding] for block, binding in study.runner.tests] or None,
     }
+
+
+def _differs(study: Study, part: str, old: Any, new: Any) -> bool:
+    """Whether two values of a part mean different things: a default may be written or left out."""
+    if old == new or part not in _AS_WRITTEN:
+        return bool(old != new)
+    raw = {k: v for k, v in study.file.raw.items() if k != part}
+    if old is not None:
+        raw[part] = old
+    try:
+        return bool(getattr(StudyConfig.model_validate(raw), part) != getattr(study.config, part))
+    except ValidationError:
+        return True
 
 
 def versions(study: Study) -> dict[str, str]:

@@ -94,7 +94,7 @@ def export_committee(
         File or folder -> what it is.
     """
     refuse_full(to)
-    runner = TrialRunner(results.study_file)
+    runner = TrialRunner.of_results(results)
     members = choose_members(results.trials, runner.space, n)
     written, entries = {}, []
     for trial in members:
@@ -117,7 +117,7 @@ def fit_committee(
     results: StudyResults, n: int, folder: Path, tell: Callable[[str], None] | None = None
 ) -> list[FittedPotential]:
     """The potentials of a committee, refitted in sub-folders."""
-    runner = TrialRunner(results.study_file)
+    runner = TrialRunner.of_results(results)
     potentials = []
     for trial in choose_members(results.trials, runner.space, n):
         if tell is not None:

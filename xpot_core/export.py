@@ -67,7 +67,7 @@ def export_trial(
         raise InputError(
             f"trial {trial.number} is {trial.state}: it has no potential", key="--trial", value=which
         )
-    runner = runner or TrialRunner(results.study_file)
+    runner = runner or TrialRunner.of_results(results)
     to.mkdir(parents=True, exist_ok=True)
     potential = potential_of(results, trial, runner, to)
     written = {name: f"potential: {role}" for role, name in potential.files.items()}

@@ -238,8 +238,12 @@ class InnerSearch:
         judged = float(value)
         seen: float | None = None
         if self.watched is not None:
-            table = self.design.errors(self._options(point), leave_out=self.watched).validation
-            judged = seen = self.loss.from_errors(table).value
+            try:
+                table = self.design.errors(self._options(point), leave_out=self.watched).validation
+                judged = seen = self.loss.from_errors(table).value
+            except XpotError:
+                # a regression that fails is a wall, here as for the folds that are seen
+                judged = math.inf
         self.path.append((float(value), seen))
         if self._best is None or judged < self._best[0]:
             self._best, self._worse = (judged, np.array(point)), 0

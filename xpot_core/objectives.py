@@ -150,5 +150,7 @@ def scalarised(history: History) -> History:
             loss = float(next(losses))
             trials.append(replace(trial, loss=loss, objectives=(loss,)))
         else:
-            trials.append(replace(trial, loss=None, objectives=()))
+            # the loss of a refused trial is not on the scale of the mixture
+            extra = {k: v for k, v in trial.extra.items() if k != "loss"}
+            trials.append(replace(trial, loss=None, objectives=(), extra=extra))
     return History(history.space, tuple(trials), history.seed)

@@ -42,6 +42,8 @@ class Observation:
         Whether all values lie within the ranges.
     from_prior
         The trial was made by an earlier study.
+    refused_loss
+        The finite loss of a trial that a constraint refused, in a study of one objective; else None.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Observation:
     objectives: tuple[float, ...] | None
     inside: bool = True
     from_prior: bool = False
+    refused_loss: float | None = None
 
     @property
     def loss(self) -> float:
@@ -69,7 +72,8 @@ class Observations:
         Trials with finite objectives.
     failed
         Failed, infeasible, timed-out trials and those with a loss that is not finite: known to be
-        bad, by no known amount. Never invent a number for them that the model would have to fit.
+        bad, by no known amount. Never invent a number for them that the model would have to fit. Those
+        that a constraint refused have a `refused_loss`, which says how good they would have been.
     pending
         Proposed and not finished.
     skipped
@@ -124,6 +128,7 @@ def observe(history: History, *, outside: bool = False) -> Observations:
             objectives,
             history.space.contains(values),
             trial.from_prior,
+            _refused(trial) if len(history.objectives) == 1 else None,
         )
         kind = "pending" if not trial.state.finished else "failed" if objectives is None else "complete"
         parts[kind].append(observation)
@@ -248,6 +253,11 @@ def _objectives(trial: Trial, count: int) -> tuple[float, ...] | None:
         return None
     finite = tuple(float(v) for v in values if v is not None and math.isfinite(v))
     return finite if len(finite) == count else None
+
+
+def _refused(trial: Trial) -> float | None:
+    loss = trial.refused_loss
+    return float(loss) if loss is not None and math.isfinite(loss) else None
 
 
 def _fault(space: Space, values: Mapping[str, Any], outside: bool) -> str:

@@ -65,7 +65,7 @@ def run_tests(
         raise InputError(
             f"trial {trial.number} is {trial.state}: it has no potential", key="--trial", value=which
         )
-    runner = TrialRunner(results.study_file)
+    runner = TrialRunner.of_results(results)
     check_validators(runner.registry, blocks, "--with")
     with contextlib.closing(Store(results.directory / STORE_NAME)) as store:
         store.acquire()

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -35,6 +35,9 @@ from xpot_core.trials import TrialResult, TrialTask
 from xpot_core.types import FitRequest, FittedPotential, Frame, Limits, Predictions, TrainingData
 from xpot_core.validation import validate_options
 from xpot_core.validators import check_validators, effort
+
+if TYPE_CHECKING:
+    from xpot_core.results import StudyResults
 
 _DESIGNS_KEPT = 2
 
@@ -125,6 +128,26 @@ class TrialRunner:
         # Sparse points of a design may be drawn with the seed, so it belongs to what is shared.
         of = (self.dataset.fingerprint, name, config.seed, config.plugins, config.limits.model_dump())
         self._designs: OrderedDict[str, Design] = kept("designs", of, OrderedDict)
+
+    @classmethod
+    def of_results(cls, results: StudyResults) -> TrialRunner:
+        """The runner of a study that was run, to make its potentials again.
+
+        Raises
+        ------
+        InputError
+            If the data are no longer those that its errors were computed on.
+        """
+        runner = cls(results.study_file)
+        known = results.facts.get("identity") or {}
+        if runner.dataset.fingerprint != known.get("data", runner.dataset.fingerprint):
+            raise InputError(
+                f"the data files changed since {results.name} was run: its errors are not those of these data",
+                key="data",
+                file=results.directory / "study.yaml",
+                remedy="put the old files back, or run the study anew under another name",
+            )
+        return runner
 
     @classmethod
     def from_spec(cls, spec: WorkerSpec) -> TrialRunner:

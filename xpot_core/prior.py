@@ -275,7 +275,9 @@ def prior_trials(study: Path, key: str, runner: TrialRunner) -> Translation:
                 (f"trial {trial.number}{origin}", "its loss or objectives cannot be computed from it")
             )
             continue
-        extra = {**trial.extra, "prior": {"study": results.name, "trial": trial.number}}
+        # what ties it to other trials of its study ties it to none of this one
+        extra = {k: v for k, v in trial.extra.items() if k not in ("promoted_from", "inner_start")}
+        extra["prior"] = {"study": results.name, "trial": trial.number}
         if other_data:
             extra["other_data"] = True
         used.append(

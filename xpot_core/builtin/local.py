@@ -41,6 +41,7 @@ class _Worker:
     task: TrialTask | None = None
     since: float = 0.0
     began: bool = False
+    has_run: bool = False
     verdict: TrialError | None = None
 
 
@@ -152,7 +153,7 @@ class LocalExecutor:
             except (ValueError, TypeError, KeyError):
                 return None  # half a line of a worker that is dying; its end follows
             del self._busy[task.number]
-            worker.task, worker.began = None, False
+            worker.task, worker.began, worker.has_run = None, False, True
             self._idle.append(worker)
             return result
         if line is not None:
@@ -163,6 +164,10 @@ class LocalExecutor:
         if task is None:
             return None
         del self._busy[task.number]
+        if worker.has_run and not worker.began and worker.verdict is None:
+            # It died while it was idle: this trial never ran.
+            self._waiting.insert(0, task)
+            return None
         error = worker.verdict or TrialError(
             f"the worker process died: {_ending(code)}",
             remedy="the log tail shows its last words; a kill without words is often lack of memory",

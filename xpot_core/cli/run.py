@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -59,9 +60,10 @@ def run(
 
     if time_limit is not None:
         overrides = (*overrides, f"budget.time={time_limit}")
-    if workers is not None:
-        overrides = (*overrides, f"executor={{local: {{workers: {workers}}}}}")
     file = read_study(study_file, overrides)
+    if workers is not None:
+        options = {**file.config.executor.get("local", {}), "workers": workers}
+        file = read_study(study_file, (*overrides, f"executor={json.dumps({'local': options})}"))
     if repeat is not None or file.config.matrix:
         return run_family(
             file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet

@@ -73,7 +73,7 @@ def select(
     from xpot_core.results import StudyResults
 
     results = StudyResults.open(study, runs)
-    runner = TrialRunner(results.study_file)
+    runner = TrialRunner.of_results(results)
     frames = read_frames(pool, results.study_file.config.data, key="--pool", labelled=False)
     tell = console(stderr=True)
     with tempfile.TemporaryDirectory() as name:

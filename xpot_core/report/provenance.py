@@ -88,7 +88,7 @@ def _exported(results: StudyResults, folder: Path) -> dict[str, str]:
     potential = results.potential()
     assert potential is not None
     assert results.final is not None
-    runner = TrialRunner(results.study_file)
+    runner = TrialRunner.of_results(results)
     tool = runner.fitter.provider.tool("export")
     if tool is None:
         return {}
