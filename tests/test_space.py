@@ -297,6 +297,11 @@ ERRORS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"order": {"min": 0, "max": 2}}, "order", "not allowed", "Order"),
     ({"free": [1]}, "free", "", "No range"),
     ({"flag": 3}, "flag", "", "Flag"),
+    # what pydantic would turn into something else
+    ({"flag": "yes"}, "flag", "should be true or false", "Flag"),
+    ({"order": True}, "order", "should be a number, not true", "Order"),
+    ({"order": "3"}, "order", "should be a number, without quotes", "Order"),
+    ({"sigma": {"bulk": 1, "v1.2 melt": "2", "surface": 1}}, "sigma", "without quotes", "Sigma"),
 ]
 
 

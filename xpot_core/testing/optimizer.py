@@ -269,11 +269,9 @@ class OptimizerContract(Contract):
             asked = optimizer.suggest(History(SPACE, tuple(trials), seed=seed), 1)
             assert len(asked) == 1, f"{len(asked)} suggestions instead of 1 after {number} trials"
             failed = fail_every and number % fail_every == fail_every - 1
-            trials.append(
-                _trial(number, asked[0].values, TrialState.FAILED)
-                if failed
-                else _complete(number, asked[0].values)
-            )
+            state = TrialState.FAILED if number % 2 else TrialState.INFEASIBLE
+            values = asked[0].values
+            trials.append(_trial(number, values, state) if failed else _complete(number, values))
         return trials
 
 
@@ -302,7 +300,18 @@ def _trial(
     unsuccessful = state.finished and state is not TrialState.COMPLETE
     failure = Failure("fit", "contract", "made to fail") if unsuccessful else None
     objectives = () if loss is None else (loss,)
-    return Trial(number, state, values, loss=loss, objectives=objectives, failure=failure, from_prior=prior)
+    # what a constraint leaves of a trial that it refused
+    extra = {"loss": smooth_loss(values)} if state is TrialState.INFEASIBLE else {}
+    return Trial(
+        number,
+        state,
+        values,
+        loss=loss,
+        objectives=objectives,
+        failure=failure,
+        extra=extra,
+        from_prior=prior,
+    )
 
 
 def _complete(number: int, values: Mapping[str, Any], loss: float | None = None) -> Trial:

@@ -10,6 +10,7 @@ import pytest
 import xpot_skopt.gp
 from sklearn.gaussian_process import GaussianProcessRegressor
 from skopt.learning.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from xpot_skopt.acquisition import Chance, acquisition
 from xpot_skopt.base import initial_design
 from xpot_skopt.encoding import Encoder
 from xpot_skopt.gp import GPOptimizer, refit_count
@@ -18,6 +19,7 @@ from xpot_skopt.options import GPOptions
 from xpot_skopt.process import condition
 
 from xpot_core.api import Choice, Float, History, Int, Space, Trial, TrialState, observe
+from xpot_core.objectives import scalarised
 from xpot_core.testing.optimizer import SPACE, smooth_loss
 
 
@@ -99,16 +101,83 @@ def test_a_fitting_failure_is_told_as_a_loss_that_did_occur() -> None:
     observed = observe(History(SPACE, tuple(trials)))
     for failed, pick in (("worst", max), ("median", np.median)):
         optimizer = GPOptimizer(GPOptions(loss_scale="linear", failed=failed))
-        _, y = optimizer._targets(observed)
+        y = optimizer._lesson(observed).y
         assert len(y) == 6
         assert y[2] == pytest.approx(float(pick([t.loss for t in trials if t.loss is not None])))
+
+
+def refused(n: int, start: int = 0) -> list[Trial]:
+    """Trials that a constraint refused, better than all others."""
+    rng = np.random.default_rng(5)
+    points = [SPACE.from_unit(rng.random(len(SPACE))) for _ in range(n)]
+    return [
+        Trial(start + i, TrialState.INFEASIBLE, v, extra={"loss": 0.01 * smooth_loss(v)})
+        for i, v in enumerate(points)
+    ]
+
+
+def test_refused_trials_teach_their_losses_and_cannot_win() -> None:
+    past = History(
+        SPACE, (*history(6).trials, *refused(3, 6), Trial(9, TrialState.FAILED, refused(1)[0].values))
+    )
+    observed = observe(past)
+    learn = GPOptimizer(GPOptions(loss_scale="linear"))._lesson(observed)
+    assert learn.verdict.tolist() == [1.0] * 6 + [-1.0] * 3 + [0.0]
+    assert learn.y[6:9] == pytest.approx([0.01 * smooth_loss(t.values) for t in refused(3)])
+    assert learn.y[9] == learn.y[:9].max()
+    assert learn.best[0] == pytest.approx(learn.points[learn.y[:6].argmin()])
+    failed = GPOptimizer(GPOptions(loss_scale="linear", refused="failed"))._lesson(observed)
+    assert failed.verdict.tolist() == [1.0] * 6 + [0.0] * 4
+    assert failed.y[6:] == pytest.approx([failed.y[:6].max()] * 4)
+
+
+def test_several_objectives_have_no_refused_losses() -> None:
+    assert (
+        observe(History(SPACE, tuple(refused(2)), objectives=("energy", "force"))).failed[0].refused_loss
+        is None
+    )
+    mixed = scalarised(History(SPACE, tuple(refused(2)), objectives=("energy", "force")))
+    assert observe(mixed).failed[0].refused_loss is None
+
+
+@pytest.mark.parametrize("name", ["EI", "LCB", "PI"])
+def test_gradient_of_an_acquisition_within_constraints(name: str) -> None:
+    rng = np.random.default_rng(2)
+    x = rng.random((25, 3))
+    y = np.sin(4 * x[:, 0]) + x[:, 1]
+    model = condition(x, y, KernelParameters(1.0, np.array([0.5, 0.6, 2.0]), 1e-4))
+    labels = np.where(x[:, 0] + x[:, 2] > 1.0, -1.0, 1.0)
+    chance = Chance(condition(x, labels, KernelParameters(1.0, np.array([0.4, 0.9, 0.4]), 1e-2)))
+    function = acquisition(name, GPOptions(), y, chance)
+    for point in rng.random((5, 3)):
+        value, slope = function(point[None, :], model, return_grad=True)
+        assert value == pytest.approx(function(point[None, :], model), rel=1e-9, abs=1e-12)
+        steps = 1e-5 * np.eye(3)
+        numeric = [
+            float(np.ravel(function((point + s)[None, :], model) - function((point - s)[None, :], model))[0])
+            / 2e-5
+            for s in steps
+        ]
+        assert slope == pytest.approx(numeric, rel=2e-3, abs=1e-6)
+
+
+def test_chance_follows_what_passed() -> None:
+    x = np.linspace(0, 1, 11)[:, None]
+    labels = np.where(x[:, 0] > 0.55, -1.0, 1.0)
+    chance = Chance(condition(x, labels, KernelParameters(1.0, np.array([0.2]), 1e-6)))
+    found = chance(np.array([[0.05], [0.45], [0.55], [0.65], [0.95]]))
+    assert found[0] > 0.99
+    assert found[1] > 0.9
+    assert 0.2 < found[2] < 0.8
+    assert found[3] < 0.1
+    assert found[4] < 0.01
 
 
 def test_prior_beyond_a_range_is_learned_from() -> None:
     values = {**SPACE.from_unit([0.5] * len(SPACE)), "rcutfac": 7.5}
     prior = Trial(0, TrialState.COMPLETE, values, loss=0.2, from_prior=True)
     observed = observe(History(SPACE, (prior,)), outside=True)
-    points, _ = GPOptimizer(GPOptions())._targets(observed)
+    points = GPOptimizer(GPOptions())._lesson(observed).points
     assert points[0, 0] == pytest.approx(1.5)
     assert Encoder(SPACE).features(points)[0, 0] == pytest.approx(1.5)
 
@@ -119,7 +188,7 @@ def test_priors_shorten_the_initial_design() -> None:
     )
     optimizer = GPOptimizer(GPOptions(initial=10, candidates=100))
     optimizer.suggest(History(SPACE, priors), 1)
-    assert optimizer._kernel is not None
+    assert optimizer._kernels
 
 
 @pytest.mark.parametrize("kind", ["random", "sobol", "halton", "hammersly", "lhs", "grid"])

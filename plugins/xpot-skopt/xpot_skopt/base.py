@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from scipy.stats import qmc
@@ -15,6 +16,7 @@ from xpot_core.api import (
     Candidate,
     FloatArray,
     History,
+    Observation,
     Observations,
     Proposed,
     Space,
@@ -23,21 +25,41 @@ from xpot_core.api import (
     rng_for,
     seed_for,
 )
+from xpot_skopt.acquisition import Chance, Model
 from xpot_skopt.encoding import Encoder
 from xpot_skopt.options import SkoptOptions
 
 O = TypeVar("O", bound=SkoptOptions)  # noqa: E741
 _FEWEST = 2
+"""Losses from which on there is something to model."""
 _INCUMBENTS = 5
 _SMALL_GRID = 100_000
 
 
-class Model(Protocol):
-    """A fitted surrogate as the acquisition functions of scikit-optimize use it."""
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What the models are told of finished trials.
 
-    def predict(self, X: FloatArray, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for."""
-        ...
+    Attributes
+    ----------
+    points
+        Rows of the unit cube, shape (n, d).
+    y
+        The loss on the scale of the model, shape (n,).
+    verdict
+        1 for a trial that may win, -1 for one that a constraint refused, 0 for one without a loss, shape (n,).
+    """
+
+    points: FloatArray
+    y: FloatArray
+    verdict: FloatArray
+
+    @property
+    def best(self) -> FloatArray:
+        """Points of the best trials that no constraint refused, best first."""
+        allowed = self.verdict >= 0
+        points: FloatArray = self.points[allowed]
+        return points[np.argsort(self.y[allowed], kind="stable")[:_INCUMBENTS]]
 
 
 class SurrogateOptimizer(Generic[O]):
@@ -63,7 +85,7 @@ class SurrogateOptimizer(Generic[O]):
             for index in range(first, first + n):
                 rng = rng_for(history, index, "skopt")
                 point = self._designed(history, observed, index)
-                if point is None and len(observed.complete) < _FEWEST:
+                if point is None and not self._enough(observed):
                     point = rng.random(len(history.space))
                 if point is None:
                     point = self._propose(encoder, observed, np.array(lies), history, index, rng)
@@ -79,9 +101,23 @@ class SurrogateOptimizer(Generic[O]):
         raise NotImplementedError
 
     def maximise(
-        self, model: Model, encoder: Encoder, points: FloatArray, y: FloatArray, rng: np.random.Generator
+        self,
+        model: Model,
+        encoder: Encoder,
+        points: FloatArray,
+        y: FloatArray,
+        rng: np.random.Generator,
+        chance: Chance | None,
     ) -> FloatArray:
-        """The point to try next, from the candidates or near them."""
+        """The point to try next, from the candidates or near them.
+
+        Parameters
+        ----------
+        y
+            What the model was told of trials that may win.
+        chance
+            Probability of passing the constraints; None where none was violated yet.
+        """
         raise NotImplementedError
 
     def _designed(self, history: History, observed: Observations, index: int) -> FloatArray | None:
@@ -101,29 +137,50 @@ class SurrogateOptimizer(Generic[O]):
         index: int,
         rng: np.random.Generator,
     ) -> FloatArray:
-        points, y = self._targets(observed)
-        best = points[np.argsort(y, kind="stable")[:_INCUMBENTS]]
+        lesson = self._lesson(observed)
+        y, allowed = lesson.y, lesson.verdict >= 0
         finished = len(y)
+        features = encoder.features(lesson.points)
+        chance = None
+        if not allowed.all():
+            judged = lesson.verdict != 0
+            labels = lesson.verdict[judged]
+            chance = Chance(self.fit(features[judged], labels, len(labels), history, index))
         if len(lies):
-            lie = {"cl_min": y.min(), "cl_mean": y.mean(), "cl_max": y.max()}[self.options.liar]
-            points, y = np.vstack([points, lies]), np.append(y, np.full(len(lies), lie))
-        model = self.fit(encoder.features(points), y, finished, history, index)
-        return self.maximise(model, encoder, encoder.candidates(best, self.options.candidates, rng), y, rng)
+            real = y[allowed]
+            lie = {"cl_min": real.min(), "cl_mean": real.mean(), "cl_max": real.max()}[self.options.liar]
+            y, allowed = (np.append(a, np.full(len(lies), v)) for a, v in ((y, lie), (allowed, True)))
+            features = np.vstack([features, encoder.features(lies)])
+        model = self.fit(features, y, finished, history, index)
+        candidates = encoder.candidates(lesson.best, self.options.candidates, rng)
+        return self.maximise(model, encoder, candidates, y[allowed], rng, chance)
 
-    def _targets(self, observed: Observations) -> tuple[FloatArray, FloatArray]:
-        """Points and what the model is to learn there."""
-        losses = observed.losses
-        scaled = np.log(losses) if self.options.loss_scale == "log" and losses.min() > 0 else losses
-        by_number = {o.number: y for o, y in zip(observed.complete, scaled, strict=True) if not o.from_prior}
-        prior = {o.number: y for o, y in zip(observed.complete, scaled, strict=True) if o.from_prior}
+    def _learned(self, observation: Observation) -> float | None:
+        """The loss of a trial: its own, and that of a refused one unless it is to count as failed."""
+        if observation.objectives is not None:
+            return observation.loss
+        return observation.refused_loss if self.options.refused == "learn" else None
+
+    def _enough(self, observed: Observations) -> bool:
+        losses = sum(self._learned(o) is not None for o in observed.finished)
+        return bool(observed.complete) and losses >= _FEWEST
+
+    def _lesson(self, observed: Observations) -> Lesson:
+        """What the models are to learn from the history."""
+        losses = np.array([loss for o in observed.finished if (loss := self._learned(o)) is not None])
+        logarithmic = self.options.loss_scale == "log" and losses.min() > 0
+        scaled = np.log(losses) if logarithmic else losses
         bad = scaled.max() if self.options.failed == "worst" else float(np.median(scaled))
-        points, y = [], []
+        known = iter(scaled)
+        points, y, verdict = [], [], []
         for o in observed.finished:
-            if o.objectives is None and self.options.failed == "ignore":
+            loss = self._learned(o)
+            if loss is None and self.options.failed == "ignore":
                 continue
             points.append(o.point)
-            y.append(bad if o.objectives is None else (prior if o.from_prior else by_number)[o.number])
-        return np.array(points), np.array(y, dtype=float)
+            y.append(bad if loss is None else next(known))
+            verdict.append(0.0 if loss is None else 1.0 if o.objectives is not None else -1.0)
+        return Lesson(np.array(points), np.array(y, dtype=float), np.array(verdict))
 
 
 def initial_design(space: Space, kind: str, size: int, seed: int) -> FloatArray:

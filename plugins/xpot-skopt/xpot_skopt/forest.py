@@ -8,7 +8,7 @@ import numpy as np
 from skopt.learning import ExtraTreesRegressor, RandomForestRegressor
 
 from xpot_core.api import FloatArray, History, seed_for
-from xpot_skopt.acquisition import Predicted, acquisition, order
+from xpot_skopt.acquisition import Chance, Predicted, acquisition, order
 from xpot_skopt.base import SurrogateOptimizer
 from xpot_skopt.encoding import Encoder
 from xpot_skopt.options import ForestOptions
@@ -34,9 +34,11 @@ class ForestOptimizer(SurrogateOptimizer[ForestOptions]):
         points: FloatArray,
         y: FloatArray,
         rng: np.random.Generator,
+        chance: Chance | None,
     ) -> FloatArray:
         """The best candidate: a forest is piecewise constant, there is no gradient to follow."""
         features = encoder.features(points)
-        values = acquisition(self.options.acquisition, self.options, y)(features, Predicted(model, features))
+        function = acquisition(self.options.acquisition, self.options, y, chance)
+        values = function(features, Predicted(model, features))
         best: FloatArray = points[order(values)[0]]
         return best

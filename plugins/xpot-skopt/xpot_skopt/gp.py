@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
 from xpot_core.api import FloatArray, History, rng_for
-from xpot_skopt.acquisition import Acquisition, Predicted, acquisition, order
+from xpot_skopt.acquisition import Acquisition, Chance, Predicted, acquisition, order
 from xpot_skopt.base import SurrogateOptimizer
 from xpot_skopt.encoding import Encoder
 from xpot_skopt.likelihood import KernelParameters, fit_kernel
@@ -25,11 +25,13 @@ class GPOptimizer(SurrogateOptimizer[GPOptions]):
 
     def __init__(self, options: GPOptions) -> None:
         super().__init__(options)
-        self._kernel: tuple[str, KernelParameters] | None = None
+        self._kernels: dict[str, KernelParameters] = {}
 
     def fit(self, x: FloatArray, y: FloatArray, n_finished: int, history: History, index: int) -> Process:
         """Condition the process on all rows, with a kernel estimated from the finished ones."""
         count = refit_count(n_finished, self.options.refit_growth)
+        if np.ptp(y[:count]) == 0.0:
+            count = n_finished
         return condition(x, y, self._estimate(x[:count], y[:count], history))
 
     def maximise(
@@ -39,21 +41,26 @@ class GPOptimizer(SurrogateOptimizer[GPOptions]):
         points: FloatArray,
         y: FloatArray,
         rng: np.random.Generator,
+        chance: Chance | None,
     ) -> FloatArray:
         """Screen the candidates, refine the best ones by gradient, choose among acquisitions."""
         features = encoder.features(points)
         predicted = Predicted(model, features)
+        screened = chance and chance.at(features)
         names = _PORTFOLIO if self.options.acquisition == "gp_hedge" else (self.options.acquisition,)
         proposals: list[FloatArray] = []
         for name in names:
-            function = acquisition(name, self.options, y)
-            values = function(features, predicted)
+            values = acquisition(name, self.options, y, screened)(features, predicted)
+            function = acquisition(name, self.options, y, chance)
             proposals.append(self._refine(function, model, encoder, points, values))
         if len(proposals) == 1:
             return proposals[0]
         # The gains of gp_hedge add up over the proposals that each function would have made. That
         # memory is in no history, so the gains here are of this ask alone: what the model expects.
-        means = model.predict(encoder.features(np.array(proposals)))
+        found = encoder.features(np.array(proposals))
+        means = model.predict(found)
+        if chance is not None:
+            means = np.minimum(means - y.max(), 0.0) * chance(found)
         gains = -(means - means.min()) / (y.std() or 1.0)
         chances = np.exp(gains) / np.exp(gains).sum()
         return proposals[int(rng.choice(len(proposals), p=chances))]
@@ -89,14 +96,15 @@ class GPOptimizer(SurrogateOptimizer[GPOptions]):
         return best_point
 
     def _estimate(self, x: FloatArray, y: FloatArray, history: History) -> KernelParameters:
-        """Kernel parameters for these rows; kept while the rows stay the same."""
+        """Kernel parameters for these rows; kept while the rows stay the same, for losses and for what passed."""
         scaled = (y - y.mean()) / (y.std() or 1.0)
         key = hashlib.sha256(x.tobytes() + scaled.tobytes() + repr(history.seed).encode()).hexdigest()
-        if self._kernel is None or self._kernel[0] != key:
+        if key not in self._kernels:
             noise = None if self.options.noise == "gaussian" else float(self.options.noise)
             rng = rng_for(history, len(y), "kernel")
-            self._kernel = (key, fit_kernel(x, scaled, noise, self.options.restarts, rng))
-        return self._kernel[1]
+            last = dict(list(self._kernels.items())[-1:])
+            self._kernels = {**last, key: fit_kernel(x, scaled, noise, self.options.restarts, rng)}
+        return self._kernels[key]
 
 
 def refit_count(n: int, growth: float) -> int:

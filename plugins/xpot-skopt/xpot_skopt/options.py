@@ -44,6 +44,13 @@ class SkoptOptions(OptionsModel):
         "or nothing. Always a loss that did occur, never a made-up large number.",
         tunable=False,
     )
+    refused: Literal["learn", "failed"] = option(
+        "learn",
+        "Trials that a constraint refused. 'learn': the model is told their losses, and a second one where "
+        "trials pass; the acquisition function is multiplied by that probability. 'failed': they are told "
+        "like trials without a loss, as they are where there are several objectives.",
+        tunable=False,
+    )
     liar: Literal["cl_min", "cl_mean", "cl_max"] = option(
         "cl_min",
         "Constant liar: the loss that pending trials are taken to have, from the lowest, mean or highest "
