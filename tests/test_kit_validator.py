@@ -20,6 +20,11 @@ class Sound:
     def __init__(self, options):
         pass
 
+    def check(self, data):
+        assert data.frames and data.elements
+        frame = data.frames[0]
+        CHECK
+
     def validate(self, potential, request):
         values, tables = {"n": 1.0}, {"t": {"x": [0.0], "y": [1.0]}}
         try:
@@ -44,6 +49,7 @@ FAULTS = {
     "writes_only_in_its_folder": "Path('stray.txt').write_text('x')",
     "deterministic_by_seed": "values['n'] = float(next(COUNT))",
     "frames_are_left_as_they_are": "request.frames[0].atoms.positions[0] += 1e-3",
+    "check_lets_the_test_run": "frame.atoms.positions[0] += 1e-3",
     "paths_may_hold_spaces_and_letters_of_any_language": "str(request.directory).encode('ascii')",
     "the_potential_may_stand_elsewhere": "values['n'] = float(potential.directory.is_absolute())",
     "nothing_is_left_running": "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(5)'])",
@@ -53,7 +59,8 @@ FAULTS = {
 def contract(folder: Path, name: str, fault: str) -> ValidatorContract:
     provider = f"kit-{name.replace('_', '-')}"
     path = folder / "faulty_validator.py"
-    code = textwrap.dedent(PLUGIN).replace("FAULT", fault).replace("NAME", provider)
+    code = textwrap.dedent(PLUGIN).replace("CHECK", fault if name.startswith("check") else "pass")
+    code = code.replace("FAULT", "pass" if name.startswith("check") else fault).replace("NAME", provider)
     path.write_text(code)
     attributes = {"provider": provider, "plugin_files": (path,)}
     return type("Faulty", (ValidatorContract,), attributes)()  # type: ignore[return-value]

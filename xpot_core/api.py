@@ -14,9 +14,11 @@ from xpot_core.errors import (
     TrialError,
     TrialTimeoutError,
     XpotError,
+    nearest,
 )
 from xpot_core.hookspecs import API_VERSION, hookimpl
 from xpot_core.interfaces import (
+    CheckedValidator,
     Component,
     Design,
     DesignErrors,
@@ -55,6 +57,7 @@ from xpot_core.types import (
     ValidationReport,
     ValidationRequest,
 )
+from xpot_core.validation import validate_options
 
 if TYPE_CHECKING:
     from xpot_core.results import StudyResults
@@ -66,6 +69,7 @@ __all__ = [
     "QUANTITIES",
     "THREAD_VARIABLES",
     "Candidate",
+    "CheckedValidator",
     "Choice",
     "Component",
     "Design",
@@ -127,6 +131,7 @@ __all__ = [
     "child_process",
     "error_table",
     "hookimpl",
+    "nearest",
     "observe",
     "option",
     "own_trials",
@@ -134,6 +139,7 @@ __all__ = [
     "resolve",
     "rng_for",
     "seed_for",
+    "validate_options",
     "voigt",
 ]
 

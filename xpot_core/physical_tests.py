@@ -66,7 +66,8 @@ def run_tests(
             f"trial {trial.number} is {trial.state}: it has no potential", key="--trial", value=which
         )
     runner = TrialRunner.of_results(results)
-    check_validators(runner.registry, blocks, "--with")
+    training = runner.dataset.data.training()
+    check_validators(runner.registry, blocks, "--with", data=training, base=base)
     with contextlib.closing(Store(results.directory / STORE_NAME)) as store:
         store.acquire()
         try:
@@ -79,7 +80,7 @@ def run_tests(
                 runner.registry,
                 blocks,
                 potential,
-                runner.dataset.data.training(),
+                training,
                 folder,
                 seed=config.seed,
                 base=base,

@@ -24,6 +24,7 @@ from xpot_core.registry import load_registry
 from xpot_core.stopping import Progress, RunOutcome
 from xpot_core.store import STORE_NAME, Store, best_of, move_aside
 from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask
+from xpot_core.validators import check_validators
 from xpot_core.winner import finish
 
 _logger = logging.getLogger("xpot")
@@ -70,10 +71,11 @@ class Study:
             self.registry = load_registry([file.resolve(p) for p in self.config.plugins])
             self.optimizer: Component[Optimizer] = self._create("optimizer")
             self.executor: Component[Executor] = self._create("executor")
-            for key, blocks in (
+            tests = (
                 ("validate", self.config.validate_with),
                 ("constraints", self.config.constraints),
-            ):
+            )
+            for key, blocks in tests:
                 for block in blocks:
                     self._known("validator", next(iter(block)), key=key)
             # Names are checked before data are read: a typo is told in a second.
@@ -83,6 +85,9 @@ class Study:
             self.runner = TrialRunner(file, dataset=self.dataset, registry=self.registry)
             self.space = self.runner.space
             self.starts = starting_points(self.config.start_with, self.space)
+            frames = self.dataset.data.training()
+            for key, blocks in tests:
+                check_validators(self.registry, blocks, key, data=frames, base=file.base)
         except InputError as error:
             raise file.located(error) from error
         self.asker = Asker(

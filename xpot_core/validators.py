@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from xpot_core.errors import InputError
-from xpot_core.interfaces import Provider
+from xpot_core.interfaces import CheckedValidator, Provider
 from xpot_core.options import option_info, submodel
 from xpot_core.registry import Registry
 from xpot_core.types import FittedPotential, TrainingData, ValidationReport, ValidationRequest
@@ -23,7 +23,13 @@ def effort(registry: Registry, block: Mapping[str, Any]) -> int:
 
 
 def check_validators(
-    registry: Registry, blocks: Sequence[Mapping[str, Any]], key: str, format: str | None = None
+    registry: Registry,
+    blocks: Sequence[Mapping[str, Any]],
+    key: str,
+    format: str | None = None,
+    *,
+    data: TrainingData | None = None,
+    base: Path | None = None,
 ) -> None:
     """Make each validator once, so that a wrong option is told before hours are spent.
 
@@ -35,6 +41,10 @@ def check_validators(
         Where they stand.
     format
         Of the potential that they are to test, where it is known already.
+    data
+        The training frames, for those that look for something in them.
+    base
+        See `run_validator`.
 
     Raises
     ------
@@ -49,9 +59,13 @@ def check_validators(
             raise error.at(key=key) from error
         try:
             validate_options(provider.options, options)
+            if base is not None:
+                options = with_paths(provider.options, options, base)
+            validator = registry.create("validator", name, options).instance
+            if data is not None and isinstance(validator, CheckedValidator):
+                validator.check(data)
         except InputError as error:
             raise error.at(key=f"{key}.{i}.{name}") from error
-        registry.create("validator", name, options)
         if format is not None:
             _check_format(provider, format)
 

@@ -6,9 +6,10 @@ from xpot_core.interfaces.loss import Loss, TableLoss
 from xpot_core.interfaces.optimizer import Optimizer
 from xpot_core.interfaces.predictor import Predictor
 from xpot_core.interfaces.provider import Component, NoOptions, Provider
-from xpot_core.interfaces.validator import Validator
+from xpot_core.interfaces.validator import CheckedValidator, Validator
 
 __all__ = [
+    "CheckedValidator",
     "Component",
     "Design",
     "DesignErrors",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from xpot_core.types import FittedPotential, ValidationReport, ValidationRequest
+from xpot_core.types import FittedPotential, TrainingData, ValidationReport, ValidationRequest
 
 
 @runtime_checkable
@@ -13,4 +13,19 @@ class Validator(Protocol):
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """Run the test; a bad potential is a verdict, not an exception."""
+        ...
+
+
+@runtime_checkable
+class CheckedValidator(Validator, Protocol):
+    """A validator that says before a search whether its options go with the data."""
+
+    def check(self, data: TrainingData) -> None:
+        """Look for what the test will need; ``data`` holds the training frames.
+
+        Raises
+        ------
+        InputError
+            If the test cannot run on these data, e.g. for a group that no frame belongs to.
+        """
         ...

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xpot_core.errors import InputError
-from xpot_core.interfaces import Validator
+from xpot_core.interfaces import CheckedValidator, Validator
 from xpot_core.registry import Registry
 from xpot_core.testing.contract import Contract, NotApplicable, environment, scratch
 from xpot_core.testing.frames import frames, frames_to_json, training_data
@@ -196,6 +196,16 @@ class ValidatorContract(Contract):
             self.report(folder, frames=chosen)
         assert frames_to_json(chosen) == before
         assert all(f.atoms.calc is None for f in chosen), "a calculator is left in a frame"
+
+    def test_check_lets_the_test_run(self) -> None:
+        """What a test can run on is not refused before the search, and stays as it is."""
+        validator = self.validator()
+        if not isinstance(validator, CheckedValidator):
+            raise NotApplicable("the validator has no method check")
+        chosen = self.frames()
+        before = frames_to_json(chosen)
+        validator.check(training_data(chosen))
+        assert frames_to_json(chosen) == before
 
     def test_paths_may_hold_spaces_and_letters_of_any_language(self) -> None:
         """The run folder stands where the user wants it."""

@@ -7,15 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from ase.io import write
+from ase.io import read, write
 from gap_cases import make_data, make_options, make_request
 from xpot_gap.command import describe_descriptors, gap_fit_arguments, safe_names, sigma_arguments
 from xpot_gap.export import export
 from xpot_gap.fitter import GapFitter
 from xpot_gap.from_command import study_from_command
 from xpot_gap.options import GapOptions
+from xpot_gap.runner import gap_fit_program
 
 from xpot_core.api import ExportRequest, InputError
+from xpot_core.config import study_from_dict
+from xpot_core.pipeline import TrialRunner
 
 COMMAND = r"""
 gap_fit atoms_filename=train.xyz gap={distance_2b cutoff=4.5 covariance_type=ard_se delta=2.0
@@ -33,7 +36,8 @@ gap_fit atoms_filename=train.xyz gap={distance_2b cutoff=4.5 covariance_type=ard
 def test_command_becomes_a_study() -> None:
     study = study_from_command(COMMAND)
     assert study["data"]["train"] == "train.xyz"
-    assert study["seed"] == 999
+    assert study["data"]["validation"] == {"kfold": 5}
+    assert study["seed"] == 998  # gap_fit gets one more
     assert study["data"]["keys"] == {"energy": "dft_energy", "forces": "dft_force", "virial": "dft_virial"}
     gap = study["fitter"]["gap"]
     options = GapOptions.model_validate(gap)
@@ -100,6 +104,11 @@ def test_command_there_and_back() -> None:
         ("gap={soap cutoff=4 n_sparse=9 Z=0}", "^soap: Z = '0': is no atomic number"),
         ("gap={soap cutoff=4 config_type_n_sparse={a:10:b}}", "^soap: config_type_n_sparse = 'a:10:b'"),
         ("gap={soap cutoff=4 config_type_n_sparse={a:b}}", "^soap: config_type_n_sparse = 'b'"),
+        ("gap={soap cutoff=abc n_sparse=9}", "^soap.cutoff = 'abc'"),
+        ("gap={soap cutoff=4 n_sparse=9 sparse_method=file}", "^soap.sparse_method = 'file'"),
+        ("gap={distance_2b cutoff=4 n_sparse=9}", "gives no theta_uniform"),
+        ("sparse_jitter=small", "^sparse_jitter = 'small'"),
+        ("core_param_file=core.xml", "core_ip_args belong together"),
     ],
 )
 def test_what_cannot_be_taken_over_is_named(changed: str, message: str) -> None:
@@ -123,6 +132,81 @@ def test_virial_sigma_of_zero_everywhere_fits_none(default: str, by_type: str, v
     gap = study["fitter"]["gap"]
     assert gap.get("sigma_virial") == virial
     assert GapOptions.model_validate(gap).virials == (virial is not None)
+
+
+def _write_groups(path: Path) -> None:
+    images = []
+    for frame in make_data(8, groups=("bulk", "liquid", "slab", "melt")).frames:
+        atoms = frame.atoms.copy()
+        atoms.info = {"config_type": frame.group, "dft_energy": frame.energy}
+        atoms.arrays["dft_force"] = frame.forces
+        images.append(atoms)
+    write(path, images, format="extxyz")
+
+
+def test_groups_without_a_name_get_the_default_sigma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_groups(tmp_path / "train.xyz")
+    monkeypatch.chdir(tmp_path)
+    study = study_from_command(COMMAND.replace("liquid:", "gone:0.1:0.1:0.1:0:liquid:"))
+    gap = study["fitter"]["gap"]
+    assert gap["sigma_energy"] == {"bulk": 0.001, "liquid": 0.003, "melt": 0.002, "slab": 0.002}
+    assert gap["sigma_force"] == {"bulk": 0.04, "liquid": 0.15, "melt": 0.2, "slab": 0.2}
+    assert gap["sigma_virial"] == {"bulk": 0.02, "liquid": 0.2, "melt": 0.05, "slab": 0.05}
+    assert any("config_type_sigma names gone" in note for note in study["#"])
+    monkeypatch.chdir("/")
+    notes = " ".join(study_from_command(COMMAND)["#"])
+    assert "train.xyz was not found" in notes
+    assert "default_sigma={0.002 0.2 0.05 0.0}" in notes
+    (tmp_path / "train.xyz").write_text("no structures")
+    with pytest.raises(InputError, match="at_file: ASE cannot read it"):
+        study_from_command(COMMAND.replace("train.xyz", str(tmp_path / "train.xyz")))
+
+
+def test_sparse_points_of_groups_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_groups(tmp_path / "train.xyz")
+    monkeypatch.chdir(tmp_path)
+
+    def n_sparse(points: str) -> object:
+        command = f"at_file=train.xyz gap={{soap cutoff=4 {points}}} default_sigma={{0.1 0.1 0.1 0}}"
+        return study_from_command(command)["fitter"]["gap"]["descriptors"][0]["soap"]["n_sparse"]
+
+    assert n_sparse("config_type_n_sparse={bulk:5:slab:2}") == {"bulk": 5, "liquid": 0, "melt": 0, "slab": 2}
+    # What is left belongs to the one group without a name.
+    three = "config_type_n_sparse={bulk:5:slab:2:melt:1"
+    assert n_sparse(f"{three}}} n_sparse=10") == {"bulk": 5, "liquid": 2, "melt": 1, "slab": 2}
+    assert n_sparse(f"{three}:default:4}}") == {"bulk": 5, "liquid": 4, "melt": 1, "slab": 2}
+    with pytest.raises(InputError, match="leaves 5 sparse points to the groups liquid, melt, slab together"):
+        n_sparse("n_sparse=10 config_type_n_sparse={bulk:5}")
+    command = (
+        "at_file=no.xyz gap={soap cutoff=4 n_sparse=10 config_type_n_sparse={bulk:5}} default_sigma={1 1 1 0}"
+    )
+    assert "without a name get 5 sparse points together" in " ".join(study_from_command(command)["#"])
+
+
+def test_study_of_a_command_makes_the_same_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All structures, the numbers by group, and sparse points drawn with the same seed."""
+    quippy = pytest.importorskip("quippy.potential")
+    _write_groups(tmp_path / "train.xyz")
+    monkeypatch.chdir(tmp_path)
+    command = (
+        "at_file=train.xyz gap={soap cutoff=4.0 atom_sigma=0.5 n_max=4 l_max=3 zeta=2 delta=0.5 n_sparse=12"
+        " covariance_type=dot_product add_species=T} default_sigma={0.005 0.1 0.1 0}"
+        " config_type_sigma={liquid:0.01:0.2:0.2:0} e0={Cu:-1.0} energy_parameter_name=dft_energy"
+        " force_parameter_name=dft_force rnd_seed=7 gp_file=theirs.xml"
+    )
+    (tmp_path / "settings").write_text(command)
+    program = [str(gap_fit_program()), "config_file=settings"]
+    assert subprocess.run(program, capture_output=True, check=False).returncode == 0
+    study = study_from_command(command)
+    assert study["data"]["keys"] == {"energy": "dft_energy", "forces": "dft_force", "virial": None}
+    runner = TrialRunner(study_from_dict({k: v for k, v in study.items() if k != "#"}, str(tmp_path)))
+    ours = runner.finish({}, tmp_path / "ours", seed=study["seed"]).potential
+    for atoms in read(tmp_path / "train.xyz", ":"):
+        energies = []
+        for file in (tmp_path / "theirs.xml", ours.path("potential")):
+            atoms.calc = quippy.Potential(param_filename=str(file))
+            energies.append(atoms.get_potential_energy())
+        assert energies[0] == pytest.approx(energies[1], abs=1e-6)
 
 
 def test_names_survive_the_parser() -> None:

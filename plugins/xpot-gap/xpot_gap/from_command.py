@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ase import Atoms
 from ase.data import chemical_symbols
+from ase.io import read
 
-from xpot_core.api import InputError
-from xpot_gap.options import Angle3b, Descriptor, Distance2b, Soap
+from xpot_core.api import InputError, validate_options
+from xpot_gap.options import Angle3b, Descriptor, Distance2b, GapOptions, Soap
 
 _OPTIONS: dict[str, type[Descriptor]] = {"distance_2b": Distance2b, "angle_3b": Angle3b, "soap": Soap}
 # What the plugin sets itself, or what changes no result.
@@ -43,11 +47,13 @@ def study_from_command(command: str) -> dict[str, Any]:
     """The study file that fits as a gap_fit command does, as plain data.
 
     Nothing of the command is dropped in silence: what the plugin cannot express is an error that names it.
+    Its data file, where there is one, says which groups there are.
 
     Parameters
     ----------
     command
-        The command line as it was typed, with or without ``gap_fit`` in front.
+        The command line as it was typed, with or without ``gap_fit`` in front; files start from the
+        working folder.
 
     Returns
     -------
@@ -59,42 +65,51 @@ def study_from_command(command: str) -> dict[str, Any]:
     if "at_file" not in settings or "gap" not in settings:
         raise InputError("the command has no at_file= or no gap=", remedy="quote the whole gap_fit command")
     prefix = settings.get("parameter_name_prefix", "")
-    keys = {
+    keys: dict[str, str | None] = {
         ours: prefix + get(f"{theirs}_parameter_name", theirs)
         for ours, theirs in (("energy", "energy"), ("forces", "force"), ("virial", "virial"))
     }
     if settings.get("sigma_per_atom", "T").upper().startswith("F"):
         raise InputError("sigma_per_atom=F is not supported", remedy="give sigmas per atom")
-    data = {
-        "train": get("at_file"),
-        "validation": {"fraction": 0.1},
-        "keys": keys,
-        "group_by": settings.get("config_type_parameter_name", "config_type"),
-    }
-    gap: dict[str, Any] = {"descriptors": [_descriptor(text) for text in _split(get("gap"), ":")]}
-    gap |= _sigmas(get("default_sigma", ""), get("config_type_sigma", ""))
+    train, group_by = get("at_file"), settings.get("config_type_parameter_name", "config_type")
+    descriptors, by_type = get("gap"), get("config_type_sigma", "")
+    notes = ["Made from a gap_fit command: check the data keys, and say what is to be tuned."]
+    images = _images(train)
+    groups = sorted({str(atoms.info.get(group_by, "all")) for atoms in images})
+    if images:
+        _drop_absent(keys, images, notes)
+    elif by_type or "config_type_n_sparse" in descriptors:
+        notes.append(
+            f"{train} was not found, so its groups are not known: name every group wherever one is named. "
+            f"gap_fit takes default_sigma={{{settings.get('default_sigma', '')}}} for those without a name."
+        )
+    gap: dict[str, Any] = {"descriptors": [_descriptor(d, groups, notes) for d in _split(descriptors, ":")]}
+    gap |= _sigmas(get("default_sigma", ""), by_type, groups, notes)
     gap |= _e0(get("e0", ""), get("e0_method", ""))
     if "sparse_jitter" in settings:
-        gap["sparse_jitter"] = _value(get("sparse_jitter"))
+        gap["sparse_jitter"] = _real(get("sparse_jitter"), "sparse_jitter")
     for name in ("core_param_file", "core_ip_args"):
         if name in settings:
             gap[name] = _bare(get(name))
-    seed = _whole(get("rnd_seed", "0"), "rnd_seed")
+    # The plugin gives gap_fit the study's seed plus one.
+    seed = _whole(get("rnd_seed", "1"), "rnd_seed") - 1
     unknown = sorted(set(settings) - _OURS)
     if unknown:
         raise InputError(
             f"the plugin has no option for {', '.join(f'{k}={settings[k]}' for k in unknown)}",
             remedy="leave it out of the command if the fit does not need it",
         )
-    notes = ["Made from a gap_fit command: check the data keys, and say what is to be tuned."]
-    if isinstance(gap.get("sigma_energy"), dict):
-        notes.append(
-            "config_type_sigma: every group of the data must be named; gap_fit took default_sigma for others."
-        )
+    validate_options(GapOptions, gap)
     return {
         "#": notes,
         "study": "from-gap-fit",
-        "data": data,
+        "data": {
+            "train": train,
+            # Folds leave all structures to the final fit, as gap_fit has them.
+            "validation": {"kfold": 5},
+            "keys": keys,
+            "group_by": group_by,
+        },
         "fitter": {"gap": gap},
         "seed": max(seed, 0),
     }
@@ -166,7 +181,38 @@ def _value(text: str) -> int | float | str:
     return text
 
 
-def _descriptor(text: str) -> dict[str, Any]:
+def _images(file: str) -> list[Atoms]:
+    """Structures of a data file; none if there is no such file."""
+    path = Path(file).expanduser()
+    if not path.is_file():
+        return []
+    try:
+        return list(read(path, ":"))
+    except Exception as error:  # ASE raises whatever its many parsers raise
+        raise InputError(
+            f"ASE cannot read it: {error}", file=path, key="at_file", remedy="give an extended XYZ file"
+        ) from error
+
+
+def _drop_absent(keys: dict[str, str | None], images: Sequence[Atoms], notes: list[str]) -> None:
+    """Forces or virials that the data does not have are no fault for gap_fit, but for a study file."""
+    for quantity in ("forces", "virial"):
+        name = keys[quantity]
+        places = ((a.info, a.arrays, a.calc.results if a.calc else {}) for a in images)
+        if not any(name in place for own in places for place in own):
+            keys[quantity] = None
+            notes.append(f"No structure has {quantity} under the name {name}.")
+
+
+def _known(rows: Mapping[str, Any], groups: Sequence[str], key: str, notes: list[str]) -> dict[str, Any]:
+    """What is given for groups that the data has."""
+    absent = [name for name in rows if groups and name not in groups]
+    if absent:
+        notes.append(f"{key} names {', '.join(absent)}, which the data does not have: left out.")
+    return {name: row for name, row in rows.items() if name not in absent}
+
+
+def _descriptor(text: str, groups: Sequence[str], notes: list[str]) -> dict[str, Any]:
     words = _words(text)
     kind = words[0]
     # A word on its own is a switch that is on.
@@ -181,8 +227,8 @@ def _descriptor(text: str) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for key, value in pairs.items():
         if key == "config_type_n_sparse":
-            chosen["n_sparse"] = _by_group(_bare(value), f"{kind}: {key}")
-        elif key == "zeta":
+            continue
+        if key == "zeta":
             zeta = _real(value, f"{kind}: {key}")
             chosen["zeta"] = int(zeta) if zeta.is_integer() else zeta
         elif key == "sparse_method":
@@ -193,13 +239,48 @@ def _descriptor(text: str) -> dict[str, Any]:
             raise InputError(f"{kind}: the plugin has no option for {key}={value}")
     # gap_fit's own defaults, where the plugin has others.
     chosen.setdefault("cutoff_transition_width", 0.5)
+    chosen.setdefault("sparse_method", "random")
     if kind == "soap":
         chosen.setdefault("zeta", 1)
+    elif kind == "angle_3b":
+        chosen.setdefault("theta_fac", 1.0)
+    if "config_type_n_sparse" in pairs:
+        chosen["n_sparse"] = _n_sparse(pairs, f"{kind}: config_type_n_sparse", groups, notes)
     numbers = {"distance_2b": ("Z1", "Z2"), "angle_3b": ("Z", "Z1", "Z2"), "soap": ("Z",)}[kind]
     species = [_symbol(_bare(pairs[k]), f"{kind}: {k}") for k in numbers if k in pairs]
     if species:
         chosen["species"] = species
+    try:
+        validate_options(_OPTIONS[kind], chosen)
+    except InputError as error:
+        raise error.at(key=kind) from error
+    if kind == "distance_2b" and "theta_uniform" not in chosen:
+        raise InputError(
+            "distance_2b: gives no theta_uniform; gap_fit then takes the spread of the distances in the data, "
+            "for which the plugin has no option",
+            remedy="write the length scale in Å, e.g. theta_uniform=1.0",
+        )
     return {kind: chosen}
+
+
+def _n_sparse(pairs: Mapping[str, str], key: str, groups: Sequence[str], notes: list[str]) -> dict[str, int]:
+    """Sparse points by group; gap_fit gives what `n_sparse` leaves to all groups without a name together."""
+    text = _bare(pairs["config_type_n_sparse"])
+    given = _by_group(text, key)
+    rest = max(_whole(pairs.get("n_sparse", "0"), key.replace("config_type_", "")) - sum(given.values()), 0)
+    rest = given.pop("default", rest)
+    if rest and not groups:
+        notes.append(f"{key}: the groups without a name get {rest} sparse points together.")
+    known = _known(given, groups, key, notes)
+    others = [name for name in groups if name not in known]
+    if rest and len(others) > 1:
+        raise InputError(
+            f"leaves {rest} sparse points to the groups {', '.join(others)} together, which the plugin cannot",
+            key=key,
+            value=text,
+            remedy="give each of them a number",
+        )
+    return known | dict.fromkeys(others, rest)
 
 
 def _whole(text: str, key: str) -> int:
@@ -240,8 +321,7 @@ def _by_group(text: str, key: str) -> dict[str, int]:
     return {name: _whole(number, key) for name, number in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def _sigmas(default: str, by_type: str) -> dict[str, Any]:
-    names = ("sigma_energy", "sigma_force", "sigma_virial")
+def _sigmas(default: str, by_type: str, groups: Sequence[str], notes: list[str]) -> dict[str, Any]:
     first = [_real(v, "default_sigma") for v in re.split(r"[ ,]+", default.strip()) if v]
     if len(first) != 4:
         raise InputError("default_sigma must give four numbers", value=default)
@@ -254,18 +334,22 @@ def _sigmas(default: str, by_type: str) -> dict[str, Any]:
         parts[i]: [_real(v, "config_type_sigma") for v in parts[i + 1 : i + 4]]
         for i in range(0, len(parts), 5)
     }
+    first = rows.pop("default", first)
+    named = _known(rows, groups, "config_type_sigma", notes)
+    rows = {name: named.get(name, first) for name in groups or named} if parts else {}
     sigmas: dict[str, Any] = {}
-    for k, name in enumerate(names):
+    for k, name in enumerate(("sigma_energy", "sigma_force", "sigma_virial")):
         by_group = {group: values[k] for group, values in rows.items()}
         used = list(by_group.values()) or [first[k]]
         if name == "sigma_virial" and not any([first[k], *used]):
             sigmas["virials"] = False
         elif min(used) <= 0:
+            own = any(values[k] <= 0 for values in named.values())
             # gap_fit itself stops at a sigma of 0 where the data has such values.
             raise InputError(
                 f"the {name.removeprefix('sigma_')} sigma must be greater than 0",
-                key="config_type_sigma" if rows else "default_sigma",
-                value=by_type or default,
+                key="config_type_sigma" if own else "default_sigma",
+                value=by_type if own else default,
                 remedy="write any positive number where the data has no such values: it has no effect there",
             )
         else:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.io import read
 
-from xpot_core.api import FittedPotential, Frame, InputError, ValidationRequest
+from xpot_core.api import Frame, InputError, TrainingData, nearest
 from xpot_lammps.options.shared import StructureOptions
 
 _VACUUM = 12.0  # Å on either side: images see nothing of each other at any cutoff in use
@@ -19,8 +19,40 @@ G_PER_CM3 = 1.66053906660
 """Mass density of one atomic mass unit per Å^3 in g/cm^3."""
 
 
+class _WithStructure(Protocol):
+    @property
+    def structure(self) -> StructureOptions: ...
+
+
+OptionsT = TypeVar("OptionsT", bound=_WithStructure)
+
+
+class StructureTest(Generic[OptionsT]):
+    """A test that starts from one structure, which is looked for before a search too.
+
+    Parameters
+    ----------
+    options
+        The validated options.
+    """
+
+    relaxed: ClassVar[bool] = True
+    """See `starting_structure`."""
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    def check(self, data: TrainingData) -> None:
+        """See `xpot_core.api.CheckedValidator`."""
+        self.start(data.elements, data.frames)
+
+    def start(self, elements: Sequence[str], frames: Sequence[Frame]) -> Atoms:
+        """The structure for a potential of these elements; see `starting_structure`."""
+        return starting_structure(self.options.structure, elements, frames, relaxed=self.relaxed)
+
+
 def starting_structure(
-    options: StructureOptions, potential: FittedPotential, request: ValidationRequest, *, relaxed: bool
+    options: StructureOptions, elements: Sequence[str], frames: Sequence[Frame], *, relaxed: bool
 ) -> Atoms:
     """The structure that a test starts from: symbols, positions, a periodic cell.
 
@@ -28,10 +60,10 @@ def starting_structure(
     ----------
     options
         The user's choice.
-    potential
-        Must know all elements of the structure.
-    request
-        Has the training frames.
+    elements
+        What the potential knows.
+    frames
+        The training frames.
     relaxed
         What is taken without a choice: the frame with the lowest energy per atom, as static tests
         want it, or else the largest one with small forces.
@@ -41,8 +73,8 @@ def starting_structure(
     InputError
         If there is no such structure, or the potential does not know its elements.
     """
-    atoms = _chosen(options, request.frames, relaxed)
-    missing = sorted(set(atoms.get_chemical_symbols()) - set(potential.elements))
+    atoms = _chosen(options, frames, relaxed)
+    missing = sorted(set(atoms.get_chemical_symbols()) - set(elements))
     if missing:
         raise InputError(
             f"the structure holds {', '.join(missing)}, which the potential does not know", key="structure"
@@ -58,25 +90,38 @@ def _chosen(options: StructureOptions, frames: Sequence[Frame], relaxed: bool) -
             return read(Path(options.file))
         except Exception as error:
             raise InputError(
-                f"cannot be read as a structure: {error}", key="structure.file", value=options.file
+                f"cannot be read as a structure: {error}",
+                key="structure.file",
+                value=options.file,
+                remedy="name a structure file that ASE reads; the study file's relative paths start from its folder",
             ) from error
     if options.crystal is not None:
         try:
             return _crystal(options)
         except Exception as error:
             raise InputError(
-                f"ase.build.bulk cannot make it: {error}", key="structure.crystal", value=options.crystal
+                f"ase.build.bulk cannot make it: {error}",
+                key="structure.crystal",
+                value=options.crystal,
+                remedy="mend crystal, species, a or c",
             ) from error
     if options.frame is not None:
         if not -len(frames) <= options.frame < len(frames):
             raise InputError(
-                f"there are {len(frames)} training frames", key="structure.frame", value=options.frame
+                f"there are {len(frames)} training frames",
+                key="structure.frame",
+                value=options.frame,
+                remedy=f"write a number from 0 to {len(frames) - 1}",
             )
         return frames[options.frame].atoms
     candidates = [f for f in frames if options.group in (None, f.group)]
     if options.group is not None and not candidates:
-        known = ", ".join(sorted({f.group for f in frames}))
-        raise InputError(f"no such group; known: {known}", key="structure.group", value=options.group)
+        raise InputError(
+            "is no group of the training frames",
+            key="structure.group",
+            value=options.group,
+            remedy=nearest(options.group, {f.group for f in frames}),
+        )
     candidates = [f for f in candidates if f.atoms.pbc.all()] or candidates
     if not candidates:
         raise InputError(

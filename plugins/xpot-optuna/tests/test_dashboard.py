@@ -86,3 +86,31 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "2 trials of mixed" in done.stdout
     assert main([str(tmp_path / "nothing"), "--storage", storage]) == 2
     assert "neither a study file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        "foo",
+        "sqlite:////nowhere/x.db",
+        "sqlite:///{folder}/text.db",
+        "sqlite:///file:{folder}/locked.db?mode=ro&uri=true",
+        "nosuch://host/x",
+        "mysql://user@host/x",
+        "redis://host",
+    ],
+)
+def test_storage_that_cannot_be_used_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], storage: str
+) -> None:
+    study = make(tmp_path, budget={"trials": 1}).directory
+    (tmp_path / "text.db").write_text("no database")
+    assert main([str(study), "--storage", f"sqlite:///{tmp_path}/locked.db"]) == 0
+    capsys.readouterr()
+    storage = storage.format(folder=tmp_path)
+    assert main([str(study), "--storage", storage]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(f"error: storage = '{storage}': cannot be used as a storage: ")
+    assert told[1] == "  remedy: name a database in a folder that can be written, e.g. sqlite:///study.db"
+    assert len(told) == 2
+    assert len(optuna.load_study(study_name="mixed", storage=f"sqlite:///{tmp_path}/locked.db").trials) == 1

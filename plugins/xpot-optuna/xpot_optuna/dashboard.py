@@ -22,9 +22,12 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.exceptions import OptunaError
+from optuna.storages import BaseStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
 
-from xpot_core.api import StudyResults, Trial, XpotError
+from xpot_core.api import InputError, StudyResults, Trial, XpotError
 
 _STATES = {
     "WAITING": TrialState.WAITING,
@@ -55,9 +58,30 @@ def to_optuna(study: str | Path, storage: str, *, runs: str | Path = "runs", nam
     -------
     optuna.Study
         The copy. Numbers of trials are those of XPOT; loss parts, errors, seconds and failures are user attributes.
+
+    Raises
+    ------
+    InputError
+        If there is no such study, or the storage cannot be opened or written.
     """
     results = StudyResults.open(study, runs)
-    name = name or results.name
+    try:
+        try:
+            opened = get_storage(storage)
+        except (ImportError, ValueError) as error:  # no driver, or a kind that Optuna has given up
+            raise OptunaError(error) from error
+        return _copy(results, opened, name or results.name)
+    except (SQLAlchemyError, OptunaError) as error:
+        why, _, _ = str(error).partition("\n")
+        raise InputError(
+            f"cannot be used as a storage: {why}",
+            key="storage",
+            value=storage,
+            remedy="name a database in a folder that can be written, e.g. sqlite:///study.db",
+        ) from error
+
+
+def _copy(results: StudyResults, storage: BaseStorage, name: str) -> optuna.Study:
     if name in {s.study_name for s in optuna.get_all_study_summaries(storage)}:
         optuna.delete_study(study_name=name, storage=storage)
     objectives = results.objectives

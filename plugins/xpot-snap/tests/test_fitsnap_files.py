@@ -1,5 +1,10 @@
 """FitSNAP inputs: written, read back, and those of others."""
 
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase.io import read
@@ -7,6 +12,7 @@ from snap_cases import small_data
 from xpot_snap.export import write_fitsnap
 from xpot_snap.fitsnap_import import study_from_fitsnap
 from xpot_snap.fitsnap_input import fitsnap_settings, group_plan
+from xpot_snap.fitsnap_keys import LEFT, TRANSLATED
 from xpot_snap.options import SnapOptions
 from xpot_snap.regression import Weights
 from xpot_snap.translate import descriptor_settings
@@ -178,13 +184,88 @@ def test_import_of_a_typical_input(tmp_path):
         ("calculator = LAMMPSSNAP", "calculator = LAMMPSPACE", "LAMMPSSNAP"),
         ("bzeroflag = 1", "bzeroflag = perhaps", "neither true nor false"),
         ("[BISPECTRUM]", "[BISPECTRUM", "is not a FitSNAP input"),
+        ("twojmax = 6 4", "twojmx = 8 8", "BISPECTRUM.twojmx = '8 8'.*no such setting[^'].*mean 'twojmax'"),
+        ("quadraticflag = no", "switchfag = 0", "BISPECTRUM.switchfag = '0'.*\n.*mean 'switchflag'"),
+        ("stress = 0", "stres = 0", "CALCULATOR.stres = '0'.*\n.*mean 'stress'"),
+        ("solver = RIDGE", "solvr = RIDGE", "SOLVER.solvr = 'RIDGE'.*\n.*mean 'solver'"),
+        ("[ESHIFT]", "[ESHFT]", "ESHFT: FitSNAP has no such section\n.*mean 'ESHIFT'"),
+        ("smartweights = 1", "smartweight = 1", "GROUPS.smartweight = '1'.*\n.*smartweights"),
+        ("twojmax = 6 4", "twojmax = 6.5", "BISPECTRUM.twojmax = '6.5'.*no whole number"),
         ("[BISPECTRUM]", "[ACE]", "no section BISPECTRUM"),
     ],
 )
 def test_bad_inputs_are_named(old, new, message, tmp_path):
     (tmp_path / "x.in").write_text(FITSNAP_INPUT.replace(old, new))
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=f"(?s)x.in: .*{message}"):
         study_from_fitsnap(str(tmp_path / "x.in"))
+    assert not (tmp_path / "x_train.xyz").exists()
+
+
+def test_what_is_not_translated_stands_in_the_comments(tmp_path):
+    text = FITSNAP_INPUT.replace("bzeroflag = 1", "bzeroflag = 1\nbikflag = 1\ndgradflag = 0")
+    text = text.replace("force = 1", "force = 1\nper_atom_energy = 1").replace(
+        "[ESHIFT]", "[ESHIFT]\nIn2 = 2"
+    )
+    text = text.replace("units = metal", "unit = real").replace(" eweight ", " ewight ")
+    text = text.replace("0.9 0.1 100.0", "0.9 0.0 100.0")
+    (tmp_path / "x.in").write_text(text + "[RIDGE]\nalpha = 1e-6\n[OUTFILE]\nmetrics = m\n")
+    notes = "\n".join(study_from_fitsnap(str(tmp_path / "x.in"))["#"])
+    for words in (
+        "BISPECTRUM.bikflag = 1 is not translated",
+        "CALCULATOR.per_atom_energy = 1 is not translated",
+        "ESHIFT.In2 = 2 has no effect in FitSNAP, nor here: did you mean 'In'?",
+        "REFERENCE.unit = real has no effect in FitSNAP, nor here: did you mean 'units'?",
+        "Column ewight of the groups is not translated: did you mean 'eweight'?",
+        "Section RIDGE is not translated",
+        "nor are training sizes",
+    ):
+        assert words in notes
+    for word in ("dgradflag", "OUTFILE", "metrics", "numTypes"):
+        assert word not in notes
+
+
+def test_every_name_that_fitsnap_knows_is_known():
+    """The sections of the installed FitSNAP list their settings."""
+    folder = importlib.util.find_spec("fitsnap3lib")
+    if folder is None:
+        pytest.skip("needs fitsnap3")
+    sections = Path(folder.submodule_search_locations[0]) / "io" / "sections"
+    files = {
+        "BISPECTRUM": "calculator_sections/bispectrum.py",
+        "CALCULATOR": "calculator_sections/calculator.py",
+        "PATH": "path.py",
+        "REFERENCE": "reference.py",
+        "SCRAPER": "scraper.py",
+        "SOLVER": "solver_sections/solver.py",
+    }
+    for section, file in files.items():
+        listed = re.search(r"allowedkeys = (\[.*?\])", (sections / file).read_text(), re.DOTALL)
+        allowed = set(ast.literal_eval(listed[1].replace("\\\n", "\n")))
+        assert (TRANSLATED[section] | LEFT.get(section, set())) - {"BOLTZ"} == allowed, section
+
+
+def test_data_of_an_earlier_translation_are_not_taken_for_others(tmp_path):
+    data = small_data(6, 0, 0)
+    infile = tmp_path / write_fitsnap(tmp_path, SnapOptions(vweight=0.0), data)
+    train = tmp_path / study_from_fitsnap(str(infile))["data"]["train"]
+    written = train.read_bytes()
+    assert study_from_fitsnap(str(infile))["data"]["train"] == train.name  # the same data: nothing to do
+    text = infile.read_text()
+    (tmp_path / "JSON").rename(tmp_path / "else")
+    moved = text.replace("dataPath = JSON", "dataPath = else")
+    for changed in (text, text.replace("[PATH]\ndataPath = JSON", ""), moved.replace("= JSON", "= XYZ")):
+        infile.write_text(changed)
+        with pytest.raises(InputError, match=rf"PATH.dataPath: .*{train.name}, which may hold other data"):
+            study_from_fitsnap(str(infile))
+    text = moved
+    infile.write_text(text)
+    train.write_bytes(written[:-10])
+    with pytest.raises(InputError, match=f"{train.name}: does not hold the 6 structures"):
+        study_from_fitsnap(str(infile))
+    assert train.read_bytes() == written[:-10]
+    infile.write_text(text.replace("bulk =", "bullk ="))
+    with pytest.raises(InputError, match=r"GROUPS.bullk: has no JSON files(?s:.*)mean 'bulk'"):
+        study_from_fitsnap(str(infile))
 
 
 def test_missing_file_is_named(tmp_path):

@@ -10,11 +10,11 @@ from typing import Any
 
 from ase import Atoms
 from ase.data import atomic_numbers
-from ase.io import write
 
 from xpot_core.api import InputError
-from xpot_snap.fitsnap_data import json_frames
+from xpot_snap.fitsnap_data import convert
 from xpot_snap.fitsnap_input import BAR_PER_GPA
+from xpot_snap.fitsnap_keys import left_out
 from xpot_snap.fitsnap_shim import strtobool
 from xpot_snap.translate import BOLTZMANN
 
@@ -41,7 +41,7 @@ GROUP_SETTINGS = {
 def study_from_fitsnap(source: str) -> dict[str, Any]:
     """Translate a FitSNAP input; the tool ``from-fitsnap`` of the fitter.
 
-    JSON data are converted to one extended XYZ file beside the input, unless it is there already.
+    JSON data are converted to one extended XYZ file beside the input.
 
     Parameters
     ----------
@@ -52,8 +52,19 @@ def study_from_fitsnap(source: str) -> dict[str, Any]:
     -------
     dict
         The study file; under ``#`` what could not be translated, or should be looked at.
+
+    Raises
+    ------
+    InputError
+        If FitSNAP would refuse the input, or a file that holds other data lies where they would go.
     """
-    path = Path(source)
+    try:
+        return _translated(Path(source))
+    except InputError as error:
+        raise error.at(file=source) from error
+
+
+def _translated(path: Path) -> dict[str, Any]:
     config = _read(path)
     notes = [f"Translated from {path.name}. The values are fixed as they were: write `tune` to search one."]
     if config.has_section("CALCULATOR"):
@@ -64,11 +75,18 @@ def study_from_fitsnap(source: str) -> dict[str, Any]:
             )
     if not config.has_section("BISPECTRUM"):
         raise InputError("has no section BISPECTRUM", file=path, remedy="is it a FitSNAP input for SNAP?")
+    notes += left_out(config, path)
     types = config.get("BISPECTRUM", "type", fallback="H").split()
     options = _bispectrum(config, types)
     options |= _reference(config, types, notes)
     groups = _groups(config, path)
-    data, frames = _data(config, path, groups, notes)
+    data = {
+        "train": f"{path.stem}_train.xyz",
+        "validation": {"kfold": 5},
+        "keys": {"energy": "REF_energy", "forces": "REF_forces", "virial": "REF_virial"},
+        "group_by": "config_type",
+    }
+    frames = convert(config, path, groups, path.with_name(f"{path.stem}_train.xyz"), notes)
     options |= _energies(config, types)
     options |= _weights(config, groups, frames, options, notes)
     _solver(config, options, notes)
@@ -208,6 +226,8 @@ def _groups(config: configparser.ConfigParser, path: Path) -> dict[str, dict[str
                 f"has {len(values)} values for the columns {' '.join(columns)}",
                 file=path,
                 key=f"GROUPS.{name}",
+                value=" ".join(values),
+                remedy=f"FitSNAP's own settings in this section are {', '.join(sorted(GROUP_SETTINGS))}",
             )
         groups[name] = {c: _number(v, f"GROUPS.{name}") for c, v in zip(columns, values, strict=True)}
     return groups
@@ -229,9 +249,11 @@ def _weights(
     for name, factor in factors.items():
         table = {g: (values.get(name, 1.0) * factor if used[name] else 0.0) for g, values in groups.items()}
         result[name] = table
-    if any(values.get("testing_size", 0.0) > 0 for values in groups.values()):
+    sizes = {"size": 1.0, "training_size": 1.0, "testing_size": 0.0}
+    if any(values.get(name, all_) != all_ for values in groups.values() for name, all_ in sizes.items()):
         notes.append(
-            "Testing sizes are not translated: FitSNAP picks those files itself. Use validation or test."
+            "Testing sizes are not translated, nor are training sizes: FitSNAP picks those files itself, and here all "
+            "are trained on. Use validation or test."
         )
     temperature = _boltzmann_temperature(config)
     if temperature:
@@ -303,39 +325,6 @@ def _solver(config: configparser.ConfigParser, options: dict[str, Any], notes: l
     options["ridge"] = 0.0
 
 
-def _data(
-    config: configparser.ConfigParser, path: Path, groups: Mapping[str, Any], notes: list[str]
-) -> tuple[dict[str, Any], dict[str, list[Atoms]]]:
-    folder = path.parent / config.get("PATH", "dataPath", fallback="JSON")
-    scraper = config.get("SCRAPER", "scraper", fallback="JSON").upper()
-    data: dict[str, Any] = {
-        "train": f"{path.stem}_train.xyz",
-        "validation": {"kfold": 5},
-        "keys": {"energy": "REF_energy", "forces": "REF_forces", "virial": "REF_virial"},
-        "group_by": "config_type",
-    }
-    if scraper != "JSON":
-        notes.append(
-            f"Data of scraper {scraper} in {folder} are not converted: name your files under data.train."
-        )
-        return data, {}
-    frames = {group: json_frames(folder / group, group) for group in groups}
-    count = sum(len(f) for f in frames.values())
-    if not count:
-        notes.append(f"No JSON files were found below {folder}: name your files under data.train.")
-        return data, {}
-    target = path.with_name(data["train"])
-    if target.exists():
-        notes.append(f"{target.name} was there already and is used as it is.")
-    else:
-        try:
-            write(target, [a for own in frames.values() for a in own], format="extxyz")
-            notes.append(f"{count} structures were written to {target.name}.")
-        except OSError as error:
-            notes.append(f"{target} cannot be written ({error.strerror}): convert the data yourself.")
-    return data, frames
-
-
 def _per_element(text: str, types: list[str], name: str, kind: type) -> Any:
     words = text.split()
     if len(words) == 1:
@@ -344,8 +333,10 @@ def _per_element(text: str, types: list[str], name: str, kind: type) -> Any:
         raise InputError(
             f"has {len(words)} values for {len(types)} types", key=f"BISPECTRUM.{name}", value=text
         )
-    values = {t: kind(_number(w, f"BISPECTRUM.{name}")) for t, w in zip(types, words, strict=True)}
-    return _one_if_equal(values)
+    numbers = [_number(w, f"BISPECTRUM.{name}") for w in words]
+    if kind is int and not all(number.is_integer() for number in numbers):
+        raise InputError("is no whole number", key=f"BISPECTRUM.{name}", value=text)
+    return _one_if_equal({t: kind(number) for t, number in zip(types, numbers, strict=True)})
 
 
 def _one_if_equal(value: Any) -> Any:

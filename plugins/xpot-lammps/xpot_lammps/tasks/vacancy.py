@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xpot_core.api import FittedPotential, InputError
+from xpot_core.api import FittedPotential
 from xpot_lammps.failure import Failed
 from xpot_lammps.structures import repeated
 from xpot_lammps.tasks.static import finite_energy, prepare, relax
@@ -21,23 +21,12 @@ def vacancy(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any
         the atom that moved most went (Å).
     """
     atoms = prepare(potential, job)
-    if job["site"] >= len(atoms):
-        raise InputError(f"the cell has {len(atoms)} atoms", key="site", value=job["site"])
     crystal = repeated(atoms, job["min_atoms"])
     crystal.calc = atoms.calc
     perfect = finite_energy(crystal)
     element = crystal[job["site"]].symbol
     potentials = job["chemical_potentials"]
-    if element in potentials:
-        reservoir = float(potentials[element])
-    elif len(set(crystal.get_chemical_symbols())) == 1:
-        reservoir = perfect / len(crystal)
-    else:
-        raise InputError(
-            f"the chemical potential of {element} is needed: the crystal has several elements",
-            key="chemical_potentials",
-            remedy=f"give chemical_potentials: {{{element}: ...}} in eV",
-        )
+    reservoir = float(potentials.get(element, perfect / len(crystal)))
     defect = crystal.copy()
     del defect[job["site"]]
     defect.calc = atoms.calc

@@ -11,32 +11,32 @@ from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 from ase.formula import Formula
 
-from xpot_core.api import FittedPotential, FloatArray, InputError, ValidationReport, ValidationRequest
+from xpot_core.api import (
+    FittedPotential,
+    FloatArray,
+    Frame,
+    InputError,
+    TrainingData,
+    ValidationReport,
+    ValidationRequest,
+)
 from xpot_lammps.options.dynamics import LammpsMdOptions, MdOptions, MeltQuenchOptions
 from xpot_lammps.reports import describe, report
 from xpot_lammps.runner import Outcome, run_child
-from xpot_lammps.structures import G_PER_CM3, mean_density, repeated, starting_structure, to_plain
+from xpot_lammps.structures import G_PER_CM3, StructureTest, mean_density, repeated, to_plain
 
 Stage = dict[str, Any]
 
 
-class MdValidator:
-    """Runs molecular dynamics and says how long it went well.
+class MdValidator(StructureTest[LammpsMdOptions]):
+    """Runs molecular dynamics and says how long it went well."""
 
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
-
-    def __init__(self, options: LammpsMdOptions) -> None:
-        self.options = options
+    relaxed = False
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
         o = self.options
-        atoms = starting_structure(o.structure, potential, request, relaxed=False)
-        atoms = repeated(atoms, o.min_atoms)
+        atoms = repeated(self.start(potential.elements, request.frames), o.min_atoms)
         end = o.end_temperature or o.temperature
         first = [_stage("equilibration", "nvt", o.equilibration, o.temperature)] if o.equilibration else []
         main = _stage(
@@ -70,22 +70,19 @@ class MdValidator:
         return report(True, f"{shown}, shortest distance {values['shortest_distance']:.2f} Å", values, tables)
 
 
-class MeltQuenchValidator:
-    """Makes a glass and describes it.
+class MeltQuenchValidator(StructureTest[MeltQuenchOptions]):
+    """Makes a glass and describes it."""
 
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
-
-    def __init__(self, options: MeltQuenchOptions) -> None:
-        self.options = options
+    relaxed = False
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
         o = self.options
-        atoms = self._start(potential, request)
+        if o.randomise:
+            symbols, density = self._melt(potential.elements, request.frames)
+            atoms = random_structure(symbols, density, request.seed)
+        else:
+            atoms = repeated(self.start(potential.elements, request.frames), o.n_atoms)
         stages = self.stages()
         outcome = run_md(
             potential, request, o, atoms, stages, max(o.melt_temperature, o.hold_temperature or 0.0)
@@ -120,25 +117,34 @@ class MeltQuenchValidator:
     def _quench_steps(self, start: float, stop: float) -> int:
         return math.ceil((start - stop) / self.options.quench_rate / (self.options.timestep * 1e-15))
 
-    def _start(self, potential: FittedPotential, request: ValidationRequest) -> Atoms:
+    def check(self, data: TrainingData) -> None:
+        """See `xpot_core.api.CheckedValidator`."""
+        (self._melt if self.options.randomise else self.start)(data.elements, data.frames)
+
+    def _melt(self, elements: Sequence[str], frames: Sequence[Frame]) -> tuple[list[str], float]:
+        """Chemical symbols and mass density of the melt."""
         o = self.options
-        if not o.randomise:
-            return repeated(starting_structure(o.structure, potential, request, relaxed=False), o.n_atoms)
-        formula = o.species or "".join(potential.elements)
+        formula = o.species or "".join(elements)
         try:
             unit = list(Formula(formula))
         except ValueError as error:
             raise InputError(f"not a chemical formula: {error}", key="species", value=o.species) from error
-        missing = sorted(set(unit) - set(potential.elements))
+        missing = sorted(set(unit) - set(elements))
         if missing:
             raise InputError(
-                f"the potential does not know {', '.join(missing)}", key="species", value=o.species
+                f"the potential does not know {', '.join(missing)}",
+                key="species",
+                value=o.species,
+                remedy=f"it knows {', '.join(elements)}",
             )
-        symbols = unit * max(1, round(o.n_atoms / len(unit)))
-        rho = o.density or mean_density(request.frames)
-        if rho is None:
-            raise InputError("no training frame is periodic, so the density must be given", key="density")
-        return random_structure(symbols, rho, request.seed)
+        density = o.density or mean_density(frames)
+        if density is None:
+            raise InputError(
+                "no training frame is periodic, so the density must be given",
+                key="density",
+                remedy="give it in g/cm^3",
+            )
+        return unit * max(1, round(o.n_atoms / len(unit))), density
 
 
 def random_structure(symbols: Sequence[str], density: float, seed: int) -> Atoms:

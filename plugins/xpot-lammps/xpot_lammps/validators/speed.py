@@ -8,25 +8,18 @@ from xpot_core.api import FittedPotential, ValidationReport, ValidationRequest
 from xpot_lammps.options.dynamics import SpeedOptions
 from xpot_lammps.reports import describe, report
 from xpot_lammps.runner import run_child
-from xpot_lammps.structures import repeated, starting_structure, to_plain
+from xpot_lammps.structures import StructureTest, repeated, to_plain
 
 
-class SpeedValidator:
-    """Times molecular dynamics beside a reference potential.
+class SpeedValidator(StructureTest[SpeedOptions]):
+    """Times molecular dynamics beside a reference potential."""
 
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
-
-    def __init__(self, options: SpeedOptions) -> None:
-        self.options = options
+    relaxed = False
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
         o = self.options
-        atoms = repeated(starting_structure(o.structure, potential, request, relaxed=False), o.min_atoms)
+        atoms = repeated(self.start(potential.elements, request.frames), o.min_atoms)
         outcome = run_child(
             "xpot_lammps.tasks.speed:run",
             potential,

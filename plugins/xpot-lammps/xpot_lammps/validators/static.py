@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 
-from xpot_core.api import FittedPotential, FloatArray, InputError, ValidationReport, ValidationRequest
+from xpot_core.api import (
+    FittedPotential,
+    FloatArray,
+    Frame,
+    InputError,
+    TrainingData,
+    ValidationReport,
+    ValidationRequest,
+    nearest,
+)
 from xpot_lammps.options.static import (
     DimerOptions,
     ElasticOptions,
@@ -20,7 +30,7 @@ from xpot_lammps.options.static import (
 )
 from xpot_lammps.reports import compare, describe, report
 from xpot_lammps.runner import Outcome, run_child
-from xpot_lammps.structures import starting_structure, to_plain
+from xpot_lammps.structures import StructureTest, to_plain
 
 
 def need_phonopy() -> None:
@@ -34,12 +44,18 @@ def need_phonopy() -> None:
         )
 
 
-def _run(
-    task: str, options: RelaxOptions, potential: FittedPotential, request: ValidationRequest, **job: Any
-) -> Outcome:
-    atoms = starting_structure(options.structure, potential, request, relaxed=True)
-    relaxation = {k: getattr(options, k) for k in ("relax", "max_force", "max_relax_steps")}
-    return run_child(task, potential, request, options.timeout, atoms=to_plain(atoms), **relaxation, **job)
+OptionsT = TypeVar("OptionsT", bound=RelaxOptions)
+
+
+class RelaxedTest(StructureTest[OptionsT]):
+    """A test of a structure that is relaxed first."""
+
+    def run(self, task: str, potential: FittedPotential, request: ValidationRequest, **job: Any) -> Outcome:
+        """Run a task on the structure in a child process."""
+        o = self.options
+        atoms = self.start(potential.elements, request.frames)
+        relaxation = {k: getattr(o, k) for k in ("relax", "max_force", "max_relax_steps")}
+        return run_child(task, potential, request, o.timeout, atoms=to_plain(atoms), **relaxation, **job)
 
 
 def _judge(
@@ -149,24 +165,15 @@ def _minima(energy: FloatArray, depth: float) -> list[int]:
     return found
 
 
-class EosValidator:
-    """Energy against volume.
-
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
-
-    def __init__(self, options: EosOptions) -> None:
-        self.options = options
+class EosValidator(RelaxedTest[EosOptions]):
+    """Energy against volume."""
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
         o = self.options
         settings = {"strain": o.strain, "points": o.points, "equation": o.equation}
-        wanted = self._from_frames(request) if o.reference_group is not None else {}
-        outcome = _run("xpot_lammps.tasks.static:equation_of_state", o, potential, request, **settings)
+        wanted = self._from_frames(request.frames)
+        outcome = self.run("xpot_lammps.tasks.static:equation_of_state", potential, request, **settings)
         table = outcome.result.get("table")
         tables = {"energy against volume": table} if table else {}
         if outcome.failure:
@@ -178,13 +185,27 @@ class EosValidator:
         shown += f"{v['volume_per_atom']:.4g} Å^3/atom, {v['energy_per_atom']:.6g} eV/atom"
         return _judge(chosen, v, tables, shown)
 
-    def _from_frames(self, request: ValidationRequest) -> dict[str, float]:
+    def check(self, data: TrainingData) -> None:
+        """See `xpot_core.api.CheckedValidator`."""
+        super().check(data)
+        self._from_frames(data.frames)
+
+    def _from_frames(self, frames: Sequence[Frame]) -> dict[str, float]:
+        """What the reference group says, if one is named."""
+        group = self.options.reference_group
+        if group is None:
+            return {}
         from xpot_lammps.tasks.static import fit_eos
 
-        group = self.options.reference_group
-        frames = [
-            f for f in request.frames if f.group == group and f.energy is not None and f.atoms.pbc.all()
-        ]
+        known = {f.group for f in frames}
+        if group not in known:
+            raise InputError(
+                "is no group of the training frames",
+                key="reference_group",
+                value=group,
+                remedy=nearest(group, known),
+            )
+        frames = [f for f in frames if f.group == group and f.energy is not None and f.atoms.pbc.all()]
         rows = sorted({(f.atoms.get_volume() / f.n_atoms, float(f.energy or 0) / f.n_atoms) for f in frames})
         key: dict[str, Any] = {"key": "reference_group", "value": group}
         if len(rows) < 5:
@@ -196,22 +217,13 @@ class EosValidator:
         return {k: fit[k] for k in ("volume_per_atom", "bulk_modulus")}
 
 
-class ElasticValidator:
-    """Elastic constants and mechanical stability.
-
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
-
-    def __init__(self, options: ElasticOptions) -> None:
-        self.options = options
+class ElasticValidator(RelaxedTest[ElasticOptions]):
+    """Elastic constants and mechanical stability."""
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
         o = self.options
-        outcome = _run("xpot_lammps.tasks.static:elastic", o, potential, request, strain=o.strain)
+        outcome = self.run("xpot_lammps.tasks.static:elastic", potential, request, strain=o.strain)
         if outcome.failure:
             return report(False, describe(outcome.failure), {})
         c = np.array(outcome.result["stiffness"])
@@ -262,17 +274,29 @@ def elastic_values(c: FloatArray, *, cubic: bool) -> dict[str, float]:
     return values
 
 
-class VacancyValidator:
-    """Vacancy formation energy.
+class VacancyValidator(RelaxedTest[VacancyOptions]):
+    """Vacancy formation energy."""
 
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
-
-    def __init__(self, options: VacancyOptions) -> None:
-        self.options = options
+    def start(self, elements: Sequence[str], frames: Sequence[Frame]) -> Atoms:
+        """See `StructureTest`; the atom to be taken out must be there, and its energy elsewhere known."""
+        o = self.options
+        atoms = super().start(elements, frames)
+        symbols = atoms.get_chemical_symbols()
+        if o.site >= len(symbols):
+            raise InputError(
+                f"the cell has {len(symbols)} atoms",
+                key="site",
+                value=o.site,
+                remedy=f"write a number from 0 to {len(symbols) - 1}",
+            )
+        element = symbols[o.site]
+        if len(set(symbols)) > 1 and element not in o.chemical_potentials:
+            raise InputError(
+                f"the chemical potential of {element} is needed: the crystal has several elements",
+                key="chemical_potentials",
+                remedy=f"give chemical_potentials: {{{element}: ...}} in eV",
+            )
+        return atoms
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
@@ -283,7 +307,7 @@ class VacancyValidator:
             "rattle": o.rattle,
             "chemical_potentials": o.chemical_potentials,
         }
-        outcome = _run("xpot_lammps.tasks.vacancy:vacancy", o, potential, request, **settings)
+        outcome = self.run("xpot_lammps.tasks.vacancy:vacancy", potential, request, **settings)
         if outcome.failure:
             return report(False, describe(outcome.failure), {})
         v = outcome.result["values"]
@@ -294,26 +318,20 @@ class VacancyValidator:
         return _judge(o, v, {}, shown, faults)
 
 
-class PhononValidator:
-    """Phonon frequencies and dynamical stability.
-
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
+class PhononValidator(RelaxedTest[PhononOptions]):
+    """Phonon frequencies and dynamical stability."""
 
     def __init__(self, options: PhononOptions) -> None:
         if options.engine == "phonopy":
             need_phonopy()
-        self.options = options
+        super().__init__(options)
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
         o = self.options
         names = ("engine", "supercell", "displacement", "path", "points")
-        outcome = _run(
-            "xpot_lammps.tasks.phonons:phonons", o, potential, request, **{n: getattr(o, n) for n in names}
+        outcome = self.run(
+            "xpot_lammps.tasks.phonons:phonons", potential, request, **{n: getattr(o, n) for n in names}
         )
         if outcome.failure:
             return report(False, describe(outcome.failure), {})
