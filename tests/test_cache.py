@@ -38,5 +38,11 @@ def test_command(kept: Path, call: Any) -> None:
     shown = call("cache", "--json")
     assert sorted(e["size"] for e in json.loads(shown.out)) == [10, 20]
     assert "2 entries" in call("cache").out
+    assert call("cache", "testing").status == 0, "a plugin that keeps nothing"
+    for arguments in (["cache", "gpa"], ["cache", "--clear", "gpa"], ["cache", "--clear", ".."]):
+        outcome = call(*arguments)
+        assert outcome.status == 2
+        assert "is no plugin" in outcome.err
+    assert "did you mean 'gap'" in call("cache", "gpa").err
     assert call("cache", "--clear").status == 0
     assert json.loads(call("cache", "--json").out) == []

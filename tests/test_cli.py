@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +133,20 @@ def test_potentials_are_not_made_again_from_other_data(done: Path, call: Any, fo
     assert not (folder / "x").exists()
 
 
+def test_run_in_which_every_trial_fails_did_not_work(study: Make, faulty_raw: Any, call: Any) -> None:
+    path = study({"fitter": {"faulty": {"mode": "exception", "level": "tune"}}}, base=faulty_raw)
+    outcome = call("run", path, "--quiet")
+    assert outcome.status == 1
+    assert "No trial was completed" in outcome.out
+
+
+def test_group_of_the_loss_that_no_frame_has_is_named(study: Make, call: Any) -> None:
+    outcome = call("run", study({"loss": {"energy-force": {"group_weights": {"clod": 0}}}}))
+    assert outcome.status == 2
+    assert "loss.energy-force.group_weights.clod: is no group of the data" in outcome.err
+    assert "did you mean 'cold'?" in outcome.err
+
+
 def test_workers_keep_the_other_options_of_the_executor(study: Make, call: Any, folder: Path) -> None:
     path = study({"executor": {"local": {"threads": 2}}})
     assert call("run", path, "--workers", 1, "--trials", 1, "--quiet").status == 0
@@ -226,6 +243,12 @@ def nan_force(folder: Path) -> None:
     write(folder / "train.xyz", frames, format="extxyz")
 
 
+def same_place(folder: Path) -> None:
+    frames = read("train.xyz", ":")
+    frames[3].positions[1] = frames[3].positions[0]
+    write(folder / "train.xyz", frames, format="extxyz")
+
+
 def empty_group(folder: Path) -> None:
     text = (folder / "train.xyz").read_text()
     (folder / "train.xyz").write_text(text.replace("config_type=hot", 'config_type=" "', 1))
@@ -308,7 +331,28 @@ BAD: dict[str, tuple[dict[str, Any], Callable[[Path], None] | None, list[str]]] 
     "too many folds": (
         {"data": {"train": "train.xyz", "validation": {"kfold": 99}}},
         None,
-        ["study.yaml:", "data.validation", "99"],
+        ["study.yaml:", "data.validation.kfold = 99", "use 2 to 13 folds"],
+    ),
+    "typo in a required key": (
+        {"data": {"trian": "train.xyz"}},
+        None,
+        ["study.yaml:", "data.trian", "did you mean 'train'"],
+    ),
+    "no such plugin file": ({"plugins": ["nofile.py"]}, None, ["study.yaml:", "plugins", "nofile.py"]),
+    "start outside": (
+        {"start_with": [{"cutoff": 99}]},
+        None,
+        ["study.yaml:", "start_with.0.cutoff = 99", "4 to 6.5"],
+    ),
+    "descending rungs": (
+        {"fidelity": {"option": "data", "rungs": [0.5, 0.2]}},
+        None,
+        ["study.yaml:", "fidelity.rungs", "write [0.2, 0.5]"],
+    ),
+    "no such key to keep together": (
+        {"data": {"train": "train.xyz", "validation": {"kfold": 3, "keep_together": "config"}}},
+        None,
+        ["study.yaml:", "keep_together = 'config'", "did you mean 'config_type'"],
     ),
 }
 
@@ -325,6 +369,7 @@ def test_bad_input_names_file_key_and_remedy(
     assert outcome.status == 2, outcome.out + outcome.err
     for part in expected:
         assert part in outcome.err, f"{part!r} is missing in: {outcome.err}"
+    assert "\n  remedy: " in outcome.err
     assert "Traceback" not in outcome.err
     assert not (folder / "runs").exists(), "a wrong study leaves results"
 
@@ -359,6 +404,80 @@ def test_bad_command_lines(study: Make, call: Any, arguments: list[str]) -> None
     assert outcome.status == 2, outcome.out + outcome.err
     assert "Traceback" not in outcome.err
     assert outcome.err.strip()
+
+
+FIXED = "--set=fitter={numpy-pair: {cutoff: 6.0}}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["run", "study.yaml", "--runs", "taken"], "taken/argon: not a directory"),
+        (["run", "study.yaml", "--runs", "taken", "--repeat", "2"], "taken/argon"),
+        (["fit", "study.yaml", FIXED, "--to", "taken"], "taken: file exists"),
+        (["report", "argon", "-o", "runs"], "runs: is a directory"),
+        (["report", "argon", "-o", "taken/report.html"], "taken: file exists"),
+        (["report", "argon", "--figures", "taken"], "taken: file exists"),
+        (["export", "argon", "--to", "taken/out"], "taken/out: not a directory"),
+        (["init", "--fitter", "numpy-pair", "-o", "taken/new.yaml"], "taken/new.yaml: not a directory"),
+        (["init", "--fitter", "numpy-pair", "-o", "nowhere/new.yaml"], "nowhere/new.yaml: no such file"),
+        (["plugins", "new", "mine", "--kind", "loss", "--to", "taken/mine"], "taken/mine"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_paths_where_nothing_can_be_written(
+    done: Path, call: Any, folder: Path, arguments: list[str], named: str
+) -> None:
+    (folder / "taken").write_text("mine")
+    outcome = call(*arguments)
+    assert outcome.status == 2, outcome.out + outcome.err
+    assert named in outcome.err
+    assert "\n  remedy: " in outcome.err
+    assert "fault of" not in outcome.err
+    assert (folder / "taken").read_text() == "mine"
+    assert not (folder / "runs.new").exists()
+    assert len(json.loads(call("show", "argon", "--json").out)["trials"]) == 3
+
+
+def test_what_the_user_has_no_right_to(study: Make, call: Any, folder: Path, monkeypatch: Any) -> None:
+    """Root may do everything, so the refusal of the system is imitated."""
+
+    def refuse(path: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    path = study()
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "read_bytes", refuse)
+        outcome = call("run", path)
+        assert outcome.status == 2
+        assert "train.xyz: data.train: permission denied\n  remedy: " in outcome.err
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "mkdir", refuse)
+        for arguments in (["run", path], ["run", path, "--repeat", 2], ["fit", path, FIXED, "--to", "x"]):
+            outcome = call(*arguments)
+            assert outcome.status == 2
+            assert "permission denied\n  remedy: give yourself the right" in outcome.err
+
+
+def test_faults_of_the_system_that_name_no_path_stay_unexpected(
+    call: Any, study: Make, monkeypatch: Any
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("a library failed")
+
+    monkeypatch.setattr("xpot_core.config.read_study", refuse)
+    outcome = call("run", study())
+    assert outcome.status == 1
+    assert "unexpected OSError: a library failed" in outcome.err
+
+
+def test_atoms_at_the_same_place_fail_without_noise(study: Make, call: Any, folder: Path) -> None:
+    same_place(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcome = call("run", study(), "--trials", 1, "--quiet")
+    assert outcome.status == 1
+    assert "two atoms of train.xyz#3 stand at the same place" in outcome.out
 
 
 def test_trial_that_is_not_there(done: Path, call: Any) -> None:

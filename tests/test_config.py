@@ -64,6 +64,15 @@ def test_broken_yaml_has_a_line(text: str, line: int, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         parse_yaml(text)
     assert caught.value.line == line
+    assert caught.value.remedy
+
+
+def test_a_key_that_is_written_takes_the_place_of_a_merged_one() -> None:
+    text = "base: &b {x: 1, y: 2}\nfirst:\n  x: 3\n  <<: *b\nlast:\n  <<: [{y: 4}, *b]\n  x: 5\n"
+    found = parse_yaml(text)
+    assert (found["first"], found["last"]) == ({"x": 3, "y": 2}, {"x": 5, "y": 4})
+    with pytest.raises(InputError, match="stands twice"):
+        parse_yaml(text + "  x: 6\n")
 
 
 def test_depth_and_odd_bytes_are_input_errors(folder: Path) -> None:
@@ -73,7 +82,7 @@ def test_depth_and_odd_bytes_are_input_errors(folder: Path) -> None:
     with pytest.raises(InputError, match="cannot be read") as caught:
         read_study(folder / "binary.yaml")
     assert caught.value.file == folder / "binary.yaml"
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a directory"):
         read_study(folder)
 
 
@@ -103,6 +112,14 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"budget": {"time": "soon"}}, "budget.time", "Wall time"),
     ({"limits": {"memory": "4 elephants"}}, "limits.memory", "Most memory"),
     ({"seed": -1}, "seed", "Seed"),
+    ({"seed": True}, "seed", "Seed"),
+    ({"seed": "7"}, "seed", "Seed"),
+    ({"data": {"train": "a", "validation": []}}, "data.validation.file", "external validation set"),
+    (
+        {"data": {"train": "a", "reference_energies": {"Ar": float("nan")}}},
+        "data.reference_energies.Ar",
+        "Energy",
+    ),
     ({"optimizer": ["sobol"]}, "optimizer", "proposes"),
     ({"optimizer": {"sobol": {}, "grid": {}}}, "optimizer", "proposes"),
     ({"study": "../evil"}, "study", "letters"),
@@ -201,8 +218,12 @@ def test_override_of_a_whole_provider(study: Make) -> None:
     ],
 )
 def test_wrong_overrides_are_input_errors(study: Make, override: str) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         read_study(study(), [override])
+    assert caught.value.remedy
+    if caught.value.key == "--set":
+        assert caught.value.value == override
+        assert caught.value.file is None, "the study file is blamed for the command line"
 
 
 # -- amounts ---------------------------------------------------------------------------------------
@@ -245,7 +266,7 @@ def test_wrong_durations(raw: dict[str, Any], text: Any) -> None:
         ("4GiB", 4 * 2**30),
         ("4 gb", 4e9),
         ("1.5G", 1.5e9),
-        (1000, 1000),
+        (4_000_000_000, 4e9),
         ("7B", 7),
     ],
 )
@@ -253,7 +274,8 @@ def test_memory(raw: dict[str, Any], text: Any, size: float) -> None:
     assert study_from_dict({**raw, "limits": {"memory": text}}).config.limits.memory == size
 
 
-@pytest.mark.parametrize("text", ["", "GB", "1..5GB", "4XB", 0, "0GB", "4GB more", {"a": 1}])
+# A small number has lost its unit: 4 for 4GB.
+@pytest.mark.parametrize("text", ["", "GB", "1..5GB", "4XB", 0, 4, 1.5, "0GB", "4GB more", {"a": 1}])
 def test_wrong_memory(raw: dict[str, Any], text: Any) -> None:
     with pytest.raises(InputError) as caught:
         study_from_dict({**raw, "limits": {"memory": text}})

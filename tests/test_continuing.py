@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from study_cases import Make, run
+from study_cases import FAULTY, Make, run
 
 from xpot_core.errors import StudyChangedError, StudyLockedError
 from xpot_core.results import StudyResults
@@ -23,7 +23,8 @@ from xpot_core.trials import TrialState
         ("fitter.numpy-pair.n_basis=5", "fitter.numpy-pair.n_basis"),
         ("loss.energy-force.alpha=0.5", "loss.energy-force.alpha"),
         ("seed=9", "seed"),
-        ("data.validation.kfold=4", "data"),
+        ("data.validation.kfold=4", "data.validation.kfold"),
+        ("data.test=null", "data.test"),
     ],
 )
 def test_another_study_is_not_continued(study: Make, override: str, key: str) -> None:
@@ -49,8 +50,19 @@ def test_changed_data_are_not_continued(study: Make, folder: Path) -> None:
     run(study(), trials=1)
     text = (folder / "train.xyz").read_text()
     (folder / "train.xyz").write_text(text.replace("hot", "warm", 1))
-    with pytest.raises(StudyChangedError, match="the data differ"):
-        run(study())
+    with pytest.raises(StudyChangedError, match="the content of the data files differs") as caught:
+        run(study({"data": {"train": ["train.xyz"], "validation": {"kfold": 3}, "test": "test.xyz"}}))
+    assert caught.value.key == "data"
+
+
+def test_another_fitter_is_not_told_to_extend(study: Make) -> None:
+    run(study(), trials=1)
+    with pytest.raises(StudyChangedError) as caught:
+        run(study({"fitter": {"faulty": {"mode": "ok"}}, "plugins": [str(FAULTY)]}))
+    assert "--extend" not in (caught.value.remedy or "")
+    with pytest.raises(StudyChangedError) as caught:
+        run(study(), "fitter.numpy-pair.n_basis=5")
+    assert "--extend" in (caught.value.remedy or "")
 
 
 def test_budget_and_executor_may_change(study: Make) -> None:

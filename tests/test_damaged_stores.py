@@ -86,8 +86,21 @@ def test_run_on_a_damaged_store_is_refused(place: Path, finished_study: Path) ->
     path = place / "good.yaml"
     broken = place / "broken-runs"
     shutil.copytree(finished_study, broken / "stored")
-    (broken / "stored/study.sqlite").write_bytes(b"not a data base at all\n" * 100)
+    content = b"not a data base at all\n" * 100
+    (broken / "stored/study.sqlite").write_bytes(content)
     status, text = command("run", path, "--runs", broken)
     assert status == 2
     assert "study.sqlite" in text
     assert "not a study store" in text
+    assert "--restart" in text
+    assert command("run", path, "--runs", broken, "--restart", "--quiet")[0] == 0
+    (aside,) = broken.glob("stored.old-*/study.sqlite")
+    assert aside.read_bytes() == content
+
+
+def test_restart_over_an_empty_store(place: Path, finished_study: Path) -> None:
+    """As a process leaves it that was killed in its first moment."""
+    empty = place / "empty-runs"
+    shutil.copytree(finished_study, empty / "stored")
+    (empty / "stored/study.sqlite").write_bytes(b"")
+    assert command("run", place / "good.yaml", "--runs", empty, "--restart", "--quiet")[0] == 0

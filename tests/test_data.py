@@ -173,13 +173,28 @@ def test_wrong_shapes_are_input_errors(folder: Path, load: Load) -> None:
     made = images()
     made[2].info["REF_virial"] = np.ones(5)
     write(folder / "v.xyz", made, format="extxyz")
-    with pytest.raises(InputError, match=r"v\.xyz#2"):
+    with pytest.raises(InputError, match=r"v\.xyz#2 must be nine numbers, or six") as caught:
         load(train="v.xyz")
+    assert caught.value.remedy
     made = images()
     made[3].info["REF_energy"] = "low"
     write(folder / "e.xyz", made, format="extxyz")
-    with pytest.raises(InputError, match=r"e\.xyz#3"):
+    with pytest.raises(InputError, match=r"REF_energy = 'low': .*e\.xyz#3 must be one number") as caught:
         load(train="e.xyz")
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("what", ["positions", "atoms"])
+def test_frames_that_are_none(folder: Path, load: Load, what: str) -> None:
+    made = images()
+    if what == "positions":
+        made[2].positions[0, 1] = np.nan
+    else:
+        del made[2][:]
+    write(folder / "none.xyz", made, format="extxyz")
+    with pytest.raises(InputError, match=r"none\.xyz#2") as caught:
+        load(train="none.xyz")
+    assert caught.value.remedy
 
 
 def test_missing_unreadable_and_empty_files(folder: Path, load: Load) -> None:
@@ -188,16 +203,25 @@ def test_missing_unreadable_and_empty_files(folder: Path, load: Load) -> None:
         ("empty.xyz", ""),
         ("text.xyz", "hello\nworld\n"),
         ("x.unknown", "a"),
+        ("blank.xyz", "\n\n\n"),
+        ("folder.xyz", "a folder"),
     ):
-        if content is not None:
+        if content == "a folder":
+            (folder / name).mkdir()
+        elif content is not None:
             (folder / name).write_text(content)
         with pytest.raises(InputError) as caught:
             load(train=name)
         assert name in str(caught.value)
         assert (caught.value.key or "").startswith("data.train")
+        assert caught.value.remedy
+        assert ("is a folder" in caught.value.message) == (content == "a folder")
     with pytest.raises(InputError) as caught:
         load(test="nowhere.xyz")
     assert caught.value.key == "data.test"
+    with pytest.raises(InputError, match="names no file") as caught:
+        load(train=[])
+    assert caught.value.remedy
 
 
 # -- groups ----------------------------------------------------------------------------------------
@@ -219,6 +243,47 @@ def test_empty_group_is_an_error(folder: Path, load: Load) -> None:
     with pytest.raises(InputError, match=r"g\.xyz#3 is empty") as caught:
         load(train="g.xyz")
     assert caught.value.key == "data.group_by"
+
+
+@pytest.mark.parametrize(
+    ("block", "key"),
+    [
+        ({"group_by": "nokey"}, "data.group_by"),
+        ({"isolated_atoms": "nogroup"}, "data.isolated_atoms"),
+        ({"keys": {"virial": "dft_virial"}}, "data.keys.virial"),
+        ({"keys": {"stress": "dft_stress", "virial": None}}, "data.keys.stress"),
+    ],
+)
+def test_names_that_nothing_has_are_errors(load: Load, block: dict[str, Any], key: str) -> None:
+    with pytest.raises(InputError, match="no frame has it") as caught:
+        load(**block)
+    assert caught.value.key == key
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("symbols", "cell", "message"),
+    [
+        ("X4", [5.0] * 3, "of no element"),
+        ("Ar4", [5.0, 5.0, 0.0], "periodic along a cell vector of length zero"),
+    ],
+)
+def test_structures_that_are_none(
+    folder: Path, load: Load, symbols: str, cell: list[float], message: str
+) -> None:
+    made = images()
+    broken = Atoms(symbols, positions=np.eye(4, 3), cell=cell, pbc=True)
+    broken.info.update(made[0].info)
+    broken.arrays["REF_forces"] = np.zeros((4, 3))
+    write(folder / "odd.xyz", [*made, broken], format="extxyz")
+    with pytest.raises(InputError, match=message) as caught:
+        load(train="odd.xyz")
+    assert caught.value.file == folder / "odd.xyz"
+    assert caught.value.remedy
+
+
+def test_reference_energy_of_an_absent_element_is_told(load: Load) -> None:
+    assert any("names Ge" in text for text in load(reference_energies={"Ar": 0.0, "Ge": 2.0}).warnings)
 
 
 def test_isolated_atoms_give_energies_and_are_always_trained_on(folder: Path, load: Load) -> None:
@@ -302,14 +367,17 @@ def test_fraction(load: Load) -> None:
     assert {f.group for f in data.evaluation().frames} == {"cold", "hot"}
     assert data.fold_numbers == ()
     assert len(load(validation={"fraction": 0.01}).data.evaluation().frames) == 1
-    with pytest.raises(InputError, match="cannot split"):
+    with pytest.raises(InputError, match="cannot split") as caught:
         load(validation={"fraction": 0.99})
+    assert caught.value.key == "data.validation.fraction"
+    assert caught.value.remedy == "use a fraction below 0.923"
 
 
 def test_too_many_folds(load: Load) -> None:
     with pytest.raises(InputError, match="cannot split 13") as caught:
         load(validation={"kfold": 14})
-    assert caught.value.key == "data.validation"
+    assert caught.value.key == "data.validation.kfold"
+    assert caught.value.remedy == "use 2 to 13 folds"
 
 
 def test_external_validation_set(load: Load) -> None:
@@ -367,13 +435,15 @@ def test_fingerprint_depends_on_content_and_on_nothing_else(folder: Path, load: 
     assert load(train="copy.xyz", test="test.xyz").fingerprint == first
     made = read("train.xyz", ":")
     made[2].info["REF_energy"] += 1e-6
+    for atoms in made:
+        atoms.info["kind"] = "one"
     write(folder / "copy.xyz", made, format="extxyz")
     prints = {
         first,
         load(train="copy.xyz", test="test.xyz").fingerprint,
         load().fingerprint,
         load(test="test.xyz", validation={"kfold": 3, "seed": 2}).fingerprint,
-        load(test="test.xyz", group_by="nothing").fingerprint,
+        load(train="copy.xyz", test="test.xyz", group_by="kind").fingerprint,
         load(test="test.xyz", keys={"virial": None}).fingerprint,
         load(test="test.xyz", reference_energies={"Ar": 1.0}).fingerprint,
     }

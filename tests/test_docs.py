@@ -309,6 +309,8 @@ def test_package_of_the_author_guide_keeps_the_contract(installed: tuple[Path, d
     folder, environment = installed
     tests = ["--rootdir", str(folder), str(EXAMPLES / "xpot-mie" / "tests")]
     _run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], folder, environment)
+    check = "import sys; from xpot_core.cli import main; main(['plugins', 'check', 'mie'])"
+    assert "FAIL" not in _run(["-c", check], folder, environment)
 
 
 @pytest.mark.slow

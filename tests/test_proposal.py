@@ -166,9 +166,44 @@ def test_what_is_no_data_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "bare.xyz", bulk("Cu"))
     with pytest.raises(InputError, match="no frame has an energy"):
         look_at([tmp_path / "bare.xyz"])
+    forces = bulk("Cu")
+    forces.arrays["REF_forces"] = np.zeros((1, 3))
+    write(tmp_path / "forces.xyz", forces)
+    with pytest.raises(InputError, match="no frame has an energy"):
+        look_at([tmp_path / "forces.xyz"])
+    spoilt = [labelled(bulk("Cu", cubic=True)) for _ in range(3)]
+    spoilt[1].info["REF_energy"] = np.nan
+    write(tmp_path / "nan.xyz", spoilt)
+    with pytest.raises(InputError, match=r"REF_energy of nan\.xyz#1 holds NaN"):
+        look_at([tmp_path / "nan.xyz"])
     (tmp_path / "odd.xyz").write_text("what is this")
     with pytest.raises(InputError, match="cannot read"):
         look_at([tmp_path / "odd.xyz"])
+
+
+def test_data_without_forces_get_a_loss_of_energies(tmp_path: Path, registry: Registry) -> None:
+    frames = [labelled(bulk("Cu", cubic=True)) for _ in range(6)]
+    for atoms in frames:
+        del atoms.arrays["REF_forces"]
+    write(tmp_path / "cu.xyz", frames)
+    wishes = Wishes((tmp_path / "cu.xyz",), fitter="numpy-pair", folder=tmp_path)
+    study = yaml.safe_load(propose_study(look_at([tmp_path / "cu.xyz"]), wishes, registry).text)
+    assert study["data"]["keys"]["forces"] is None
+    assert study["loss"]["energy-force"]["alpha"] == 1.0
+
+
+def test_template_names_files_from_its_own_folder(folder: Path, call: Any) -> None:
+    Path("below").mkdir()
+    made = ["init", "--fitter", "numpy-pair", "-o"]
+    assert call(*made, "below/a.yaml", "--train", "train.xyz", "--test", "test.xyz").status == 0
+    data = yaml.safe_load(Path("below/a.yaml").read_text())["data"]
+    assert (data["train"], data["test"]) == ("../train.xyz", "../test.xyz")
+    assert call("doctor", "below/a.yaml", "--no-fit").status in (0, 1)
+    assert call(*made, "below/b.yaml").status == 0
+    assert yaml.safe_load(Path("below/b.yaml").read_text())["data"]["train"] == "train.xyz"
+    absolute = folder / "train.xyz"
+    assert call(*made, "below/c.yaml", "--train", absolute).status == 0
+    assert yaml.safe_load(Path("below/c.yaml").read_text())["data"]["train"] == str(absolute)
 
 
 def test_from_data_without_questions(folder: Path, call: Any) -> None:
@@ -190,7 +225,16 @@ def test_from_data_without_questions(folder: Path, call: Any) -> None:
     assert call("doctor", "below/a.yaml", "--no-fit").status in (0, 1)
     assert call("init", "--from-data", "train.xyz", "--from-fitsnap", "x").status == 2
     assert call("init", "--validation", "test.xyz").status == 2
-    assert call("init", "--from-data", "none.xyz").status == 2
+    missing = call("init", "--from-data", "none.xyz")
+    assert missing.status == 2
+    assert "--from-data = 'none.xyz': data file does not exist" in missing.err
+    missing = call("init", "--from-fitsnap", "none.in")
+    assert missing.status == 2
+    assert "remedy" in missing.err
+    named = call("init", "--fitter", "numpy-pair", "--study", "a b", "-o", "ab.yaml")
+    assert named.status == 2
+    assert "--study = 'a b'" in named.err
+    assert not Path("ab.yaml").exists()
 
 
 def test_the_dialogue_proposes_and_writes(folder: Path) -> None:

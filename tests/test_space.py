@@ -252,7 +252,7 @@ ERRORS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"free": {"min": "a", "max": 2}}, "free.min", "must be a number", ""),
     ({"free": {"min": True, "max": 2}}, "free.min", "must be a number", ""),
     ({"free": {"min": 1, "max": math.inf}}, "free.max", "must be finite", ""),
-    ({"free": {"min": math.nan, "max": 1}}, "free.min", "needs 'min'", ""),
+    ({"free": {"min": math.nan, "max": 1}}, "free.min", "must be finite", "number"),
     ({"free": {"min": 0, "max": 1, "log": True}}, "free.min", "must be positive", ""),
     ({"free": {"min": 1, "max": 2, "log": "yes"}}, "free.log", "must be true or false", ""),
     ({"free": {"min": 1, "max": 2, "lgo": True}}, "free.lgo", "unknown key", "did you mean 'log'?"),
@@ -299,8 +299,8 @@ ERRORS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"flag": 3}, "flag", "", "Flag"),
     # what pydantic would turn into something else
     ({"flag": "yes"}, "flag", "should be true or false", "Flag"),
-    ({"order": True}, "order", "should be a number, not true", "Order"),
-    ({"order": "3"}, "order", "should be a number, without quotes", "Order"),
+    ({"order": True}, "order", "should be an integer, not true", "Order"),
+    ({"order": "3"}, "order", "should be an integer, without quotes", "Order"),
     ({"sigma": {"bulk": 1, "v1.2 melt": "2", "surface": 1}}, "sigma", "without quotes", "Sigma"),
 ]
 
@@ -314,7 +314,8 @@ def test_errors_name_key_fault_and_remedy(raw: dict[str, Any], key: str, message
     error = caught.value
     assert (error.key or "").rstrip(".") == key.rstrip(".")
     assert message in error.message
-    assert remedy in (error.remedy or "")
+    assert error.remedy
+    assert remedy in error.remedy
 
 
 def test_per_without_members_is_an_error() -> None:

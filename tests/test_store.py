@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from xpot_core.errors import InputError, XpotError
-from xpot_core.store import SCHEMA_VERSION, Store
+from xpot_core.store import SCHEMA_VERSION, Store, move_aside
 from xpot_core.trials import Failure, TrialResult, TrialState
 
 
@@ -258,6 +258,21 @@ def test_readonly_file(unprivileged: Path) -> None:
     with contextlib.closing(Store(path)) as store, pytest.raises(XpotError, match="readonly") as caught:
         store.set("a", 1)
     assert "writable" in (caught.value.remedy or "")
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_unreadable_file_is_not_called_damaged(unprivileged: Path, readonly: bool) -> None:
+    """Whoever restores a copy over a healthy store loses trials."""
+    path = unprivileged / "runs" / "study.sqlite"
+    path.parent.mkdir()
+    Store(path).close()
+    path.chmod(0)
+    with pytest.raises(InputError, match="unable to open") as caught:
+        Store(path, readonly=readonly)
+    assert "readable" in (caught.value.remedy or "")
+    with pytest.raises(InputError, match="unable to open"):
+        move_aside(path.parent)
+    assert path.exists(), "somebody may be running it"
 
 
 def test_full_disk_is_told_and_loses_nothing(store: Store) -> None:

@@ -43,6 +43,7 @@ def test_validate_tests_any_trial(study: Make, folder: Path, call: Callable[...,
         (["--with", "short-enuf"], "did you mean 'short-enough'"),
         (["--with", "short-enough: {longest: -1}"], "short-enough.longest"),
         (["--with", "short-enough: 3"], "must be name"),
+        (["--with", "short-enough: {"], "--with = 'short-enough: {': is not valid YAML"),
         (["--with", "short-enough", "--trial", "77"], "no such trial"),
     ],
 )

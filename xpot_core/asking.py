@@ -14,7 +14,7 @@ from xpot_core.interfaces import Component, Optimizer
 from xpot_core.ledger import START, Ledger
 from xpot_core.objectives import Objective, scalarised
 from xpot_core.registry import Registry
-from xpot_core.space import Space
+from xpot_core.space import Space, range_text
 from xpot_core.store import Store
 from xpot_core.trials import Candidate, History, Trial, TrialState
 
@@ -40,7 +40,12 @@ def starting_points(entries: Sequence[Any], space: Space) -> list[dict[str, Any]
             if name not in space.names:
                 raise InputError("no such hyperparameter", key=key, remedy=nearest(name, space.names))
             if not space[name].contains(value):
-                raise InputError("lies outside the search space", key=key, value=value)
+                raise InputError(
+                    "lies outside the search space",
+                    key=key,
+                    value=value,
+                    remedy=f"its range is: {range_text(space[name])}",
+                )
         starts.append({**space.defaults(), **given})
     return starts
 

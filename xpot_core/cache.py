@@ -64,6 +64,11 @@ def cache_entries(plugin: str | None = None) -> list[CacheEntry]:
     return sorted(found, key=lambda entry: -entry.used)
 
 
+def cached_plugins() -> list[str]:
+    """Names of the plugins that have a folder here."""
+    return sorted(folder.name for folder in cache_root().glob("*") if folder.is_dir())
+
+
 def clear_cache(plugin: str | None = None) -> int:
     """Remove the entries of one plugin or of all; returns the bytes freed."""
     freed = 0

@@ -57,7 +57,7 @@ def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
         changed = [part for part, value in now.items() if _differs(study, part, known.get(part), value)]
         for part in changed:
             if part != "fitter" or not extend:
-                raise _changed(study, part, known.get(part), now[part])
+                raise _changed(study, part, known.get(part), now[part], store.get("study"))
         if changed:
             sentences += extend_store(store, study.runner, now, study.directory)
     requeued = store.requeue()
@@ -117,10 +117,15 @@ def versions(study: Study) -> dict[str, str]:
     return found
 
 
-def _changed(study: Study, part: str, old: Any, new: Any) -> StudyChangedError:
+def _changed(study: Study, part: str, old: Any, new: Any, raw: Any) -> StudyChangedError:
+    """What to tell of a changed part; `raw` is the study file as it was run before."""
+    if part == "data":
+        # Fingerprints tell nothing: either the block says something else now, or the files do.
+        old, new = _data_blocks(raw or {}, study.file.raw)
     key, before, after = _first_difference(part, old, new)
-    what = "the data differ" if part == "data" else f"was {before!r}, now is {after!r}"
-    extend = ", or go on in the changed space with --extend" if part == "fitter" else ""
+    what = f"was {before!r}, now is {after!r}" if old != new else "the content of the data files differs"
+    same_fitter = part == "fitter" and set(old or ()) == set(new)
+    extend = ", or go on in the changed space with --extend" if same_fitter else ""
     error = StudyChangedError(
         f"the study in {study.directory} was started differently: {what}",
         key=key,
@@ -130,6 +135,14 @@ def _changed(study: Study, part: str, old: Any, new: Any) -> StudyChangedError:
     located = study.file.located(error)
     assert isinstance(located, StudyChangedError)
     return located
+
+
+def _data_blocks(*files: Any) -> list[Any]:
+    """The data blocks of study files, with all their defaults so that they compare."""
+    try:
+        return [StudyConfig.model_validate(raw).data.model_dump(mode="json") for raw in files]
+    except ValidationError:  # an older xpot took what this one refuses
+        return [raw.get("data") for raw in files]
 
 
 def _first_difference(key: str, old: Any, new: Any) -> tuple[str, Any, Any]:

@@ -11,12 +11,15 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from xpot_core.errors import InputError
+from xpot_core.errors import InputError, file_error
 from xpot_core.study_config import StudyConfig, provider_block
 from xpot_core.validation import input_error
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 M = TypeVar("M", bound=BaseModel)
+_YAML_REMEDY = (
+    "look at this line and the one before: indent with spaces, 'key: value', every bracket and quote closed"
+)
 
 
 def read_provider_block(text: str, key: str) -> dict[str, Any]:
@@ -27,14 +30,28 @@ def read_provider_block(text: str, key: str) -> dict[str, Any]:
     InputError
         If it is neither.
     """
-    value = parse_yaml(text)
+    value = _parse_argument(text, key, text)
+    remedy = "write name, or 'name: {option: value}' in quotes"
     try:
         block: dict[str, Any] = provider_block(value)
     except ValueError as error:
-        raise InputError(str(error), key=key, value=text) from error
+        raise InputError(str(error), key=key, value=text, remedy=remedy) from error
     if not isinstance(next(iter(block.values())), dict):
-        raise InputError("must be name, or name: {options}", key=key, value=text)
+        raise InputError("must be name, or name: {options}", key=key, value=text, remedy=remedy)
     return block
+
+
+def _parse_argument(text: str, option: str, argument: str) -> Any:
+    """YAML of a command line; a fault names the option and its whole argument."""
+    try:
+        return parse_yaml(text)
+    except InputError as error:
+        raise InputError(
+            error.message,
+            key=option,
+            value=argument,
+            remedy="close every bracket and quote, and put the whole argument in quotes of the shell",
+        ) from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -63,15 +80,26 @@ _Loader.add_implicit_resolver(
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    here = {id(key_node) for key_node, _ in node.value}
+    # Puts what is merged (<<) first: a key that is written here takes its place.
     loader.flatten_mapping(node)
     result: dict[Any, Any] = {}
+    written: set[str] = set()
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        line, name = key_node.start_mark.line + 1, str(key)
         if not isinstance(key, str | int | float):
-            raise InputError("a key must be text", line=key_node.start_mark.line + 1, key=str(key))
-        if str(key) in result:
-            raise InputError("stands twice", line=key_node.start_mark.line + 1, key=str(key))
-        result[str(key)] = loader.construct_object(value_node, deep=True)
+            raise InputError(
+                "a key must be text",
+                line=line,
+                key=name,
+                remedy="put quotes around a key that is meant as text",
+            )
+        if id(key_node) in here:
+            if name in written:
+                raise InputError("stands twice", line=line, key=name, remedy="take one of them out")
+            written.add(name)
+        result[name] = loader.construct_object(value_node, deep=True)
     return result
 
 
@@ -85,9 +113,11 @@ def parse_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
-        raise InputError(f"is not valid YAML: {error.problem or error.context}", line=line) from error
+        raise InputError(
+            f"is not valid YAML: {error.problem or error.context}", line=line, remedy=_YAML_REMEDY
+        ) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"is not valid YAML: {error}") from error
+        raise InputError(f"is not valid YAML: {error}", remedy=_YAML_REMEDY) from error
 
 
 def flow_yaml(value: Any) -> str:
@@ -178,18 +208,34 @@ def read_study(path: str | Path, overrides: Sequence[str] = (), base: Path | Non
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise InputError("study file does not exist", file=path, remedy="xpot init writes one") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=path) from error
+    except OSError as error:
+        raise file_error(error) or error from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"cannot be read: {error}", file=path, remedy="save it as UTF-8 text") from error
+    changes = [read_override(text) for text in overrides]
     try:
         raw = parse_yaml(text)
         if not isinstance(raw, dict):
             raise InputError("must be a mapping: study, data, fitter, ...", remedy="xpot init writes one")
-        raw = apply_overrides(raw, overrides)
+        for key, value in changes:
+            set_key(raw, key, value)
         config = _validated(raw)
     except InputError as error:
         line = error.line or line_of(text, error.key)
         raise error.at(file=path, line=line) from error
     return StudyFile(config, raw, path, (base or path.parent).resolve(), text)
+
+
+def check_name(name: str, key: str) -> None:
+    """Refuse a name of a study that is no name of a folder everywhere.
+
+    Raises
+    ------
+    InputError
+        With the key that gave it.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError("must be a plain name", key=key, value=name, remedy="use letters, digits, . _ and -")
 
 
 def study_from_dict(raw: Mapping[str, Any], base: str | Path = ".") -> StudyFile:
@@ -202,10 +248,7 @@ def _validated(raw: Mapping[str, Any]) -> StudyConfig:
         config = StudyConfig.model_validate(raw)
     except ValidationError as error:
         raise input_error(error, StudyConfig) from error
-    if not _NAME.fullmatch(config.study):
-        raise InputError(
-            "must be a plain name", key="study", value=config.study, remedy="use letters, digits, . _ and -"
-        )
+    check_name(config.study, "study")
     v = config.data.validation
     given = [n for n in ("kfold", "fraction", "file") if getattr(v, n) is not None]
     if len(given) != 1:
@@ -218,14 +261,20 @@ def _validated(raw: Mapping[str, Any]) -> StudyConfig:
     return config
 
 
-def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Set the keys of ``key.path=value`` texts in plain data."""
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key.strip():
-            raise InputError("must be key.path=value", key="--set", value=override)
-        set_key(raw, key.strip(), parse_yaml(value))
-    return raw
+def read_override(override: str) -> tuple[str, Any]:
+    """Key and value of ``key.path=value``, the value in YAML.
+
+    Raises
+    ------
+    InputError
+        If it is not that.
+    """
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise InputError(
+            "must be key.path=value", key="--set", value=override, remedy="write e.g. --set budget.trials=20"
+        )
+    return key.strip(), _parse_argument(value, "--set", override)
 
 
 def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
@@ -249,7 +298,11 @@ def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
                 )
             place = int(part)
         elif not isinstance(node, dict):
-            raise InputError("is not a mapping, nothing can be set in it", key=".".join(parts[:i]))
+            raise InputError(
+                "is not a mapping, nothing can be set in it",
+                key=".".join(parts[:i]),
+                remedy=f"set {'.'.join(parts[:i])} as a whole",
+            )
         if i == len(parts) - 1:
             node[place] = value
         else:

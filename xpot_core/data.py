@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from xpot_core.config import StudyFile
-from xpot_core.errors import InputError
+from xpot_core.errors import InputError, file_error, nearest
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FloatArray, Frame, TrainingData
 
 _FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
 _ENERGY_SPREAD_WARNING = 50.0  # eV/atom between frames of one composition
+
+_NO_GROUP = "all"
+"""Group of frames that name none."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,14 @@ def _load(study: StudyFile) -> Dataset:
     train = _read_files(study, config.train, config, "data.train")
     external = _read_files(study, config.validation.file or [], config, "data.validation")
     test = _read_files(study, config.test or [], config, "data.test")
+    _check_names([*train, *external, *test], config)
     reference, train = _reference_energies(train, config)
     if not any(f.energy is not None or f.forces is not None for f in train):
-        raise InputError("no frame has an energy or forces", key="data.train")
+        raise InputError(
+            "no frame has an energy or forces" if train else "names no file",
+            key="data.train",
+            remedy="name a file with reference energies or forces",
+        )
     _check_sets({"train": train, "validation": external, "test": test}, config, warnings)
     everything = [*train, *external, *test]
     elements = tuple(sorted({s for f in everything for s in f.atoms.get_chemical_symbols()}))
@@ -86,7 +94,9 @@ def _load(study: StudyFile) -> Dataset:
     folds = _folds(train, config)
     isolated = [f for f in train if f.group == config.isolated_atoms]
     if isolated and len(isolated) == len(train):
-        raise InputError("holds isolated atoms only", key="data.train")
+        raise InputError(
+            "holds isolated atoms only", key="data.train", remedy="add frames with more than one atom"
+        )
     data = TrainingData(
         (*train, *external),
         (*folds, *[EVALUATE_ONLY] * len(external)),
@@ -94,12 +104,36 @@ def _load(study: StudyFile) -> Dataset:
         groups,
         reference,
     )
+    for element in sorted(set(config.reference_energies) - set(elements)):
+        warnings.append(f"data.reference_energies names {element}, which is in no frame")
     trained_groups = {f.group for f in train}
     for group in sorted({f.group for f in external} - trained_groups):
         warnings.append(f"group '{group}' stands in the validation set and not in the training set")
     test_print = TrainingData(tuple(test), (ALWAYS_TRAIN,) * len(test), elements, groups).fingerprint()
     digest = hashlib.sha256((data.fingerprint() + test_print).encode()).hexdigest()
     return Dataset(data, tuple(test), tuple(warnings), digest)
+
+
+def _check_names(frames: Sequence[Frame], config: DataConfig) -> None:
+    """Refuse names that somebody wrote and nothing has; a default name may be absent."""
+    groups = {f.group for f in frames}
+    written = [
+        ("group_by", config, config.group_by, groups != {_NO_GROUP}),
+        ("isolated_atoms", config, config.isolated_atoms, config.isolated_atoms in groups),
+        ("keys.virial", config.keys, config.keys.virial, any(f.virial is not None for f in frames)),
+        ("keys.stress", config.keys, config.keys.stress, any(f.virial is not None for f in frames)),
+    ]
+    for key, model, name, found in written:
+        default = type(model).model_fields[key.rpartition(".")[2]].default
+        if name not in (None, default) and not found:
+            raise InputError(
+                "no frame has it",
+                key=f"data.{key}",
+                value=name,
+                remedy=nearest(name, groups)
+                if key == "isolated_atoms"
+                else "write the name that the files have",
+            )
 
 
 def _read_files(study: StudyFile, names: Sequence[str], config: DataConfig, key: str) -> list[Frame]:
@@ -121,7 +155,17 @@ def read_frames(
     InputError
         If the file is missing, unreadable or empty, or a reference value is missing or no number.
     """
-    images = read_images(path, key)
+    return frames_of(read_images(path, key), path, config, labelled=labelled)
+
+
+def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled: bool = True) -> list[Frame]:
+    """Take the reference values out of structures that `read_images` read from a file.
+
+    Raises
+    ------
+    InputError
+        If a reference value is missing or no number.
+    """
     found = Counter[str]()
     frames = []
     for i, atoms in enumerate(images):
@@ -138,7 +182,7 @@ def read_frames(
     return frames
 
 
-def read_images(path: Path, key: str | None = None) -> list[Any]:
+def read_images(path: Path, key: str) -> list[Any]:
     """The structures of one file as ASE reads them; `key` is what named the file.
 
     Raises
@@ -149,26 +193,32 @@ def read_images(path: Path, key: str | None = None) -> list[Any]:
     from ase.io import read  # ASE takes 0.3 s to import; only who reads data pays
 
     if not path.is_file():
-        of_study = (key or "").startswith("data.")
+        of_study = key.startswith("data.")
         raise InputError(
-            "data file does not exist",
+            "is a folder, and a file is needed" if path.is_dir() else "data file does not exist",
             key=key,
             value=str(path),
             remedy="paths start from the study file's folder" if of_study else "name a file with structures",
         )
-    _check_counts(path, key)
+    remedy = "name a file of structures that ASE reads, e.g. extended XYZ ending in .xyz"
     try:
+        _check_counts(path, key)
         images = read(path, index=":")
+    except InputError:
+        raise
     except Exception as error:  # ASE raises whatever its many parsers raise
+        refused = file_error(error) if isinstance(error, OSError) else None
+        if isinstance(refused, InputError):
+            raise refused.at(key=key) from error
         raise InputError(
-            f"ASE cannot read it: {type(error).__name__}: {error}", file=path, key=key
+            f"ASE cannot read it: {type(error).__name__}: {error}", file=path, key=key, remedy=remedy
         ) from error
     if not isinstance(images, list) or not images:
-        raise InputError("holds no structures", file=path, key=key)
+        raise InputError("holds no structures", file=path, key=key, remedy=remedy)
     return images
 
 
-def _check_counts(path: Path, key: str | None) -> None:
+def _check_counts(path: Path, key: str) -> None:
     """Refuse XYZ frames that say more atoms than the file has lines: ASE would look for them for ever."""
     if path.suffix not in (".xyz", ".extxyz"):
         return
@@ -211,7 +261,7 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
     for quantity, value in (("energy", energy), ("forces", forces), ("virial", virial)):
         found[quantity] += value is not None
     bare = atoms.copy()
-    label = bare.info.get(config.group_by, "all")
+    label = bare.info.get(config.group_by, _NO_GROUP)
     group = "" if np.size(label) == 0 else str(label)  # ASE reads config_type=" " as an empty array
     if config.group_by in bare.info and not group.strip():
         raise InputError(
@@ -223,9 +273,23 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
         )
     numbers, positions, cell = bare.get_atomic_numbers(), bare.get_positions(), np.array(bare.cell)
     if len(bare) == 0:
-        raise InputError(f"{source} has no atoms", file=path)
+        raise InputError(f"{source} has no atoms", file=path, remedy="take the frame out")
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-        raise InputError(f"positions or cell of {source} are not finite", file=path)
+        raise InputError(
+            f"positions or cell of {source} are not finite", file=path, remedy="mend the frame or take it out"
+        )
+    if not numbers.all():
+        raise InputError(
+            f"{source} has an atom of no element (X)",
+            file=path,
+            remedy="give every atom the symbol of its element",
+        )
+    if any(periodic and not vector.any() for periodic, vector in zip(bare.pbc, cell, strict=True)):
+        raise InputError(
+            f"{source} is periodic along a cell vector of length zero",
+            file=path,
+            remedy="give the cell (Lattice=...), or pbc F for a cluster",
+        )
     digest = hashlib.sha256(numbers.tobytes() + positions.tobytes() + cell.tobytes() + bytes(bare.pbc))
     bare.arrays = {k: v for k, v in bare.arrays.items() if k in ("numbers", "positions")}
     bare.calc = None
@@ -239,8 +303,13 @@ def _numbers(value: Any, shape: tuple[int, ...], path: Path, source: str, name: 
     try:
         array = np.asarray(value, dtype=float).reshape(shape)
     except (TypeError, ValueError) as error:
+        wanted = {(): "one number", (3, 3): "nine numbers, or six in the order xx yy zz yz xz xy"}
         raise InputError(
-            f"{name} of {source} is not numbers of shape {shape or 'one number'}", file=path, value=value
+            f"{name} of {source} must be {wanted.get(shape, 'three numbers for each atom')}",
+            file=path,
+            key=name,
+            value=value,
+            remedy="mend the frame or take it out",
         ) from error
     if not np.isfinite(array).all():
         raise InputError(
@@ -326,10 +395,14 @@ def _folds(train: Sequence[Frame], config: DataConfig) -> list[int]:
     folds = v.kfold or 1
     wanted = max(round(len(units) * v.fraction), 1) if v.fraction is not None else len(units)
     if (v.kfold and len(units) < folds) or (v.fraction is not None and wanted >= len(units)):
+        most = (len(units) - 1) / max(len(units), 1)
         raise InputError(
             f"cannot split {len(units)} independent frames",
-            key="data.validation",
+            key=f"data.validation.{'kfold' if v.kfold else 'fraction'}",
             value=v.kfold or v.fraction,
+            remedy=(f"use 2 to {len(units)} folds" if v.kfold else f"use a fraction below {most:.3g}")
+            if len(units) > 1
+            else "give more training frames, or name a validation file",
         )
     labels = [ALWAYS_TRAIN] * len(train)
     rng = np.random.default_rng(v.seed)
@@ -354,7 +427,10 @@ def _units(train: Sequence[Frame], free: Sequence[int], key: str | None) -> list
         label = train[i].atoms.info.get(key) if key else None
         if key and label is None:
             raise InputError(
-                f"{train[i].source} has no info key '{key}'", key="data.validation.keep_together", value=key
+                f"{train[i].source} has no info key '{key}'",
+                key="data.validation.keep_together",
+                value=key,
+                remedy=nearest(key, train[i].atoms.info),
             )
         together.setdefault(("key", str(label)) if key else train[i].identity, []).append(i)
     return list(together.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,10 @@ class InputError(XpotError):
         return head + (f"\n  remedy: {self.remedy}" if self.remedy else "")
 
 
+class DamagedStoreError(InputError):
+    """What stands where the store of a study should be does not read as one."""
+
+
 class NotInstalledError(InputError):
     """A study names a provider that no installed plugin registers."""
 
@@ -151,6 +156,38 @@ class InfeasibleError(TrialError):
 
 class TrialTimeoutError(TrialError):
     """The trial ran longer than the study allows."""
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_FOLDER = "a file stands where a folder is needed: name another path"
+_NO_RIGHT = "give yourself the right to the file and its folder, or name another path"
+_REMEDIES = {
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: _NO_RIGHT,
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EEXIST: _NO_FOLDER,
+    errno.EISDIR: "a folder stands where a file is needed: name a file",
+}
+
+
+def file_error(error: OSError) -> XpotError | None:
+    """What the file system refused, in our words; None for a fault that names no path.
+
+    Parameters
+    ----------
+    error
+        As Python raised it.
+    """
+    if error.errno in DISK_FULL:
+        remedy = "free some disk space and run the same command again; nothing that was stored is lost"
+        return XpotError(f"{error.filename or 'a file'}: no space left on the disk", remedy=remedy)
+    # Of two names, the second is where something was moved to.
+    path = error.filename2 or error.filename
+    if error.errno is None or not isinstance(path, str):
+        return None
+    message = (error.strerror or type(error).__name__).lower()
+    return InputError(message, file=path, remedy=_REMEDIES.get(error.errno, "name another path"))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

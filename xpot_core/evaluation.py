@@ -87,7 +87,11 @@ class Evaluation:
         loss, errors, potential = self._judge(options, design, folds, data)
         if not math.isfinite(loss.value):
             self.stage = "loss"
-            raise PredictError(f"the loss is {loss.value}", remedy="look at fit.log of the trial")
+            raise PredictError(
+                f"the loss is {loss.value}",
+                remedy="look at fit.log of the trial; if all trials end so, the validation set has no values that "
+                "the loss weighs",
+            )
         failure: Failure | None = None
         reports: list[dict[str, Any]] = []
         if fidelity is None and runner.tests:

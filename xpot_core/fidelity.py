@@ -56,7 +56,12 @@ class Ladder:
         """
         rungs = tuple(config.rungs)
         if not rungs or list(rungs) != sorted(set(rungs)):
-            raise InputError("must ascend", key="fidelity.rungs", value=list(rungs))
+            raise InputError(
+                "must ascend",
+                key="fidelity.rungs",
+                value=list(rungs),
+                remedy=f"write {sorted(set(rungs))}" if rungs else "name at least one rung",
+            )
         if config.option_path == DATA:
             if not (rungs[0] > 0 and rungs[-1] < 1):
                 raise InputError(
@@ -68,7 +73,12 @@ class Ladder:
             return cls(DATA, rungs, config.keep)
         top = _fixed_value(config.option_path, model, space)
         if any(r != int(r) for r in rungs) and isinstance(top, int):
-            raise InputError("must be integers", key="fidelity.rungs", value=list(rungs))
+            raise InputError(
+                "must be integers",
+                key="fidelity.rungs",
+                value=list(rungs),
+                remedy=f"{config.option_path} takes whole numbers only",
+            )
         if not (isinstance(top, int | float) and rungs[-1] < top):
             raise InputError(
                 f"must lie below the value of {config.option_path}",

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import operator
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 T = TypeVar("T")
@@ -49,6 +60,52 @@ class OptionsModel(BaseModel):
     """Base of every options model: unknown keys are errors, instances do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what pydantic would turn into something else: ``true`` as 1, ``"2"`` as 2, ``yes`` as true."""
+        assert info.field_name is not None
+        _refuse_others(value, _plain_types(cls, info.field_name))
+        return value
+
+
+@functools.cache
+def _plain_types(model: type[BaseModel], name: str) -> frozenset[type]:
+    """Those of bool, int, float and str that an option takes; empty where it takes others, or converts them itself."""
+    field = model.model_fields[name]
+    if any(isinstance(m, BeforeValidator | PlainValidator) for m in field.metadata):
+        return frozenset()
+    found: set[Any] = set()
+    rest = [field.annotation]
+    while rest:
+        one = rest.pop()
+        arguments = get_args(one)
+        if get_origin(one) is Annotated:
+            if any(isinstance(m, BeforeValidator | PlainValidator) for m in arguments[1:]):
+                return frozenset()
+            rest.append(arguments[0])
+        elif get_origin(one) is Literal:
+            found |= {type(a) for a in arguments}
+        elif arguments:
+            rest += arguments[1:] if get_origin(one) is dict else arguments
+        else:
+            found.add(one)
+    known = {bool, int, float, str, NoneType, Ellipsis}
+    return frozenset(found) if found <= known else frozenset()
+
+
+def _refuse_others(value: Any, types: frozenset[type]) -> None:
+    if isinstance(value, dict | list | tuple):
+        for member in value.values() if isinstance(value, dict) else value:
+            _refuse_others(member, types)
+        return
+    number = "a number" if float in types else "an integer" if int in types else ""
+    if isinstance(value, str) and types and str not in types:
+        quotes = ", without quotes" if re.fullmatch(r"[-+.\deE]+", value) else ""
+        raise ValueError(f"should be {number}{quotes}" if number else "should be true or false")
+    if isinstance(value, bool) and bool not in types and number:
+        raise ValueError(f"should be {number}, not {str(value).lower()}")
 
 
 def option(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from xpot_core.errors import InfeasibleError, TrialError, TrialTimeoutError
+from xpot_core.errors import DISK_FULL, InfeasibleError, InputError, TrialError, TrialTimeoutError
 from xpot_core.trials import Failure, TrialResult, TrialState
 from xpot_core.types import Frame, Predictions
 
 FIT_LOG = "fit.log"
 _LOG_TAIL = 2000
-_PASSING = (errno.ENOSPC, errno.EDQUOT)
-"""What the disk may not say the next time."""
 
 
 def failed_result(
@@ -38,12 +35,12 @@ def failed_result(
         log = _tail(directory / FIT_LOG)
     hint = getattr(error, "remedy", None) or ""
     message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
-    if not isinstance(error, TrialError):
+    if not isinstance(error, TrialError | InputError):
         # Not a declared failure: likely a fault of the plugin, so its author needs the traceback.
         log = (log + "\n" + "".join(traceback.format_exception(error))).strip()
         hint = hint or f"this is likely a fault of {plugin}: report it with the log below"
     retryable = getattr(error, "retryable", False)
-    if isinstance(error, OSError) and error.errno in _PASSING:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:  # the disk may not say so the next time
         retryable, hint = True, "free some disk space, then xpot retry"
     failure = Failure(stage, plugin, message, hint, log[-_LOG_TAIL:], retryable)
     return TrialResult(number, state, seconds=dict(seconds or {}), failure=failure)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from xpot_core.config import StudyFile, study_from_dict
 from xpot_core.data import Dataset, load_dataset
-from xpot_core.errors import InputError, PredictError
+from xpot_core.errors import InputError, PredictError, nearest
 from xpot_core.evaluation import Clock, Evaluation
 from xpot_core.fidelity import Ladder
 from xpot_core.interfaces import Component, Design, Fitter, Loss, Predictor, StagedFitter, TableLoss
@@ -121,6 +121,7 @@ class TrialRunner:
         self.fitter: Component[Fitter] = self.registry.create_fitter(name, None)
         self.space: Space = self._space(name)
         self.loss: Component[Loss] = self.registry.create("loss", *next(iter(config.loss.items())))
+        self._check_groups(config)
         self._read_search(config)
         self._predictor: Component[Predictor] | None = None
         if config.predictor is not None:
@@ -168,6 +169,21 @@ class TrialRunner:
             )
         except InputError as error:
             raise error.at(key=f"fitter.{name}") from error
+
+    def _check_groups(self, config: StudyConfig) -> None:
+        """Refuse groups in the loss that no frame belongs to."""
+        name, given = next(iter(config.loss.items()))
+        groups = self.dataset.data.groups
+        for option, field in self.loss.provider.options.model_fields.items():
+            value = given.get(option)
+            if "group" in option_info(field).per and isinstance(value, dict):
+                for group in value:
+                    if group not in groups:
+                        raise InputError(
+                            "is no group of the data",
+                            key=f"loss.{name}.{option}.{group}",
+                            remedy=nearest(group, groups),
+                        )
 
     def _read_search(self, config: StudyConfig) -> None:
         """What the study file says about objectives, physical tests, levels and rungs."""

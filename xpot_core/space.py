@@ -110,6 +110,13 @@ class Choice:
 Parameter = Float | Int | Choice
 
 
+def range_text(parameter: Parameter) -> str:
+    """The range of a hyperparameter as a reader wants it."""
+    if isinstance(parameter, Choice):
+        return "one of " + ", ".join(map(str, parameter.choices))
+    return f"{parameter.low:g} to {parameter.high:g}{' (log)' if parameter.log else ''}"
+
+
 @dataclass(frozen=True)
 class Slot:
     """Marks the place of a hyperparameter in the options tree."""

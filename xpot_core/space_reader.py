@@ -62,7 +62,12 @@ class _Builder:
 
     def model(self, model: type[BaseModel], raw: Any, path: str) -> Any:
         if not isinstance(raw, dict):
-            raise InputError("must be a mapping of options", key=path or None, value=raw)
+            raise InputError(
+                "must be a mapping of options",
+                key=path.removesuffix(".") or None,
+                value=raw,
+                remedy="write {option: value}",
+            )
         filled = {}
         for name, value in raw.items():
             key = f"{path}{name}"
@@ -154,7 +159,12 @@ class _Builder:
             )
         members = self.members[per]
         if not members:
-            raise InputError(f"there is no {per} in the data to expand to", key=f"{key}.per", value=per)
+            raise InputError(
+                f"there is no {per} in the data to expand to",
+                key=f"{key}.per",
+                value=per,
+                remedy="take 'per' out",
+            )
         one = {k: v for k, v in raw.items() if k != "per"}
         scalar = scalar_type(annotation)
         return {
@@ -188,11 +198,20 @@ class _Builder:
     def _choice(self, raw: dict[str, Any], info: OptionInfo, key: str) -> Choice:
         choices = raw["choices"]
         if {"min", "max", "log"} & set(raw):
-            raise InputError("takes either choices or min and max", key=key, value=raw)
+            raise InputError(
+                "takes either choices or min and max", key=key, value=raw, remedy="take one of them out"
+            )
         if not isinstance(choices, list) or not choices:
-            raise InputError("must be a list of at least one value", key=f"{key}.choices", value=choices)
+            raise InputError(
+                "must be a list of at least one value",
+                key=f"{key}.choices",
+                value=choices,
+                remedy="write {choices: [first, second]}",
+            )
         if any(choices[i] in choices[:i] for i in range(len(choices))):
-            raise InputError("names a value twice", key=f"{key}.choices", value=choices)
+            raise InputError(
+                "names a value twice", key=f"{key}.choices", value=choices, remedy="name each value once"
+            )
         return Choice(key, tuple(choices), info.stage)
 
     def _range(self, annotation: Any, info: OptionInfo, raw: dict[str, Any], key: str) -> Parameter:
@@ -220,15 +239,22 @@ class _Builder:
             name = getattr(kind, "__name__", str(kind))
             raise InputError(f"is not a number ({name})", key=key, value=raw, remedy="write {choices: [...]}")
         declared = declared or Range(math.nan, math.nan, False)
-        low = _number(raw.get("min", declared.min), f"{key}.min")
-        high = _number(raw.get("max", declared.max), f"{key}.max")
+        low = _number(raw["min"], f"{key}.min") if "min" in raw else declared.min
+        high = _number(raw["max"], f"{key}.max") if "max" in raw else declared.max
         log = raw.get("log", declared.log)
         if not isinstance(log, bool):
-            raise InputError("must be true or false", key=f"{key}.log", value=log)
+            raise InputError(
+                "must be true or false",
+                key=f"{key}.log",
+                value=log,
+                remedy="log: true searches on a logarithmic scale",
+            )
         for end, value in (("min", low), ("max", high)):
             if math.isnan(value):
                 raise InputError(
-                    f"needs '{end}': there is no declared range to take it from", key=f"{key}.{end}"
+                    f"needs '{end}': there is no declared range to take it from",
+                    key=f"{key}.{end}",
+                    remedy="write {min: ..., max: ...}",
                 )
         if low >= high:
             raise InputError(
@@ -238,11 +264,18 @@ class _Builder:
                 remedy="exchange or change them",
             )
         if log and low <= 0:
-            raise InputError("a logarithmic range must be positive", key=f"{key}.min", value=low)
+            raise InputError(
+                "a logarithmic range must be positive",
+                key=f"{key}.min",
+                value=low,
+                remedy="raise min above 0, or write log: false",
+            )
         if kind is int:
             for end, value in (("min", low), ("max", high)):
                 if value != int(value):
-                    raise InputError("must be an integer", key=f"{key}.{end}", value=value)
+                    raise InputError(
+                        "must be an integer", key=f"{key}.{end}", value=value, remedy=f"write {round(value)}"
+                    )
             return Int(key, int(low), int(high), log, info.stage)
         return Float(key, low, high, log, info.stage)
 
@@ -280,9 +313,11 @@ def _single(info: OptionInfo) -> OptionInfo:
 
 def _number(value: Any, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError("must be a number", key=key, value=value)
-    if math.isinf(value):
-        raise InputError("must be finite", key=key, value=value)
+        raise InputError(
+            "must be a number", key=key, value=value, remedy="write the number alone, without unit"
+        )
+    if not math.isfinite(value):
+        raise InputError("must be finite", key=key, value=value, remedy="write a number")
     return float(value)
 
 

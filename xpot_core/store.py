@@ -17,13 +17,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from xpot_core.errors import InputError, StudyLockedError, XpotError
+from xpot_core.errors import DamagedStoreError, InputError, StudyLockedError, XpotError
 from xpot_core.lease import Lease
 from xpot_core.rows import RESULT_FIELDS, prior_row, trial_of
 from xpot_core.trials import Trial, TrialResult, TrialState
 
 SCHEMA_VERSION = 2
 STORE_NAME = "study.sqlite"
+_DAMAGED = "restore it from a copy, or start the study anew with xpot run --restart"
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -67,7 +68,7 @@ class Store:
         self.path, self.readonly = path, readonly
         fresh = not path.is_file() or path.stat().st_size == 0
         if readonly and fresh:
-            raise InputError("there is no study here", file=path, remedy="xpot run makes it")
+            raise DamagedStoreError("there is no study here", file=path, remedy="xpot run makes it")
         try:
             # A writer that was killed leaves a journal, and even a reader must be able to roll it back.
             writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
@@ -94,10 +95,11 @@ class Store:
             raise self._fault(error) from error
         # What is only looked at may be older: it is read as it is.
         if version != SCHEMA_VERSION and not (readonly and version in _MIGRATIONS):
+            # Not damaged: the xpot that wrote it may be running it.
             raise InputError(
                 f"the store has schema version {version}, this xpot reads {SCHEMA_VERSION}",
                 file=path,
-                remedy="use the version of xpot that wrote it, or start the study anew with --restart",
+                remedy="use the version of xpot that wrote it, or give the study another name",
             )
 
     def _migrated(self, version: Any) -> Any:
@@ -113,16 +115,15 @@ class Store:
 
     def _fault(self, error: Exception) -> XpotError:
         text = str(error)
-        if "readonly" in text or "read-only" in text:
-            remedy = "make the file and its folder writable; nothing that was stored is lost"
-        elif "full" in text:
+        if any(words in text for words in ("unable to open", "readonly", "read-only")):
+            remedy = "make the file and its folder readable and writable; nothing that was stored is lost"
+            return InputError(text, file=self.path, remedy=remedy)
+        if "full" in text:
             remedy = "free some disk space and run the same command again; nothing that was stored is lost"
         elif "locked" in text:
             remedy = "another process holds the file; wait for it or end it"
         else:
-            return InputError(
-                f"is not a study store: {text}", file=self.path, remedy="restore it from a copy"
-            )
+            return DamagedStoreError(f"is not a study store: {text}", file=self.path, remedy=_DAMAGED)
         return XpotError(f"{self.path}: {text}", remedy=remedy)
 
     @contextmanager
@@ -150,9 +151,7 @@ class Store:
         except sqlite3.Error as error:
             raise self._fault(error) from error
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-            raise InputError(
-                f"is damaged: {error}", file=self.path, remedy="restore it from a copy"
-            ) from error
+            raise DamagedStoreError(f"is damaged: {error}", file=self.path, remedy=_DAMAGED) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -382,8 +381,11 @@ def move_aside(directory: Path) -> Path:
         If a process runs one of its studies.
     """
     for path in (*directory.glob(STORE_NAME), *directory.glob(f"*/{STORE_NAME}")):
-        with closing(Store(path, readonly=True)) as store:
-            owner = store.owner()
+        try:
+            with closing(Store(path, readonly=True)) as store:
+                owner = store.owner()
+        except DamagedStoreError:
+            continue  # nobody can run it, and moving it aside is the way out
         if owner is not None:
             raise StudyLockedError(
                 f"{path.parent} is being run by process {owner[1]} on host {owner[0]}",

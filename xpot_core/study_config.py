@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, FiniteFloat
 
 from xpot_core.options import OptionsModel, option
+
+_LEAST_BYTES = 1_000_000
+"""No fit runs in less; a smaller number is one whose unit was forgotten."""
 
 
 def _one_or_many(value: Any) -> Any:
@@ -33,6 +36,8 @@ def _duration(value: Any) -> Any:
 def _memory(value: Any) -> Any:
     """Bytes from a number or ``500MB``, ``4GB``, ``4GiB``."""
     if not isinstance(value, str):
+        if isinstance(value, int | float) and 0 < value < _LEAST_BYTES:
+            raise ValueError(f"is {value:g} bytes; give the unit, such as 4GB")
         return value
     match = re.fullmatch(r"([0-9.]+)\s*([KMGT]?)(i?)B?", value.strip(), re.IGNORECASE)
     if match is None:
@@ -88,7 +93,7 @@ class Validation(OptionsModel):
     kfold: int | None = option(None, "Number of folds of a cross-validation.", ge=2)
     fraction: float | None = option(None, "Part of the training frames that is held out.", gt=0, lt=1)
     file: Annotated[list[str] | None, OneOrMany] = option(
-        None, "File or files with an external validation set."
+        None, "File or files with an external validation set.", min_length=1
     )
     seed: int = option(1, "Seed of the random split.", ge=0)
     stratify: bool = option(True, "Spread every group evenly over the folds.")
@@ -119,7 +124,7 @@ class DataConfig(OptionsModel):
     isolated_atoms: str = option(
         "isolated_atom", "Group of the single atoms that give the reference energies."
     )
-    reference_energies: dict[str, float] = option(
+    reference_energies: dict[str, FiniteFloat] = option(
         dict, "Energy of the isolated atom by element; overrides isolated atoms in the data.", unit="eV"
     )
     duplicates: Literal["error", "warn"] = option(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,6 +18,16 @@ from xpot_core.options import OptionInfo, list_item, option_info, submodel
 from xpot_core.registry import Registry, load_registry
 
 _WIDTH = 100
+
+
+def path_from(file: Path, folder: Path) -> str:
+    """A file as a study file in a folder names it; an absolute path stays what it is."""
+    if file.is_absolute():
+        return str(file)
+    try:
+        return os.path.relpath(file, folder)
+    except ValueError:  # another drive
+        return str(file)
 
 
 def study_template(
@@ -33,11 +45,11 @@ def study_template(
     lines = [
         f"# Study file of XPOT: {fit.summary}.",
         "# Run it with: xpot run FILE; check it first with: xpot doctor FILE.",
-        f"study: {study}",
+        f"study: {flow_yaml(study)}",
         "data:",
-        f"  train: {train}",
+        f"  train: {flow_yaml(train)}",
         "  validation: {kfold: 5}         # or {fraction: 0.1}, or a file of validation structures",
-        f"  {'test: ' + test if test else '# test: test.xyz'}                 # evaluated once, at the end",
+        f"  {'test: ' + flow_yaml(test) if test else '# test: test.xyz'}                 # evaluated once, at the end",
         "  # keys: {energy: REF_energy, forces: REF_forces, virial: REF_virial}",
         "  # group_by: config_type        # info key that names the group of a structure",
         "fitter:",

@@ -21,7 +21,13 @@ def validate_options(model: type[BaseModel], options: Any) -> BaseModel:
 
 def input_error(error: ValidationError, model: type[BaseModel]) -> InputError:
     """The first fault of a pydantic error with its key, value and what to write instead."""
-    first = error.errors()[0]
+    faults = error.errors()
+    first = faults[0]
+    if first["type"] == "missing":
+        # Of a missing key and an unknown one beside it, the unknown one says what to mend.
+        place = first["loc"][:-1]
+        unknown = (f for f in faults if f["type"] == "extra_forbidden" and f["loc"][:-1] == place)
+        first = next(unknown, first)
     location = [str(part) for part in first["loc"]]
     # Members of a union add their own name to the location (``float``, ``dict[str,float]``);
     # it is no key of the user's file.

@@ -21,5 +21,7 @@ class EnergyForceOptions(OptionsModel):
         0.0, "Weight of a further term: deviation of the virial per atom.", unit="1/(eV/atom)", ge=0
     )
     group_weights: dict[str, float] = option(
-        dict, "Weight of each group in the means; groups not named weigh 1, weight 0 leaves a group out."
+        dict,
+        "Weight of each group in the means; groups not named weigh 1, weight 0 leaves a group out.",
+        per="group",
     )

@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    from xpot_core.errors import XpotError
+    from xpot_core.errors import XpotError, file_error
 
     try:
         status = cli.main(args=arguments, prog_name="xpot", standalone_mode=False)
@@ -89,14 +89,13 @@ def _run(arguments: list[str], debug: bool) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe (head, less) has what it wanted
         return 0
-    except XpotError as error:
-        if debug:
-            raise
-        click.echo(f"error: {error}", err=True)
-        return error.exit_status
     except Exception as error:
         if debug:
             raise
+        known = file_error(error) if isinstance(error, OSError) else error
+        if isinstance(known, XpotError):
+            click.echo(f"error: {known}", err=True)
+            return known.exit_status
         click.echo(
             f"error: unexpected {type(error).__name__}: {error}\n"
             "  remedy: this is a fault of xpot or of a plugin; run again with --debug and report it",

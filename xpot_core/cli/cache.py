@@ -15,8 +15,14 @@ from xpot_core.cli.common import console, json_option, print_json
 @json_option
 def cache(plugin: str | None, clear: bool, as_json: bool) -> None:
     """Show (or clear) descriptors and matrices kept on disk, of one PLUGIN or of all."""
-    from xpot_core.cache import cache_entries, cache_root, clear_cache
+    from xpot_core.cache import cache_entries, cache_root, cached_plugins, clear_cache
+    from xpot_core.errors import InputError, nearest
+    from xpot_core.registry import load_registry
 
+    if plugin is not None:
+        known = {*cached_plugins(), *(record.plugin for record in load_registry().records)}
+        if plugin not in known:
+            raise InputError("is no plugin", key="PLUGIN", value=plugin, remedy=nearest(plugin, known))
     if clear:
         click.echo(f"freed {clear_cache(plugin) / 1e6:.1f} MB in {cache_root()}")
         return

@@ -48,7 +48,7 @@ def fit(study_file: Path, to: Path | None, as_json: bool, runs: Path, overrides:
     directory = to or study.directory / "fit"
     try:
         model = study.runner.finish({}, directory, seed=study.config.seed)
-    except XpotError:
+    except (XpotError, OSError):  # what the file system refuses is no fault of the fitter
         raise
     except Exception as error:
         failure = failed_result(0, error, "fit", f"fitter {study.runner.fitter.name}", directory).failure

@@ -49,8 +49,9 @@ def init(
     from_gap_fit: str | None,
 ) -> None:
     """Print a study file with each option's meaning, unit, default and range; or propose one from data."""
+    from xpot_core.config import check_name
     from xpot_core.errors import InputError
-    from xpot_core.study_template import imported_study, study_template
+    from xpot_core.study_template import imported_study, path_from, study_template
 
     sources = {
         "--from-data": from_data,
@@ -61,6 +62,7 @@ def init(
     at_most_one(sources)
     if validation is not None and not from_data:
         raise InputError("--validation needs --from-data", remedy="xpot init --from-data FILE ...")
+    check_name(name, "--study")
     chosen = {p for p in ctx.params if ctx.get_parameter_source(p) is not click.core.ParameterSource.DEFAULT}
     if interactive or (not chosen and sys.stdin.isatty() and sys.stdout.isatty()):
         from xpot_core.cli.init_dialogue import dialogue
@@ -69,6 +71,7 @@ def init(
             {"train": train, "test": test, "fitter": fitter, "optimizer": optimizer, "study": name}, chosen
         )
         return
+    folder = output.parent if output is not None else Path()
     if from_data:
         from xpot_core.proposal import Wishes, look_at, propose_study
         from xpot_core.registry import load_registry
@@ -80,15 +83,25 @@ def init(
             fitter=fitter if "fitter" in chosen else None,
             optimizer=optimizer if "optimizer" in chosen else None,
             study=name if "name" in chosen else None,
-            folder=output.parent if output is not None else Path(),
+            folder=folder,
         )
         text = propose_study(look_at(from_data), wishes, load_registry()).text
     elif from_fitsnap is not None:
+        if not from_fitsnap.is_file():
+            raise InputError(
+                "does not exist", key="--from-fitsnap", value=str(from_fitsnap), remedy="name a FitSNAP input"
+            )
         text = imported_study("from-fitsnap", str(from_fitsnap))
     elif from_gap_fit is not None:
         text = imported_study("from-gap-fit", from_gap_fit)
     else:
-        text = study_template(fitter, optimizer, study=name, train=train, test=test)
+        text = study_template(
+            fitter,
+            optimizer,
+            study=name,
+            train=path_from(Path(train), folder) if "train" in chosen else train,
+            test=path_from(Path(test), folder) if test else None,
+        )
     if output is None:
         click.echo(text, nl=False)
         return

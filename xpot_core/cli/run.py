@@ -84,6 +84,4 @@ def run(
         raise
     for renderable in summary_renderables(results):
         out.print(renderable)
-    if outcome.interrupted or (not outcome.complete and results.best is None):
-        return 1
-    return 1 if outcome.failed else 0
+    return 1 if outcome.interrupted or outcome.failed or results.best is None else 0

@@ -8,7 +8,7 @@ from xpot_core.doctor.consistency import check_consistency
 from xpot_core.doctor.data_checks import check_data
 from xpot_core.doctor.findings import Findings
 from xpot_core.doctor.study_checks import check_installation, check_space, time_a_trial
-from xpot_core.space import Choice
+from xpot_core.space import range_text
 from xpot_core.study import Study
 
 
@@ -20,11 +20,7 @@ def examine(study: Study, *, measure: bool = True) -> Findings:
     for name, frames in sets.items():
         findings.groups += [{"set": name, **row} for row in group_table(frames)]
     for parameter in study.space:
-        if isinstance(parameter, Choice):
-            text = "one of " + ", ".join(map(str, parameter.choices))
-        else:
-            text = f"{parameter.low:g} to {parameter.high:g}{' (log)' if parameter.log else ''}"
-        findings.space.append({"name": parameter.name, "range": text})
+        findings.space.append({"name": parameter.name, "range": range_text(parameter)})
     folds = f", {study.dataset.kfold}-fold cross-validation" if study.dataset.kfold else ""
     findings.facts.append(f"elements {', '.join(data.elements)}; {len(study.space)} hyperparameters{folds}")
     findings.facts.append("versions: " + ", ".join(f"{k} {v}" for k, v in versions(study).items()))

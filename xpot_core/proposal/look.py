@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.data import read_images
+from xpot_core.data import frames_of, read_images
 from xpot_core.errors import InputError
+from xpot_core.study_config import DataConfig, Keys
 
 _NOT_A_REFERENCE = ("pred", "mace", "gap_", "snap_", "per_atom", "isolated", "kinetic", "weight", "sigma")
 """In the names of numbers that are no reference values."""
@@ -51,7 +52,7 @@ class DataFacts:
     Attributes
     ----------
     energy, forces, virial, stress
-        Keys of the reference values; None where the files have none.
+        Keys of the reference values; None where the files have none, which may not be for energies.
     group_by
         Info key that names the groups; None where no key divides the frames.
     neighbour
@@ -66,7 +67,7 @@ class DataFacts:
     frames: int
     atoms: int
     elements: tuple[str, ...]
-    energy: str | None
+    energy: str
     forces: str | None
     virial: str | None
     stress: str | None
@@ -118,20 +119,25 @@ def look_at(files: Sequence[Path]) -> DataFacts:
     Raises
     ------
     InputError
-        If a file is missing, unreadable or empty, or no frame has an energy or forces.
+        If a file is missing, unreadable or empty, no frame has an energy, or a reference value is no number.
     """
-    frames = [atoms for path in files for atoms in _images(path)]
+    images = {path: read_images(path, "--from-data") for path in files}
+    frames = [atoms for found in images.values() for atoms in found if len(atoms)]
     energy = _pick("energy", (_scalars(a) for a in frames))
     forces = _pick("force", (_vectors(a) for a in frames))
     virial = _pick("virial", (_tensors(a) for a in frames))
     stress = _pick("stress", (_tensors(a) for a in frames)) if virial is None else None
-    if energy is None and forces is None:
+    if energy is None:
         raise InputError(
-            "no frame has an energy or forces",
+            "no frame has an energy",
             file=files[0],
             remedy="name the key of the energy so that it holds the word energy, e.g. REF_energy",
         )
     group_by = _group_key(frames)
+    keys = Keys(energy=energy, forces=forces, virial=virial, stress=stress)
+    config = DataConfig(train=[], keys=keys, **({"group_by": group_by} if group_by else {}))
+    for path, found in images.items():
+        frames_of(found, path, config)  # what no study can use is refused here, before a file is written
     tensor = virial or stress
     by_group: dict[str, list[Any]] = {}
     for atoms in frames:
@@ -162,13 +168,6 @@ def look_at(files: Sequence[Path]) -> DataFacts:
         shortest,
         _isolated(frames, energy),
     )
-
-
-def _images(path: Path) -> list[Any]:
-    found = [a for a in read_images(path) if len(a)]
-    if not found:
-        raise InputError("holds no structures", file=path)
-    return found
 
 
 def _results(atoms: Any) -> dict[str, Any]:
@@ -227,10 +226,10 @@ def _in_vacuum(atoms: Any) -> bool:
     return not atoms.pbc.all() or float(atoms.get_volume()) / len(atoms) > _GAS
 
 
-def _isolated(frames: Sequence[Any], energy: str | None) -> dict[str, float]:
+def _isolated(frames: Sequence[Any], energy: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for atoms in frames:
-        if len(atoms) == 1 and _in_vacuum(atoms) and energy is not None:
+        if len(atoms) == 1 and _in_vacuum(atoms):
             value = {**_results(atoms), **atoms.info}.get(energy)
             if isinstance(value, int | float | np.number):
                 found.setdefault(atoms.get_chemical_symbols()[0], float(value))

@@ -14,6 +14,7 @@ from xpot_core.errors import InputError
 from xpot_core.proposal.choices import WIDTH, chosen_options, count, summary
 from xpot_core.proposal.look import DataFacts
 from xpot_core.registry import Registry
+from xpot_core.study_template import path_from
 
 _TRIALS_EACH = 3
 _FEWEST_TRIALS, _MOST_TRIALS = 40, 150
@@ -111,7 +112,7 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
     trials = wishes.trials or _trials(searched)
     lines = [
         *_header(facts, registry, fitter),
-        f"study: {study}",
+        f"study: {flow_yaml(study)}",
         "data:",
         *_data(facts, wishes),
         "fitter:",
@@ -119,7 +120,7 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
         *(line for chosen in options for line in chosen.lines("    ")),
         "loss:",
         "  energy-force:",
-        "    alpha: 0.5                   # balance of energies (1) and forces (0)",
+        f"    alpha: {'0.5' if facts.forces else '1.0'}                   # balance of energies (1) and forces (0)",
         *_group_weights(facts),
         f"optimizer: {_optimizer(registry, optimizer, trials)}",
         f"budget: {{trials: {trials}}}            # {searched} hyperparameters; also: time: 2h, patience: 20",
@@ -158,11 +159,7 @@ def _trials(searched: int) -> int:
 
 def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
     def path(file: Path) -> str:
-        try:
-            relative = os.path.relpath(file, wishes.folder)
-        except ValueError:  # another drive
-            relative = str(file)
-        return flow_yaml(relative if not file.is_absolute() else str(file))
+        return flow_yaml(path_from(file, wishes.folder))
 
     files = [path(f) for f in wishes.train]
     lines = [f"  train: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}"]
@@ -177,7 +174,7 @@ def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
         lines.append(f"  test: {path(wishes.test)}")
     else:
         lines.append("  # test: test.xyz               # evaluated once, at the end")
-    keys = {"energy": facts.energy or "energy", "forces": facts.forces, "virial": facts.virial}
+    keys = {"energy": facts.energy, "forces": facts.forces, "virial": facts.virial}
     if facts.stress:
         keys["stress"] = facts.stress
     lines.append(f"  keys: {flow_yaml(keys)}")

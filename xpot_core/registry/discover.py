@@ -126,14 +126,21 @@ def _import_into(record: PluginRecord, load: object) -> None:
 
 def _module_from_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise InputError("plugin file does not exist", key="plugins", value=str(path))
+        raise InputError(
+            "plugin file does not exist",
+            key="plugins",
+            value=str(path),
+            remedy="paths start from the study file's folder; an installed plugin needs no entry here",
+        )
     name = f"xpot_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         # Another registry has it: a second copy would have option classes that the first does not know.
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InputError("is not a Python file", key="plugins", value=str(path))
+        raise InputError(
+            "is not a Python file", key="plugins", value=str(path), remedy="name a file that ends in .py"
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # lets Provider.load name the file's own classes by __name__
     try:

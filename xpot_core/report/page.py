@@ -163,8 +163,12 @@ def write_page(text: str, path: Path) -> None:
     """Write a document aside and move it: a reader (or a browser that reloads) never gets half a page."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def paragraph(text: str, kind: str = "") -> str:

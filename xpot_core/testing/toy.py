@@ -69,6 +69,10 @@ class Basis:
         atoms = frame.atoms
         symbols = np.array(atoms.get_chemical_symbols())
         i, j, d, vectors = neighbor_list("ijdD", atoms, self.cutoff)
+        if not d.all():
+            raise FitError(
+                f"two atoms of {frame.source} stand at the same place", remedy="take one of them out"
+            )
         value, slope = self.functions(d)
         energy = np.zeros(self.size)
         forces = np.zeros((len(atoms), 3, self.size))
