@@ -144,6 +144,15 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     return run
 
 
+@pytest.fixture
+def done(study: Callable[..., Path], call: Any) -> Path:
+    """The study file of a study that has run."""
+    path = study()
+    outcome = call("run", path, "--trials", 3)
+    assert outcome.status == 0, outcome.err
+    return path
+
+
 @pytest.fixture(scope="session")
 def xpot_command() -> list[str]:
     """The installed script, or the same through Python."""

@@ -15,8 +15,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 from xpot_core.config import study_from_dict
-from xpot_core.data import Dataset, load_dataset, read_frames
+from xpot_core.data import Dataset, load_dataset
 from xpot_core.errors import InputError
+from xpot_core.frames import read_frames
 from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY
 

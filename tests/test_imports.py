@@ -30,7 +30,7 @@ LAYERS = [
     ["registry"],
     ["study_config"],
     ["config"],
-    ["sharing"],
+    ["sharing", "frames"],
     ["data"],
     ["outcome", "validators"],
     ["objectives", "fidelity", "nested"],

@@ -48,6 +48,8 @@ def campaign(
             cwd=folder,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             start_new_session=True,
+            # what runs in the background of a shell is started deaf to Ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     return start

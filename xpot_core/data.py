@@ -1,28 +1,24 @@
-"""Frames of a study: read, checked, grouped and split."""
+"""Data of a study: its sets checked, grouped and split."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xpot_core.config import StudyFile
-from xpot_core.errors import InputError, file_error, nearest
+from xpot_core.errors import InputError, nearest
+from xpot_core.frames import NO_GROUP, read_frames
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
-from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FloatArray, Frame, TrainingData
+from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, Frame, TrainingData
 
 _FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
 _ENERGY_SPREAD_WARNING = 50.0  # eV/atom between frames of one composition
-
-_NO_GROUP = "all"
-"""Group of frames that name none."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def _check_names(frames: Sequence[Frame], config: DataConfig) -> None:
     """Refuse names that somebody wrote and nothing has; a default name may be absent."""
     groups = {f.group for f in frames}
     written = [
-        ("group_by", config, config.group_by, groups != {_NO_GROUP}),
+        ("group_by", config, config.group_by, groups != {NO_GROUP}),
         ("isolated_atoms", config, config.isolated_atoms, config.isolated_atoms in groups),
         ("keys.virial", config.keys, config.keys.virial, any(f.virial is not None for f in frames)),
         ("keys.stress", config.keys, config.keys.stress, any(f.virial is not None for f in frames)),
@@ -141,194 +137,6 @@ def _read_files(study: StudyFile, names: Sequence[str], config: DataConfig, key:
     for name in names:
         frames += read_frames(study.resolve(name), config, key=key)
     return frames
-
-
-def read_frames(
-    path: Path, config: DataConfig, *, key: str = "data.train", labelled: bool = True
-) -> list[Frame]:
-    """Read one file with ASE and take out the reference values.
-
-    With ``labelled=False`` a file without reference values is fine: structures to choose from.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable or empty, or a reference value is missing or no number.
-    """
-    return frames_of(read_images(path, key), path, config, labelled=labelled)
-
-
-def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled: bool = True) -> list[Frame]:
-    """Take the reference values out of structures that `read_images` read from a file.
-
-    Raises
-    ------
-    InputError
-        If a reference value is missing or no number.
-    """
-    found = Counter[str]()
-    frames = []
-    for i, atoms in enumerate(images):
-        frames.append(_frame(atoms, config, f"{path.name}#{i}", path, found))
-    for quantity in ("energy", "forces"):
-        if labelled and found[quantity] == 0 and getattr(config.keys, quantity) is not None:
-            raise InputError(
-                f"no frame has {quantity} under this name",
-                file=path,
-                key=f"data.keys.{quantity}",
-                value=getattr(config.keys, quantity),
-                remedy=_keys_present(images),
-            )
-    return frames
-
-
-def read_images(path: Path, key: str) -> list[Any]:
-    """The structures of one file as ASE reads them; `key` is what named the file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable or empty.
-    """
-    from ase.io import read  # ASE takes 0.3 s to import; only who reads data pays
-
-    if not path.is_file():
-        of_study = key.startswith("data.")
-        raise InputError(
-            "is a folder, and a file is needed" if path.is_dir() else "data file does not exist",
-            key=key,
-            value=str(path),
-            remedy="paths start from the study file's folder" if of_study else "name a file with structures",
-        )
-    remedy = "name a file of structures that ASE reads, e.g. extended XYZ ending in .xyz"
-    try:
-        _check_counts(path, key)
-        images = read(path, index=":")
-    except InputError:
-        raise
-    except Exception as error:  # ASE raises whatever its many parsers raise
-        refused = file_error(error) if isinstance(error, OSError) else None
-        if isinstance(refused, InputError):
-            raise refused.at(key=key) from error
-        raise InputError(
-            f"ASE cannot read it: {type(error).__name__}: {error}", file=path, key=key, remedy=remedy
-        ) from error
-    if not isinstance(images, list) or not images:
-        raise InputError("holds no structures", file=path, key=key, remedy=remedy)
-    return images
-
-
-def _check_counts(path: Path, key: str) -> None:
-    """Refuse XYZ frames that say more atoms than the file has lines: ASE would look for them for ever."""
-    if path.suffix not in (".xyz", ".extxyz"):
-        return
-    lines = path.read_bytes().splitlines()
-    at = 0
-    while at < len(lines) and len(lines[at]) < 20 and lines[at].strip().isdigit():
-        count = int(lines[at])
-        if at + 2 + count > len(lines):
-            raise InputError(
-                f"says {count} atoms, and the file ends {max(len(lines) - at - 2, 0)} lines after it",
-                file=path,
-                line=at + 1,
-                key=key,
-                remedy="the file is cut off or damaged: make it again",
-            )
-        at += 2 + count
-
-
-def _keys_present(images: Sequence[Any]) -> str:
-    info = sorted({k for a in images for k in a.info})
-    arrays = sorted({k for a in images for k in a.arrays} - {"numbers", "positions"})
-    results = sorted({k for a in images if a.calc is not None for k in a.calc.results})
-    return f"the file has info: {', '.join(info) or '-'}; arrays: {', '.join([*arrays, *results]) or '-'}"
-
-
-def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Counter[str]) -> Frame:
-    keys = config.keys
-    results = dict(atoms.calc.results) if atoms.calc is not None else {}
-
-    def look_up(name: str | None, place: Mapping[str, Any]) -> Any:
-        # ASE's reader moves the plain names (energy, forces, stress) into a calculator.
-        return None if name is None else place.get(name, results.get(name))
-
-    energy = _numbers(look_up(keys.energy, atoms.info), (), path, source, keys.energy)
-    forces = _numbers(look_up(keys.forces, atoms.arrays), (len(atoms), 3), path, source, str(keys.forces))
-    virial = _virial(look_up(keys.virial, atoms.info), path, source, keys.virial)
-    if virial is None and keys.stress is not None:
-        stress = _virial(look_up(keys.stress, atoms.info), path, source, keys.stress)
-        virial = None if stress is None else -atoms.get_volume() * stress
-    for quantity, value in (("energy", energy), ("forces", forces), ("virial", virial)):
-        found[quantity] += value is not None
-    bare = atoms.copy()
-    label = bare.info.get(config.group_by, _NO_GROUP)
-    group = "" if np.size(label) == 0 else str(label)  # ASE reads config_type=" " as an empty array
-    if config.group_by in bare.info and not group.strip():
-        raise InputError(
-            f"the group of {source} is empty",
-            file=path,
-            key="data.group_by",
-            value=config.group_by,
-            remedy="give every frame a group name, or point group_by at another info key",
-        )
-    numbers, positions, cell = bare.get_atomic_numbers(), bare.get_positions(), np.array(bare.cell)
-    if len(bare) == 0:
-        raise InputError(f"{source} has no atoms", file=path, remedy="take the frame out")
-    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-        raise InputError(
-            f"positions or cell of {source} are not finite", file=path, remedy="mend the frame or take it out"
-        )
-    if not numbers.all():
-        raise InputError(
-            f"{source} has an atom of no element (X)",
-            file=path,
-            remedy="give every atom the symbol of its element",
-        )
-    if any(periodic and not vector.any() for periodic, vector in zip(bare.pbc, cell, strict=True)):
-        raise InputError(
-            f"{source} is periodic along a cell vector of length zero",
-            file=path,
-            remedy="give the cell (Lattice=...), or pbc F for a cluster",
-        )
-    digest = hashlib.sha256(numbers.tobytes() + positions.tobytes() + cell.tobytes() + bytes(bare.pbc))
-    bare.arrays = {k: v for k, v in bare.arrays.items() if k in ("numbers", "positions")}
-    bare.calc = None
-    scalar = None if energy is None else float(energy)
-    return Frame(bare, scalar, forces, virial, group, source, digest.hexdigest())
-
-
-def _numbers(value: Any, shape: tuple[int, ...], path: Path, source: str, name: str) -> FloatArray | None:
-    if value is None:
-        return None
-    try:
-        array = np.asarray(value, dtype=float).reshape(shape)
-    except (TypeError, ValueError) as error:
-        wanted = {(): "one number", (3, 3): "nine numbers, or six in the order xx yy zz yz xz xy"}
-        raise InputError(
-            f"{name} of {source} must be {wanted.get(shape, 'three numbers for each atom')}",
-            file=path,
-            key=name,
-            value=value,
-            remedy="mend the frame or take it out",
-        ) from error
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{name} of {source} holds NaN or infinity",
-            file=path,
-            key=name,
-            remedy="remove the frame or mend its reference calculation",
-        )
-    return array
-
-
-def _virial(value: Any, path: Path, source: str, name: str | None) -> FloatArray | None:
-    if value is None:
-        return None
-    flat = np.asarray(value, dtype=object).ravel()
-    if flat.size == 6:  # Voigt order of ASE
-        xx, yy, zz, yz, xz, xy = flat
-        flat = np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz], dtype=object)
-    return _numbers(flat, (3, 3), path, source, str(name))
 
 
 def _reference_energies(train: list[Frame], config: DataConfig) -> tuple[dict[str, float], list[Frame]]:

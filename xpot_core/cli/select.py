@@ -68,7 +68,7 @@ def select(
     from ase.io import read, write
 
     from xpot_core import committee
-    from xpot_core.data import read_frames
+    from xpot_core.frames import read_frames
     from xpot_core.pipeline import TrialRunner
     from xpot_core.results import StudyResults
 

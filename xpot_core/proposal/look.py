@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.data import frames_of, read_images
 from xpot_core.errors import InputError
+from xpot_core.frames import frames_of, read_images
 from xpot_core.study_config import DataConfig, Keys
 
 _NOT_A_REFERENCE = ("pred", "mace", "gap_", "snap_", "per_atom", "isolated", "kinetic", "weight", "sigma")
