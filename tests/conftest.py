@@ -23,8 +23,11 @@ from ase.io import write
 # with pytest's import mode "importlib" a tests folder is not on the path by itself
 sys.path.insert(0, str(Path(__file__).parent))
 
+from data_cases import Load
 from study_cases import FAULTY
 
+from xpot_core.config import study_from_dict
+from xpot_core.data import Dataset, load_dataset
 from xpot_core.store import Store
 
 
@@ -180,6 +183,22 @@ def xpot(xpot_command: list[str]) -> Callable[..., Outcome]:
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def load(folder: Path) -> Load:
+    """Load a data block whose paths start in the folder."""
+
+    def run(**data: Any) -> Dataset:
+        block = {"train": "train.xyz", "validation": {"kfold": 3}, **data}
+        raw = {
+            "study": "a",
+            "data": {k: v for k, v in block.items() if v is not None},
+            "fitter": "numpy-pair",
+        }
+        return load_dataset(study_from_dict(raw, folder))
 
     return run
 

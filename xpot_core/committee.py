@@ -19,8 +19,7 @@ from xpot_core.export import export_trial, potential_of, refuse_full
 from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults
 from xpot_core.space import Space
-from xpot_core.store import ranked
-from xpot_core.trials import Trial
+from xpot_core.trials import Trial, ranked
 from xpot_core.types import FittedPotential, FloatArray, Frame, Predictions
 
 if TYPE_CHECKING:

@@ -242,8 +242,9 @@ class InnerSearch:
                 table = self.design.errors(self._options(point), leave_out=self.watched).validation
                 judged = seen = self.loss.from_errors(table).value
             except XpotError:
-                # a regression that fails is a wall, here as for the folds that are seen
-                judged = math.inf
+                judged = math.nan
+            # a regression that fails is a wall, here as for the folds that are seen
+            judged = judged if math.isfinite(judged) else math.inf
         self.path.append((float(value), seen))
         if self._best is None or judged < self._best[0]:
             self._best, self._worse = (judged, np.array(point)), 0

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from xpot_core.config import StudyFile, study_from_dict
 from xpot_core.data import Dataset, load_dataset
-from xpot_core.errors import InputError, PredictError, nearest
+from xpot_core.errors import InputError, PredictError
 from xpot_core.evaluation import Clock, Evaluation
 from xpot_core.fidelity import Ladder
 from xpot_core.interfaces import Component, Design, Fitter, Loss, Predictor, StagedFitter, TableLoss
@@ -31,46 +31,15 @@ from xpot_core.sharing import kept
 from xpot_core.space import Space
 from xpot_core.space_reader import build_space
 from xpot_core.study_config import StudyConfig
-from xpot_core.trials import TrialResult, TrialTask
+from xpot_core.trials import TrialResult, TrialTask, WorkerSpec
 from xpot_core.types import FitRequest, FittedPotential, Frame, Limits, Predictions, TrainingData
-from xpot_core.validation import validate_options
+from xpot_core.validation import check_groups, validate_options
 from xpot_core.validators import check_validators, effort
 
 if TYPE_CHECKING:
     from xpot_core.results import StudyResults
 
 _DESIGNS_KEPT = 2
-
-
-@dataclass(frozen=True)
-class WorkerSpec:
-    """All that a worker process needs to run trials of a study, JSON-able.
-
-    Attributes
-    ----------
-    study
-        The study file as plain data.
-    base
-        Folder that its relative paths start from.
-    threads
-        How many threads one trial may use.
-    fingerprint
-        Of the data set; a worker that reads other data refuses to work.
-    """
-
-    study: Mapping[str, Any]
-    base: str
-    threads: int = 1
-    fingerprint: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-able form; ``WorkerSpec(**data)`` reads it."""
-        return {
-            "study": dict(self.study),
-            "base": self.base,
-            "threads": self.threads,
-            "fingerprint": self.fingerprint,
-        }
 
 
 @dataclass(frozen=True)
@@ -121,7 +90,8 @@ class TrialRunner:
         self.fitter: Component[Fitter] = self.registry.create_fitter(name, None)
         self.space: Space = self._space(name)
         self.loss: Component[Loss] = self.registry.create("loss", *next(iter(config.loss.items())))
-        self._check_groups(config)
+        loss_name, loss_options = next(iter(config.loss.items()))
+        check_groups(self.loss.provider.options, loss_options, self.dataset.data.groups, f"loss.{loss_name}")
         self._read_search(config)
         self._predictor: Component[Predictor] | None = None
         if config.predictor is not None:
@@ -169,21 +139,6 @@ class TrialRunner:
             )
         except InputError as error:
             raise error.at(key=f"fitter.{name}") from error
-
-    def _check_groups(self, config: StudyConfig) -> None:
-        """Refuse groups in the loss that no frame belongs to."""
-        name, given = next(iter(config.loss.items()))
-        groups = self.dataset.data.groups
-        for option, field in self.loss.provider.options.model_fields.items():
-            value = given.get(option)
-            if "group" in option_info(field).per and isinstance(value, dict):
-                for group in value:
-                    if group not in groups:
-                        raise InputError(
-                            "is no group of the data",
-                            key=f"loss.{name}.{option}.{group}",
-                            remedy=nearest(group, groups),
-                        )
 
     def _read_search(self, config: StudyConfig) -> None:
         """What the study file says about objectives, physical tests, levels and rungs."""

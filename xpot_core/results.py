@@ -14,8 +14,8 @@ from xpot_core.errors import InputError, nearest
 from xpot_core.metrics import ErrorTable
 from xpot_core.objectives import loss_again, pareto
 from xpot_core.registry import load_registry
-from xpot_core.store import STORE_NAME, Store, best_of
-from xpot_core.trials import Trial
+from xpot_core.store import STORE_NAME, Store
+from xpot_core.trials import Trial, best_of
 from xpot_core.types import FittedPotential
 
 _FACTS = (

@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -360,16 +360,6 @@ class Store:
         with self._reading():
             row = self._lease.row()
             return (row["host"], row["pid"]) if row is not None and self._lease.alive(row) else None
-
-
-def ranked(trials: Iterable[Trial]) -> list[Trial]:
-    """Trials that may win, smallest loss first, the earlier one of equals first."""
-    return sorted((t for t in trials if t.comparable), key=lambda t: (t.loss, t.number))
-
-
-def best_of(trials: Iterable[Trial]) -> Trial | None:
-    """The first of `ranked`."""
-    return next(iter(ranked(trials)), None)
 
 
 def move_aside(directory: Path) -> Path:

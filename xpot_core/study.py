@@ -19,11 +19,11 @@ from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
 from xpot_core.interrupts import Interrupt, sigterm_interrupts
 from xpot_core.lease import HEARTBEAT_SECONDS
 from xpot_core.ledger import Ledger
-from xpot_core.pipeline import TrialRunner, WorkerSpec
+from xpot_core.pipeline import TrialRunner
 from xpot_core.registry import load_registry
 from xpot_core.stopping import Progress, RunOutcome
-from xpot_core.store import STORE_NAME, Store, best_of, move_aside
-from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask
+from xpot_core.store import STORE_NAME, Store, move_aside
+from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask, WorkerSpec, best_of
 from xpot_core.validators import check_validators
 from xpot_core.winner import finish
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -212,3 +212,44 @@ class TrialResult:
                 "notes": tuple(data.get("notes", ())),
             }
         )
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """All that a worker process needs to run trials of a study, JSON-able.
+
+    Attributes
+    ----------
+    study
+        The study file as plain data.
+    base
+        Folder that its relative paths start from.
+    threads
+        How many threads one trial may use.
+    fingerprint
+        Of the data set; a worker that reads other data refuses to work.
+    """
+
+    study: Mapping[str, Any]
+    base: str
+    threads: int = 1
+    fingerprint: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; ``WorkerSpec(**data)`` reads it."""
+        return {
+            "study": dict(self.study),
+            "base": self.base,
+            "threads": self.threads,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """Trials that may win, smallest loss first, the earlier one of equals first."""
+    return sorted((t for t in trials if t.comparable), key=lambda t: (t.loss, t.number))
+
+
+def best_of(trials: Iterable[Trial]) -> Trial | None:
+    """The first of `ranked`."""
+    return next(iter(ranked(trials)), None)

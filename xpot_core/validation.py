@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,24 @@ def validate_options(model: type[BaseModel], options: Any) -> BaseModel:
         return model.model_validate(options)
     except ValidationError as error:
         raise input_error(error, model) from error
+
+
+def check_groups(model: type[BaseModel], options: Mapping[str, Any], groups: Sequence[str], key: str) -> None:
+    """Refuse groups that no frame belongs to in the options that may be given per group.
+
+    Raises
+    ------
+    InputError
+        Its key starts with `key`.
+    """
+    for name, field in model.model_fields.items():
+        value = options.get(name)
+        if "group" in option_info(field).per and isinstance(value, dict):
+            for group in value:
+                if group not in groups:
+                    raise InputError(
+                        "is no group of the data", key=f"{key}.{name}.{group}", remedy=nearest(group, groups)
+                    )
 
 
 def input_error(error: ValidationError, model: type[BaseModel]) -> InputError:

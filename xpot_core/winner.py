@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from xpot_core.errors import XpotError
 from xpot_core.outcome import failed_result
 from xpot_core.pipeline import FinalModel, TrialRunner
-from xpot_core.store import Store, ranked
-from xpot_core.trials import Trial
+from xpot_core.store import Store
+from xpot_core.trials import Trial, ranked
 from xpot_core.validators import run_validators
 
 _FOLDS_SECONDS = 600.0

@@ -17,9 +17,9 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 from xpot_core.outcome import failed_result
-from xpot_core.pipeline import TrialRunner, WorkerSpec
+from xpot_core.pipeline import TrialRunner
 from xpot_core.processes import kill_tree
-from xpot_core.trials import TrialTask
+from xpot_core.trials import TrialTask, WorkerSpec
 
 
 def main() -> None:

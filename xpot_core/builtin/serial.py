@@ -6,8 +6,8 @@ from collections import deque
 
 from xpot_core.builtin.executor_options import SerialOptions
 from xpot_core.interfaces import ExecutorContext
-from xpot_core.pipeline import TrialRunner, WorkerSpec
-from xpot_core.trials import TrialResult, TrialTask
+from xpot_core.pipeline import TrialRunner
+from xpot_core.trials import TrialResult, TrialTask, WorkerSpec
 
 
 class SerialExecutor:

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xpot_core.metrics import ErrorTable
-from xpot_core.store import best_of
 from xpot_core.study import Observer, Study
-from xpot_core.trials import Trial, TrialState
+from xpot_core.trials import Trial, TrialState, best_of
 
 if TYPE_CHECKING:
     from rich.console import Console

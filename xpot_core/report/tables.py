@@ -18,8 +18,7 @@ from xpot_core.report.series import SETS, duration, error_text, number, shown_er
 from xpot_core.report.terminal import plain_table
 from xpot_core.report.trouble import refused_count, refused_trials, trouble_tables
 from xpot_core.results import SECONDS, StudyResults
-from xpot_core.store import ranked
-from xpot_core.trials import Trial, TrialState
+from xpot_core.trials import Trial, TrialState, ranked
 
 _LOG_LINES = 20
 TEST_HEADS = ("test", "verdict", "summary", "values")

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xpot_core.interfaces import Executor, ExecutorContext
-from xpot_core.pipeline import WorkerSpec
 from xpot_core.testing.contract import Contract, NotApplicable, scratch
 from xpot_core.testing.frames import frames, write_frames
-from xpot_core.trials import TrialResult, TrialState, TrialTask
+from xpot_core.trials import TrialResult, TrialState, TrialTask, WorkerSpec
 from xpot_core.types import Limits
 
 _PATIENCE = 120.0
