@@ -64,13 +64,14 @@ def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
     if requeued:
         _logger.info("%d interrupted trials are run again", requeued)
     raw, sets = dict(study.file.raw), study.dataset.sets
-    store.set("study", raw)
     store.set("base", str(study.file.base))
     store.set("space", study.space.describe())
     store.set("template", template_to_json(study.space.template))
     store.set("versions", versions(study))
     store.set("data", {name: group_table(frames) for name, frames in sets.items()})
     store.set("warnings", list(study.dataset.warnings))
+    # Last: whoever looks takes a store without it for a study that has not begun, and reads it first.
+    store.set("study", raw)
     sentences += adopt_priors(store, study.runner, study.file, study.directory)
     (study.directory / STUDY_NAME).write_text(study.file.as_run(), encoding="utf-8")
     return sentences
