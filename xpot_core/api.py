@@ -45,6 +45,7 @@ from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, Tr
 from xpot_core.types import (
     ALWAYS_TRAIN,
     EVALUATE_ONLY,
+    BoolArray,
     ExportRequest,
     FitRequest,
     FittedPotential,
@@ -68,6 +69,7 @@ __all__ = [
     "EVALUATE_ONLY",
     "QUANTITIES",
     "THREAD_VARIABLES",
+    "BoolArray",
     "Candidate",
     "CheckedValidator",
     "Choice",

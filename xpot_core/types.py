@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xpot_core.interfaces.fitter import Design
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 ALWAYS_TRAIN = -1
 """Fold label of a frame that every fit uses."""
@@ -48,6 +49,18 @@ class Frame:
         ``file.xyz#12`` for messages.
     identity
         sha256 of species, cell, periodicity and positions: equal for identical structures.
+    energy_sigma
+        Expected error of the energy of the cell in eV (not per atom), or None.
+    force_sigma
+        Expected error of each force component, shape (n_atoms, 3), eV/Å, or None.
+    virial_sigma
+        Expected error of each virial component, shape (3, 3), eV, or None.
+    force_mask
+        Shape (n_atoms,): True where the force of an atom counts, in fits and in errors. None: all count.
+    weight
+        Factor on the weight of the frame in a fit.
+    together
+        Frames with the same value stay in one fold (``data.validation.keep_together``), or None.
     """
 
     atoms: Atoms
@@ -57,6 +70,12 @@ class Frame:
     group: str
     source: str = ""
     identity: str = ""
+    energy_sigma: float | None = None
+    force_sigma: FloatArray | None = None
+    virial_sigma: FloatArray | None = None
+    force_mask: BoolArray | None = None
+    weight: float = 1.0
+    together: str | None = None
 
     @property
     def n_atoms(self) -> int:

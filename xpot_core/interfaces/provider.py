@@ -48,6 +48,9 @@ class Provider:
         True for an optimizer that takes several objectives.
     effort
         Of a validator: those with less effort run first, so that a cheap test spares a dear one.
+    frame_labels
+        Of a fitter: which labels of single frames it fits by, of ``energy_sigma``, ``force_sigma``, ``virial_sigma``,
+        ``force_mask`` and ``weight``. A study whose frames have others is refused: they must not vanish.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Provider:
     citation: str = ""
     objectives: bool = False
     effort: int = 1
+    frame_labels: tuple[str, ...] = ()
     tools: dict[str, str] = field(default_factory=dict)
     """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``; a predictor's
     ``"calculator"`` makes an ASE calculator from a `FittedPotential`, its ``"script"`` the source of a Python file
