@@ -45,6 +45,7 @@ from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, Tr
 from xpot_core.types import (
     ALWAYS_TRAIN,
     EVALUATE_ONLY,
+    FRAME_LABELS,
     BoolArray,
     ExportRequest,
     FitRequest,
@@ -57,6 +58,7 @@ from xpot_core.types import (
     TrainingData,
     ValidationReport,
     ValidationRequest,
+    bare_atoms,
 )
 from xpot_core.validation import validate_options
 
@@ -67,6 +69,7 @@ __all__ = [
     "ALWAYS_TRAIN",
     "API_VERSION",
     "EVALUATE_ONLY",
+    "FRAME_LABELS",
     "QUANTITIES",
     "THREAD_VARIABLES",
     "BoolArray",
@@ -129,6 +132,7 @@ __all__ = [
     "ValidationRequest",
     "Validator",
     "XpotError",
+    "bare_atoms",
     "cache_folder",
     "child_process",
     "error_table",

@@ -15,7 +15,7 @@ from xpot_core.errors import InputError, nearest
 from xpot_core.frames import NO_GROUP, read_frames
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
-from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, Frame, TrainingData
+from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
 
 _FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
 _ENERGY_SPREAD_WARNING = 50.0  # eV/atom between frames of one composition
@@ -118,6 +118,15 @@ def _check_names(frames: Sequence[Frame], config: DataConfig) -> None:
         ("isolated_atoms", config, config.isolated_atoms, config.isolated_atoms in groups),
         ("keys.virial", config.keys, config.keys.virial, any(f.virial is not None for f in frames)),
         ("keys.stress", config.keys, config.keys.stress, any(f.virial is not None for f in frames)),
+        *[
+            (
+                f"keys.{label}",
+                config.keys,
+                getattr(config.keys, label),
+                any(f.label(label) is not None for f in frames),
+            )
+            for label in FRAME_LABELS
+        ],
     ]
     for key, model, name, found in written:
         default = type(model).model_fields[key.rpartition(".")[2]].default
@@ -232,15 +241,15 @@ def _units(train: Sequence[Frame], free: Sequence[int], key: str | None) -> list
     """What a split may not tear apart: frames with one value of a key, and identical frames."""
     together: dict[Any, list[int]] = {}
     for i in free:
-        label = train[i].atoms.info.get(key) if key else None
+        label = train[i].together
         if key and label is None:
             raise InputError(
                 f"{train[i].source} has no info key '{key}'",
                 key="data.validation.keep_together",
                 value=key,
-                remedy=nearest(key, train[i].atoms.info),
+                remedy="write a key that every frame of the training set has",
             )
-        together.setdefault(("key", str(label)) if key else train[i].identity, []).append(i)
+        together.setdefault(("key", label) if key else train[i].identity, []).append(i)
     return list(together.values())
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.errors import InputError, file_error
+from xpot_core.errors import InputError, file_error, nearest
+from xpot_core.frame_labels import labels_of
 from xpot_core.study_config import DataConfig
-from xpot_core.types import FloatArray, Frame
+from xpot_core.types import FloatArray, Frame, bare_atoms
 
 NO_GROUP = "all"
 """Group of frames that name none."""
@@ -30,7 +31,17 @@ def read_frames(
     InputError
         If the file is missing, unreadable or empty, or a reference value is missing or no number.
     """
-    return frames_of(read_images(path, key), path, config, labelled=labelled)
+    images = read_images(path, key)
+    together = config.validation.keep_together
+    if key == "data.train" and together is not None and not any(together in a.info for a in images):
+        raise InputError(
+            f"no frame has info key '{together}'",
+            file=path,
+            key="data.validation.keep_together",
+            value=together,
+            remedy=nearest(together, {k for a in images for k in a.info}),
+        )
+    return frames_of(images, path, config, labelled=labelled)
 
 
 def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled: bool = True) -> list[Frame]:
@@ -58,7 +69,7 @@ def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled
 
 
 def read_images(path: Path, key: str) -> list[Any]:
-    """The structures of one file as ASE reads them; `key` is what named the file.
+    """The structures of one file as ASE reads them, without constraints; `key` is what named the file.
 
     Raises
     ------
@@ -90,6 +101,8 @@ def read_images(path: Path, key: str) -> list[Any]:
         ) from error
     if not isinstance(images, list) or not images:
         raise InputError("holds no structures", file=path, key=key, remedy=remedy)
+    for atoms in images:
+        atoms.set_constraint()  # of the calculation that made them: they are not part of a structure
     return images
 
 
@@ -135,10 +148,9 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
         virial = None if stress is None else -atoms.get_volume() * stress
     for quantity, value in (("energy", energy), ("forces", forces), ("virial", virial)):
         found[quantity] += value is not None
-    bare = atoms.copy()
-    label = bare.info.get(config.group_by, NO_GROUP)
+    label = atoms.info.get(config.group_by, NO_GROUP)
     group = "" if np.size(label) == 0 else str(label)  # ASE reads config_type=" " as an empty array
-    if config.group_by in bare.info and not group.strip():
+    if config.group_by in atoms.info and not group.strip():
         raise InputError(
             f"the group of {source} is empty",
             file=path,
@@ -146,6 +158,7 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
             value=config.group_by,
             remedy="give every frame a group name, or point group_by at another info key",
         )
+    bare = bare_atoms(atoms)
     numbers, positions, cell = bare.get_atomic_numbers(), bare.get_positions(), np.array(bare.cell)
     if len(bare) == 0:
         raise InputError(f"{source} has no atoms", file=path, remedy="take the frame out")
@@ -166,10 +179,18 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
             remedy="give the cell (Lattice=...), or pbc F for a cluster",
         )
     digest = hashlib.sha256(numbers.tobytes() + positions.tobytes() + cell.tobytes() + bytes(bare.pbc))
-    bare.arrays = {k: v for k, v in bare.arrays.items() if k in ("numbers", "positions")}
-    bare.calc = None
-    scalar = None if energy is None else float(energy)
-    return Frame(bare, scalar, forces, virial, group, source, digest.hexdigest())
+    together = atoms.info.get(config.validation.keep_together)
+    return Frame(
+        bare,
+        None if energy is None else float(energy),
+        forces,
+        virial,
+        group,
+        source,
+        digest.hexdigest(),
+        **labels_of(atoms, keys, path, source),
+        together=None if together is None else str(together),
+    )
 
 
 def _numbers(value: Any, shape: tuple[int, ...], path: Path, source: str, name: str) -> FloatArray | None:

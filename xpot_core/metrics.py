@@ -135,7 +135,8 @@ def voigt(virial: FloatArray) -> FloatArray:
 def error_table(predictions: Predictions, frames: Sequence[Frame]) -> ErrorTable:
     """Compare predictions with the reference values of frames.
 
-    Reference values that a frame does not have are left out, not counted as zero.
+    Reference values that a frame does not have are left out, not counted as zero; so are forces that its mask
+    leaves out.
     """
     table = ErrorTable()
     for i, frame in enumerate(frames):
@@ -145,7 +146,11 @@ def error_table(predictions: Predictions, frames: Sequence[Frame]) -> ErrorTable
             table.add("energy", frame.group, ErrorSums.of(deviation / n))
             table.add("energy_sqrt", frame.group, ErrorSums.of(deviation / math.sqrt(n)))
         if frame.forces is not None:
-            table.add("force", frame.group, ErrorSums.of(predictions.forces[i] - frame.forces))
+            deviation = np.asarray(predictions.forces[i]) - frame.forces
+            if frame.force_mask is not None:
+                deviation = deviation[frame.force_mask]
+            if deviation.size:
+                table.add("force", frame.group, ErrorSums.of(deviation))
         if frame.virial is not None and predictions.virials is not None:
             deviation = voigt(predictions.virials[i] - frame.virial)
             if not np.isnan(deviation).any():

@@ -99,6 +99,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from ase.io import read
 
 from potential import calculator
@@ -111,7 +112,7 @@ calc = calculator()
 
 def predict(atoms):
     """Energy (eV) and forces (eV/Å)."""
-    copy = atoms.copy()
+    copy = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)  # without constraints
     for axis in np.flatnonzero(~copy.pbc):
         copy.center(vacuum=VACUUM, axis=int(axis))
     copy.pbc = True

@@ -85,6 +85,27 @@ class Keys(OptionsModel):
     stress: str | None = option(
         None, "Key of the stress in ASE's sign and units, used where a frame has no virial.", unit="eV/Å^3"
     )
+    energy_sigma: str | None = option(
+        "energy_sigma", "Key of the expected error of the energy of a cell; null to ignore it.", unit="eV"
+    )
+    force_sigma: str | None = option(
+        "force_sigma",
+        "Key of the expected error of the forces of a frame; the columns force_atom_sigma and force_component_sigma "
+        "give it by atom and by component, as for gap_fit. Null to ignore them.",
+        unit="eV/Å",
+    )
+    virial_sigma: str | None = option(
+        "virial_sigma",
+        "Key of the expected error of the virial of a cell: one number, or one for each component. Null to ignore it.",
+        unit="eV",
+    )
+    force_mask: str | None = option(
+        "force_mask",
+        "Key of the column that is true for atoms whose forces are left out, as for gap_fit. Null to ignore it.",
+    )
+    weight: str | None = option(
+        None, "Key of a factor on the weight of a frame in the fit, e.g. config_weight."
+    )
 
 
 class Validation(OptionsModel):

@@ -28,6 +28,22 @@ ALWAYS_TRAIN = -1
 EVALUATE_ONLY = -2
 """Fold label of a frame that no fit uses: the external validation set."""
 
+FRAME_LABELS = ("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight")
+"""What single frames may say about their part in a fit: attributes of `Frame`."""
+
+
+def bare_atoms(atoms: Atoms) -> Atoms:
+    """New atoms with species, positions, cell and periodicity of others, and nothing else.
+
+    Constraints (``move_mask``), calculators, momenta, tags, charges and further arrays change what ASE says about
+    atoms: forces of fixed atoms, for one, are reported as zero.
+    """
+    from ase import Atoms  # takes 0.3 s to import; only who has atoms pays
+
+    return Atoms(
+        numbers=atoms.numbers, positions=atoms.positions, cell=np.array(atoms.cell), pbc=np.array(atoms.pbc)
+    )
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -36,7 +52,7 @@ class Frame:
     Attributes
     ----------
     atoms
-        Species, positions (Å), cell (Å), periodicity; no calculator, no reference values.
+        Species, positions (Å), cell (Å), periodicity, and nothing else: see `bare_atoms`.
     energy
         Total energy of the cell in eV, or None.
     forces
@@ -81,6 +97,21 @@ class Frame:
     def n_atoms(self) -> int:
         """Number of atoms."""
         return len(self.atoms)
+
+    def label(self, name: str) -> float | FloatArray | BoolArray | None:
+        """The label of a name of `FRAME_LABELS`; None where the frame has none (a weight of 1 is none)."""
+        if name == "weight":
+            return None if self.weight == 1.0 else self.weight
+        found: float | FloatArray | BoolArray | None = getattr(self, name)
+        return found
+
+    @property
+    def counted(self) -> FloatArray | None:
+        """The reference forces that count, shape (n, 3), eV/Å: those that no mask leaves out."""
+        if self.forces is None or self.force_mask is None:
+            return self.forces
+        counted: FloatArray = self.forces[self.force_mask]
+        return counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +170,10 @@ class TrainingData:
             digest.update(f"{frame.identity}|{frame.group}|{fold}|{frame.energy!r}".encode())
             for values in (frame.forces, frame.virial):
                 digest.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())
+            # Data without labels of single frames keep the fingerprint that they had before there were any.
+            for label in FRAME_LABELS:
+                if (own := frame.label(label)) is not None:
+                    digest.update(label.encode() + np.ascontiguousarray(own).tobytes())
         for element, energy in sorted(self.reference_energies.items()):
             digest.update(f"{element}={energy!r}".encode())
         return digest.hexdigest()

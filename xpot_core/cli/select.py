@@ -65,16 +65,17 @@ def select(
     """
     import tempfile
 
-    from ase.io import read, write
+    from ase.io import write
 
     from xpot_core import committee
-    from xpot_core.frames import read_frames
+    from xpot_core.frames import frames_of, read_images
     from xpot_core.pipeline import TrialRunner
     from xpot_core.results import StudyResults
 
     results = StudyResults.open(study, runs)
     runner = TrialRunner.of_results(results)
-    frames = read_frames(pool, results.study_file.config.data, key="--pool", labelled=False)
+    images = read_images(pool, "--pool")
+    frames = frames_of(images, pool, results.study_file.config.data, labelled=False)
     tell = console(stderr=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -88,7 +89,6 @@ def select(
     found = committee.disagreement(predictions, frames)
     known = [f.identity for f in runner.dataset.data.frames]
     taken = committee.select_frames(frames, found, count, by=by, similar=similar, known=known)
-    images = read(pool, ":")
     output.parent.mkdir(parents=True, exist_ok=True)
     chosen = [committee.marked(images[i], i, found[i], len(potentials)) for i in taken]
     write(output, chosen, format="extxyz")

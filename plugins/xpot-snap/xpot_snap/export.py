@@ -172,6 +172,7 @@ def calculator():
 if __name__ == "__main__":
     file = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("structure.xyz")
     atoms = read(file)
+    atoms.set_constraint()  # ASE would report zero forces on fixed atoms
     atoms.calc = calculator()
     print(f"energy {{atoms.get_potential_energy():.6f}} eV")
     print(f"largest force {{abs(atoms.get_forces()).max():.6f}} eV/Å")
