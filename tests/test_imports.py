@@ -20,7 +20,7 @@ PLUGINS = ROOT.parent / "plugins"
 # Each room may import what stands above it, never what stands below.
 LAYERS = [
     ["errors", "types", "trials", "processes", "libraries", "interrupts", "cache"],
-    ["options", "metrics"],
+    ["options", "metrics", "isolated_atoms"],
     ["space", "validation"],
     ["space_reader"],
     ["observations"],

@@ -52,7 +52,7 @@ def test_silicon_is_seen_as_it_is() -> None:
     assert groups["rattled"].frames == groups["rattled"].virials == 26
     assert groups["surface"].virials == 0
     assert [n for n, g in groups.items() if g.molecules] == ["dimer", "isolated_atom"]
-    assert facts.isolated_group == "isolated_atom"
+    assert [n for n, g in groups.items() if g.isolated] == ["isolated_atom"]
     assert facts.isolated["Si"] == pytest.approx(-101.826, abs=1e-3)
     assert facts.neighbour == pytest.approx(2.3, abs=0.1)
     assert facts.shortest == pytest.approx(1.6)
@@ -127,15 +127,16 @@ def test_references_win_over_predictions_and_rarities(tmp_path: Path) -> None:
     assert [g.name for g in facts.groups] == ["all"]
 
 
-def test_isolated_atoms_among_others_become_reference_energies(tmp_path: Path, registry: Registry) -> None:
-    frames = [labelled(bulk("Cu", cubic=True)) for _ in range(6)]
+def test_isolated_atoms_among_others_are_seen(tmp_path: Path, registry: Registry) -> None:
+    frames = [labelled(bulk("Cu", "fcc", a=3.5 + 0.02 * i, cubic=True)) for i in range(6)]
     frames.append(labelled(Atoms("Cu", cell=[12] * 3, pbc=True)))
     write(tmp_path / "cu.xyz", frames)
     facts = look_at([tmp_path / "cu.xyz"])
     assert facts.isolated == {"Cu": -1.0}
-    assert facts.isolated_group is None
     text = propose_study(facts, Wishes((Path("cu.xyz"),), fitter="numpy-pair"), registry).text
-    assert yaml.safe_load(text)["data"]["reference_energies"] == {"Cu": -1.0}
+    assert not {"isolated_atoms", "reference_energies"} & set(yaml.safe_load(text)["data"])
+    (tmp_path / "study.yaml").write_text(text)
+    assert load_dataset(read_study(tmp_path / "study.yaml")).data.reference_energies == {"Cu": -1.0}
 
 
 def test_cutoffs_begin_beyond_the_first_shell(tmp_path: Path) -> None:

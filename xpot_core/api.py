@@ -35,6 +35,7 @@ from xpot_core.interfaces import (
     TableLoss,
     Validator,
 )
+from xpot_core.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.libraries import preload
 from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, voigt
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
@@ -137,6 +138,8 @@ __all__ = [
     "child_process",
     "error_table",
     "hookimpl",
+    "is_isolated",
+    "isolated_energies",
     "nearest",
     "observe",
     "option",

@@ -13,6 +13,7 @@ import numpy as np
 from xpot_core.config import StudyFile
 from xpot_core.errors import InputError, nearest
 from xpot_core.frames import NO_GROUP, read_frames
+from xpot_core.isolated_atoms import REACH, is_isolated, isolated_energies
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
@@ -76,7 +77,8 @@ def _load(study: StudyFile) -> Dataset:
     external = _read_files(study, config.validation.file or [], config, "data.validation")
     test = _read_files(study, config.test or [], config, "data.test")
     _check_names([*train, *external, *test], config)
-    reference, train = _reference_energies(train, config)
+    _check_isolated(train, config)
+    reference = isolated_energies(train, config.reference_energies)
     if not any(f.energy is not None or f.forces is not None for f in train):
         raise InputError(
             "no frame has an energy or forces" if train else "names no file",
@@ -87,12 +89,11 @@ def _load(study: StudyFile) -> Dataset:
     everything = [*train, *external, *test]
     elements = tuple(sorted({s for f in everything for s in f.atoms.get_chemical_symbols()}))
     groups = tuple(sorted({f.group for f in [*train, *external]}))
-    folds = _folds(train, config)
-    isolated = [f for f in train if f.group == config.isolated_atoms]
-    if isolated and len(isolated) == len(train):
+    if all(is_isolated(f.atoms) for f in train):
         raise InputError(
             "holds isolated atoms only", key="data.train", remedy="add frames with more than one atom"
         )
+    folds = _folds(train, config)
     data = TrainingData(
         (*train, *external),
         (*folds, *[EVALUATE_ONLY] * len(external)),
@@ -148,20 +149,21 @@ def _read_files(study: StudyFile, names: Sequence[str], config: DataConfig, key:
     return frames
 
 
-def _reference_energies(train: list[Frame], config: DataConfig) -> tuple[dict[str, float], list[Frame]]:
-    energies: dict[str, float] = {}
-    for frame in train:
-        if frame.group == config.isolated_atoms:
-            if frame.n_atoms != 1:
-                raise InputError(
-                    f"{frame.source} stands in group '{config.isolated_atoms}' and has {frame.n_atoms} atoms",
-                    key="data.isolated_atoms",
-                    value=config.isolated_atoms,
-                )
-            if frame.energy is not None:
-                energies[frame.atoms.get_chemical_symbols()[0]] = frame.energy
-    energies.update(config.reference_energies)
-    return energies, train
+def _check_isolated(frames: Sequence[Frame], config: DataConfig) -> None:
+    for frame in frames:
+        if frame.group == config.isolated_atoms and not is_isolated(frame.atoms):
+            what = (
+                f"has {frame.n_atoms} atoms"
+                if frame.n_atoms > 1
+                else f"has periodic images within {REACH:g} Å"
+            )
+            raise InputError(
+                f"{frame.source} stands in group '{config.isolated_atoms}' and {what}",
+                key="data.isolated_atoms",
+                value=config.isolated_atoms,
+                remedy="mend the frame or its group, or write isolated_atoms: null; energies of isolated atoms can "
+                "also stand under data.reference_energies",
+            )
 
 
 def _check_sets(sets: Mapping[str, list[Frame]], config: DataConfig, warnings: list[str]) -> None:
@@ -190,7 +192,7 @@ def _check_units(frames: Sequence[Frame], warnings: list[str]) -> None:
         warnings.append(f"the largest force is {max(forces):.3g} eV/Å: are the forces in eV/Å?")
     by_formula: dict[str, list[float]] = {}
     for f in frames:
-        if f.energy is not None and f.n_atoms > 1:
+        if f.energy is not None and not is_isolated(f.atoms):
             formula = f.atoms.get_chemical_formula(empirical=True)
             by_formula.setdefault(formula, []).append(f.energy / f.n_atoms)
     for formula, energies in by_formula.items():
@@ -207,7 +209,7 @@ def _folds(train: Sequence[Frame], config: DataConfig) -> list[int]:
     v = config.validation
     if v.file is not None:
         return [ALWAYS_TRAIN] * len(train)
-    free = [i for i, f in enumerate(train) if f.group != config.isolated_atoms]
+    free = [i for i, f in enumerate(train) if not is_isolated(f.atoms)]
     units = _units(train, free, v.keep_together)
     folds = v.kfold or 1
     wanted = max(round(len(units) * v.fraction), 1) if v.fraction is not None else len(units)

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.errors import InputError, nearest
+from xpot_core.isolated_atoms import is_isolated
 from xpot_core.options import list_item, option_info, submodel
 from xpot_core.space import Slot, Space
 from xpot_core.study_config import FidelityConfig
@@ -109,15 +110,14 @@ class Ladder:
         if fidelity is None or self.option != DATA:
             return data
         rng = np.random.default_rng(0)
-        kept = [f in (ALWAYS_TRAIN, EVALUATE_ONLY) for f in data.folds]
+        kept = [True] * len(data.frames)
         cells: dict[tuple[str, int], list[int]] = {}
         for i, (frame, fold) in enumerate(zip(data.frames, data.folds, strict=True)):
-            cells.setdefault((frame.group, fold), []).append(i)
+            if fold != EVALUATE_ONLY and not is_isolated(frame.atoms):
+                cells.setdefault((frame.group, fold), []).append(i)
         for (_, fold), members in cells.items():
             if fold == ALWAYS_TRAIN and len(members) < 3:
-                continue  # isolated atoms and the like stay
-            if fold == EVALUATE_ONLY:
-                continue
+                continue  # a group this small stays whole
             chosen = set(rng.permutation(members)[: math.ceil(fidelity * len(members))].tolist())
             for i in members:
                 kept[i] = i in chosen

@@ -12,6 +12,7 @@ import numpy as np
 
 from xpot_core.errors import InputError, file_error, nearest
 from xpot_core.frame_labels import labels_of
+from xpot_core.isolated_atoms import is_isolated
 from xpot_core.study_config import DataConfig
 from xpot_core.types import FloatArray, Frame, bare_atoms
 
@@ -33,7 +34,9 @@ def read_frames(
     """
     images = read_images(path, key)
     together = config.validation.keep_together
-    if key == "data.train" and together is not None and not any(together in a.info for a in images):
+    if key == "data.train" and together is not None and not any(
+        together in a.info or is_isolated(a) for a in images
+    ):
         raise InputError(
             f"no frame has info key '{together}'",
             file=path,
@@ -58,6 +61,8 @@ def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled
         frames.append(_frame(atoms, config, f"{path.name}#{i}", path, found))
     for quantity in ("energy", "forces"):
         if labelled and found[quantity] == 0 and getattr(config.keys, quantity) is not None:
+            if quantity == "forces" and all(is_isolated(f.atoms) for f in frames):
+                continue  # nothing acts on them
             raise InputError(
                 f"no frame has {quantity} under this name",
                 file=path,

@@ -142,8 +142,10 @@ class DataConfig(OptionsModel):
     )
     keys: Keys = option(Keys, "Names under which the files hold the reference values.")
     group_by: str = option("config_type", "Info key that names the group of a frame.")
-    isolated_atoms: str = option(
-        "isolated_atom", "Group of the single atoms that give the reference energies."
+    isolated_atoms: str | None = option(
+        "isolated_atom",
+        "Group that may hold isolated atoms only, or null: a check, no more. Isolated atoms are known by their "
+        "structure, whatever their group: one atom, and no periodic image within 8 Å.",
     )
     reference_energies: dict[str, FiniteFloat] = option(
         dict, "Energy of the isolated atom by element; overrides isolated atoms in the data.", unit="eV"

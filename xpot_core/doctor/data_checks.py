@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from xpot_core.doctor.findings import Findings, named
+from xpot_core.isolated_atoms import is_isolated
 from xpot_core.types import Frame
 
 Sets = Mapping[str, Sequence[Frame]]
@@ -26,7 +27,7 @@ _COPY = 0.02
 """Å: structures that differ by less than this are the same for any potential."""
 
 
-def check_data(sets: Sets, isolated: Mapping[str, float], isolated_group: str, findings: Findings) -> None:
+def check_data(sets: Sets, isolated: Mapping[str, float], findings: Findings) -> None:
     """All checks of single sets and of sets against each other.
 
     Parameters
@@ -35,12 +36,10 @@ def check_data(sets: Sets, isolated: Mapping[str, float], isolated_group: str, f
         ``train``, ``validation`` (an external one), ``test``.
     isolated
         Energies of isolated atoms by element.
-    isolated_group
-        Name of their group.
     """
     train = sets["train"]
     _small_groups(train, findings)
-    _isolated_atoms(train, isolated, isolated_group, findings)
+    _isolated_atoms(train, isolated, findings)
     for name, frames in sets.items():
         _distances(name, frames, findings)
         _net_forces(name, frames, findings)
@@ -53,22 +52,20 @@ def check_data(sets: Sets, isolated: Mapping[str, float], isolated_group: str, f
 def _small_groups(frames: Sequence[Frame], findings: Findings) -> None:
     for group in sorted({f.group for f in frames}):
         own = [f for f in frames if f.group == group]
-        if len(own) == 1 and own[0].n_atoms > 1:
+        if len(own) == 1 and not is_isolated(own[0].atoms):
             findings.warn(f"group '{group}' has a single training structure")
 
 
-def _isolated_atoms(
-    frames: Sequence[Frame], isolated: Mapping[str, float], group: str, findings: Findings
-) -> None:
+def _isolated_atoms(frames: Sequence[Frame], isolated: Mapping[str, float], findings: Findings) -> None:
     elements = sorted({s for f in frames for s in f.atoms.get_chemical_symbols()})
     missing = [e for e in elements if e not in isolated]
     if missing:
         findings.warn(
-            f"no isolated atom of {', '.join(missing)} in the training set (group '{group}') and none in "
+            f"no isolated atom of {', '.join(missing)} in the training set and none in "
             "data.reference_energies: energies at large distances are left to chance"
         )
     for frame in frames:
-        if frame.n_atoms == 1 and frame.group == group and frame.forces is not None:
+        if frame.forces is not None and is_isolated(frame.atoms):
             largest = float(np.abs(frame.forces).max())
             if largest > 1e-3:
                 findings.warn(f"the isolated atom {named([frame])} has a force of {largest:.3g} eV/Å")
@@ -96,7 +93,7 @@ def _net_forces(name: str, frames: Sequence[Frame], findings: Findings) -> None:
         f
         for f in frames
         if f.forces is not None
-        and f.n_atoms > 1
+        and not is_isolated(f.atoms)
         and float(np.linalg.norm(f.forces.sum(axis=0))) / f.n_atoms > _NET_FORCE
     ]
     if bad:
@@ -107,7 +104,7 @@ def _net_forces(name: str, frames: Sequence[Frame], findings: Findings) -> None:
 
 
 def _outliers(name: str, frames: Sequence[Frame], findings: Findings) -> None:
-    for own in _by_composition(f for f in frames if f.n_atoms > 1).values():
+    for own in _by_composition(f for f in frames if not is_isolated(f.atoms)).values():
         with_energy = [f for f in own if f.energy is not None]
         energies = np.array([f.energy / f.n_atoms for f in with_energy if f.energy is not None])
         _tell(
@@ -145,7 +142,9 @@ def _tell(
 
 def _extent(name: str, frames: Sequence[Frame], findings: Findings) -> None:
     """Energies of cells of different size must grow with the size."""
-    for formula, own in _by_composition(f for f in frames if f.energy is not None and f.n_atoms > 1).items():
+    for formula, own in _by_composition(
+        f for f in frames if f.energy is not None and not is_isolated(f.atoms)
+    ).items():
         sizes = np.array([f.n_atoms for f in own], dtype=float)
         if len(own) < 5 or sizes.max() < 2 * sizes.min():
             continue
@@ -194,7 +193,7 @@ def _alike(first: Sequence[Frame], second: Sequence[Frame]) -> Iterator[tuple[Fr
     for frame in first:
         by_formula.setdefault(frame.atoms.get_chemical_formula(mode="reduce"), []).append(frame)
     for other in second:
-        if other.n_atoms < 2:
+        if is_isolated(other.atoms):
             continue
         for frame in by_formula.get(other.atoms.get_chemical_formula(mode="reduce"), ()):
             if np.abs(frame.atoms.cell.array - other.atoms.cell.array).max() > _COPY:

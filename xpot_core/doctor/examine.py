@@ -25,7 +25,7 @@ def examine(study: Study, *, measure: bool = True) -> Findings:
     findings.facts.append(f"elements {', '.join(data.elements)}; {len(study.space)} hyperparameters{folds}")
     findings.facts.append("versions: " + ", ".join(f"{k} {v}" for k, v in versions(study).items()))
     check_installation(study, findings)
-    check_data(sets, data.reference_energies, study.config.data.isolated_atoms, findings)
+    check_data(sets, data.reference_energies, findings)
     check_consistency(sets["train"], findings)
     check_space(study, sets["train"], findings)
     if measure:

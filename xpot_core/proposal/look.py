@@ -13,6 +13,7 @@ import numpy as np
 
 from xpot_core.errors import InputError
 from xpot_core.frames import frames_of, read_images
+from xpot_core.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.study_config import DataConfig, Keys
 
 _NOT_A_REFERENCE = ("pred", "mace", "gap_", "snap_", "per_atom", "isolated", "kinetic", "weight", "sigma")
@@ -35,7 +36,7 @@ class GroupFacts:
     isolated
         Every frame is an atom on its own.
     molecules
-        Every frame is one or two atoms in vacuum.
+        Every frame is an isolated atom, or two atoms in vacuum.
     """
 
     name: str
@@ -76,11 +77,6 @@ class DataFacts:
     neighbour: float
     shortest: float
     isolated: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def isolated_group(self) -> str | None:
-        """The group that holds the isolated atoms and nothing else."""
-        return next((g.name for g in self.groups if g.isolated), None)
 
     @property
     def has_virials(self) -> bool:
@@ -136,8 +132,9 @@ def look_at(files: Sequence[Path]) -> DataFacts:
     group_by = _group_key(frames)
     keys = Keys(energy=energy, forces=forces, virial=virial, stress=stress)
     config = DataConfig(train=[], keys=keys, **({"group_by": group_by} if group_by else {}))
-    for path, found in images.items():
-        frames_of(found, path, config)  # what no study can use is refused here, before a file is written
+    # What no study can use is refused here, before a file is written.
+    labelled = [f for path, found in images.items() for f in frames_of(found, path, config)]
+    isolated = isolated_energies(labelled, {})
     tensor = virial or stress
     by_group: dict[str, list[Any]] = {}
     for atoms in frames:
@@ -147,8 +144,8 @@ def look_at(files: Sequence[Path]) -> DataFacts:
             name,
             len(own),
             sum(tensor in _tensors(a) for a in own) if tensor else 0,
-            all(len(a) == 1 and _in_vacuum(a) for a in own),
-            all(len(a) <= 2 and _in_vacuum(a) for a in own),
+            all(is_isolated(a) for a in own),
+            all(is_isolated(a) or (len(a) == 2 and _in_vacuum(a)) for a in own),
         )
         for name, own in sorted(by_group.items())
     )
@@ -166,7 +163,7 @@ def look_at(files: Sequence[Path]) -> DataFacts:
         groups,
         neighbour,
         shortest,
-        _isolated(frames, energy),
+        dict(sorted(isolated.items())),
     )
 
 
@@ -226,21 +223,11 @@ def _in_vacuum(atoms: Any) -> bool:
     return not atoms.pbc.all() or float(atoms.get_volume()) / len(atoms) > _GAS
 
 
-def _isolated(frames: Sequence[Any], energy: str) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for atoms in frames:
-        if len(atoms) == 1 and _in_vacuum(atoms):
-            value = {**_results(atoms), **atoms.info}.get(energy)
-            if isinstance(value, int | float | np.number):
-                found.setdefault(atoms.get_chemical_symbols()[0], float(value))
-    return dict(sorted(found.items()))
-
-
 def _distances(frames: Sequence[Any]) -> tuple[float, float]:
     """Nearest-neighbour distance of the typical condensed atom, and the shortest distance of all."""
     from ase.neighborlist import neighbor_list
 
-    chosen = [a for a in frames if len(a) > 1 or not _in_vacuum(a)]
+    chosen = [a for a in frames if not is_isolated(a)]
     if len(chosen) > _MOST:
         order = np.random.default_rng(0).choice(len(chosen), _MOST, replace=False)
         chosen = [chosen[i] for i in sorted(order)]

@@ -180,12 +180,6 @@ def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
     lines.append(f"  keys: {flow_yaml(keys)}")
     if facts.group_by is not None:
         lines.append(f"  group_by: {flow_yaml(facts.group_by)}")
-    group = facts.isolated_group
-    if group is not None and group != "all":
-        lines.append(f"  isolated_atoms: {flow_yaml(group)}")
-    elif facts.isolated:
-        # They stand in a group with other frames, which data.isolated_atoms cannot name.
-        lines.append(f"  reference_energies: {flow_yaml(dict(facts.isolated))}")
     return lines
 
 

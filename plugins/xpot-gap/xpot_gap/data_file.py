@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_core.api import FitError, FloatArray, Frame, InputError, TrainingData
+from xpot_core.api import FitError, FloatArray, Frame, InputError, TrainingData, isolated_energies
 from xpot_gap.options import GapOptions
 
 VACUUM = 10.0
@@ -127,17 +127,6 @@ def _check_numbers(frame: Frame) -> None:
             )
 
 
-def isolated_energies(data: TrainingData) -> dict[str, float]:
-    """Energies of isolated atoms in eV that the data tells: given ones, then one-atom frames."""
-    energies: dict[str, float] = {}
-    for frame in data.frames:
-        # One atom in a periodic cell is a crystal unless its images are far away.
-        lonely = not frame.atoms.pbc.any() or min(frame.atoms.cell.lengths()) >= VACUUM
-        if frame.n_atoms == 1 and frame.energy is not None and lonely:
-            energies.setdefault(frame.atoms.get_chemical_symbols()[0], frame.energy)
-    return energies | dict(data.reference_energies)
-
-
 def average_energies(data: TrainingData) -> dict[str, float]:
     """Energies per element in eV that describe the energies per atom of all cells best.
 
@@ -177,7 +166,7 @@ def reference_energies(options: GapOptions, data: TrainingData) -> tuple[dict[st
                 remedy="gap_fit would silently take 0: name every element",
             )
         return {s: float(options.e0[s]) for s in data.elements}, ()
-    known = isolated_energies(data)
+    known = isolated_energies(data.frames, data.reference_energies)
     missing = [s for s in data.elements if s not in known]
     if options.e0 == "average" or (options.e0 == "auto" and missing):
         notes: tuple[str, ...] = ()
