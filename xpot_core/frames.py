@@ -34,8 +34,10 @@ def read_frames(
     """
     images = read_images(path, key)
     together = config.validation.keep_together
-    if key == "data.train" and together is not None and not any(
-        together in a.info or is_isolated(a) for a in images
+    if (
+        key == "data.train"
+        and together is not None
+        and not any(together in a.info or is_isolated(a) for a in images)
     ):
         raise InputError(
             f"no frame has info key '{together}'",
