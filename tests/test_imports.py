@@ -19,6 +19,7 @@ PLUGINS = ROOT.parent / "plugins"
 
 # Each room may import what stands above it, never what stands below.
 LAYERS = [
+    ["logs"],
     ["errors", "types", "trials", "processes", "libraries", "interrupts", "cache"],
     ["options", "metrics", "isolated_atoms"],
     ["space", "validation"],

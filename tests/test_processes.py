@@ -42,6 +42,39 @@ def test_nothing_is_left_of_a_child_that_was_not_waited_for(tmp_path: Path) -> N
         time.sleep(0.02)
 
 
+DAEMON = """
+import os, signal, subprocess, sys, time
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+sleeper = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, close_fds=False)
+print(sleeper.pid, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "end", ["", "os._exit(0)", "os.kill(os.getpid(), signal.SIGSEGV)", "time.sleep(600)"]
+)
+def test_program_that_left_its_session_and_lost_its_parent_ends_too(tmp_path: Path, end: str) -> None:
+    log = tmp_path / "log"
+    with child_process([sys.executable, "-c", DAEMON + end], tmp_path, log) as process:
+        while not log.read_text().endswith("\n"):
+            time.sleep(0.02)
+        sleeper = psutil.Process(int(log.read_text()))
+        if "sleep" not in end:
+            process.wait(30)
+            assert sleeper.is_running()
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 5.0, "it was waited for"
+    assert not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE
+
+
+def test_family_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with child_process(sleep, tmp_path, tmp_path / "other") as other:
+        with child_process(sleep, tmp_path, tmp_path / "log"):
+            pass
+        assert other.poll() is None
+
+
 def test_a_library_that_nobody_brings_is_left_to_the_system() -> None:
     assert preload("no-such-distribution", "libnothing.so.1") is None
     assert preload("pytest", "libnothing.so.1") is None

@@ -9,13 +9,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from xpot_core.logs import logged
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables that numerical libraries take their thread count from."""
 
+FAMILY_VARIABLE = "XPOT_FAMILY"
+"""Environment variable by which a program is known with all that it starts, also when their ties are cut."""
+
 _PR_SET_PDEATHSIG = 1
+_END_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -31,7 +40,7 @@ def child_process(
     directory
         Working folder.
     log
-        File that its output is appended to.
+        File that its output is appended to. Of very much output the beginning and the end are kept.
     environment
         Variables beside those of this process.
 
@@ -48,7 +57,8 @@ def child_process(
         with child_process(["fit", "in.xml"], folder, folder / "fit.log", threads) as process:
             status = process.wait(timeout=60)
     """
-    with log.open("ab") as output:
+    family = new_family()
+    with logged(log) as output:
         process = subprocess.Popen(
             list(command),
             cwd=directory,
@@ -58,14 +68,14 @@ def child_process(
             # A group of its own, so that whatever it starts ends with it.
             start_new_session=True,
             preexec_fn=_death_with_parent(),
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {}), FAMILY_VARIABLE: family},
         )
         try:
             yield process
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            end_family(process.pid, family, alive=process.poll() is None)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_SECONDS)
 
 
 def _death_with_parent() -> Callable[[], object] | None:
@@ -101,26 +111,73 @@ def _ticks(pid: int) -> float | None:
         return None
 
 
-def _tree(pid: int) -> Iterator[object]:
+def _tree(pid: int) -> Iterator[Any]:
     import psutil
 
-    with contextlib.suppress(psutil.Error):
+    with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         yield from [process, *process.children(recursive=True)]
 
 
-def kill_tree(pid: int) -> None:
-    """Kill a process with every program that it started.
+def new_family() -> str:
+    """A value of `FAMILY_VARIABLE` for a program: one of the family of this process, and unlike any other."""
+    return f"{os.environ.get(FAMILY_VARIABLE, '')}/{uuid.uuid4().hex}"
 
-    The process goes first: one that waits for a child must not see it end and carry on. Only a
-    process that kills itself has to go last.
+
+def end_family(pid: int, family: str, *, alive: bool = True) -> None:
+    """Kill a process with every program that it started, and those that they started.
+
+    Its group is killed, its tree, and whoever carries the name of the family: a program whose parent has ended,
+    or that made a session of its own, is found by that alone.
+
+    Parameters
+    ----------
+    pid
+        The process, leader of a group.
+    family
+        Its `FAMILY_VARIABLE`.
+    alive
+        False if it has ended and was waited for: its number may be somebody else's soon.
     """
     import psutil
 
-    tree = list(_tree(pid))
-    for process in reversed(tree) if pid == os.getpid() else tree:
-        with contextlib.suppress(psutil.Error):
-            process.kill()  # type: ignore[attr-defined]
+    me = os.getpid()
+    # The process goes first: one that waits for a child must not see it end and carry on. Only a process
+    # that ends itself goes last.
+    known = list(_tree(pid)) if alive else []
+    if pid != me:
+        _kill_group(pid)
+    deadline = time.monotonic() + _END_SECONDS
+    while True:
+        for process in known:
+            if process.pid != me:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+        # Until nobody is found: one of them may have started another one meanwhile.
+        known = [p for p in _members(family) if p.pid != me]
+        if not known or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    if pid == me:
+        if os.getpgid(0) == me:
+            _kill_group(me)
+        os.kill(me, signal.SIGKILL)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _members(family: str) -> Iterator[Any]:
+    """Living processes that carry the name of a family, or of one inside it."""
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            name = process.environ().get(FAMILY_VARIABLE, "")
+            if (name == family or name.startswith(f"{family}/")) and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
 
 
 def memory_of_tree(pid: int) -> int:
@@ -129,6 +186,6 @@ def memory_of_tree(pid: int) -> int:
 
     total = 0
     for process in _tree(pid):
-        with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss  # type: ignore[attr-defined]
+        with contextlib.suppress(psutil.Error, OSError):
+            total += process.memory_info().rss
     return total

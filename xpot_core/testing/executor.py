@@ -101,6 +101,44 @@ class ExecutorContract(Contract):
         states = [r.state for r in sorted(results, key=lambda r: r.number)]
         assert states == [TrialState.FAILED, TrialState.COMPLETE] * 2
 
+    def test_crash_of_a_fit_that_forked_is_a_result(self) -> None:
+        """Neither forks that hold the pipes nor a program that left its session keep a dead fit alive."""
+        self._needs_isolation()
+        modes = ["pool-crash", "ok", "orphan", "fork", "ok"]
+        with self._running(_FAULTY) as (executor, folder):
+            results = _run(executor, folder, [{"mode": mode} for mode in modes])
+            self._nobody_is_left()
+        states = {modes[r.number]: r.state for r in results}
+        assert states == {
+            "pool-crash": TrialState.FAILED,
+            "orphan": TrialState.FAILED,
+            "fork": TrialState.COMPLETE,
+            "ok": TrialState.COMPLETE,
+        }
+
+    def test_limits_are_kept_beside_quick_trials(self) -> None:
+        """A trial over its time is ended although others come and go without a pause."""
+        self._needs_isolation()
+        limit, late = 2.0, 4.0
+        with self._running(_FAULTY, Limits(seconds=limit)) as (executor, folder):
+            if executor.capacity < 2:
+                raise NotApplicable("one place only")
+            _run(executor, folder, [{}] * executor.capacity)  # starts the workers
+            executor.submit(_task(100, {"mode": "hang"}, folder))
+            executor.submit(_task(101, {}, folder))
+            begin, quick = time.monotonic(), 0
+            while True:
+                results = executor.collect(timeout=1.0)
+                taken = time.monotonic() - begin
+                assert taken < limit + late, f"not ended after {taken:.1f} s beside {quick} quick trials"
+                if any(r.number == 100 for r in results):
+                    break
+                for _ in results:
+                    quick += 1
+                    executor.submit(_task(101 + quick, {}, folder))
+        assert {r.state for r in results if r.number == 100} == {TrialState.TIMEOUT}
+        assert quick >= 10, "too few of them to show anything"
+
     def test_trials_over_the_time_limit_are_ended(self) -> None:
         """A hanging fit and the programs that it started become TIMEOUT; the next trial runs."""
         self._needs_isolation()
@@ -199,8 +237,11 @@ class ExecutorContract(Contract):
             sleepers = []
             for process in psutil.process_iter(["cmdline"]):
                 with contextlib.suppress(psutil.Error):
-                    mine = psutil.Process() in process.parents() or process.ppid() == 1
-                    if mine and "time.sleep(3600)" in " ".join(process.info["cmdline"] or []):
+                    command = " ".join(process.info["cmdline"] or [])
+                    orphan = process.ppid() == 1
+                    # A fork of a worker carries its command; one without a parent has no business any more.
+                    mine = orphan or psutil.Process() in process.parents()
+                    if (mine and "time.sleep(3600)" in command) or (orphan and "xpot_core.worker" in command):
                         sleepers.append(process.pid)
             if not sleepers:
                 return
@@ -209,6 +250,7 @@ class ExecutorContract(Contract):
 
 
 _MODES = ["ok", "exception", "fit-error", "infeasible", "nan", "exit", "abort", "hang", "memory", "child"]
+_MODES += ["pool-crash", "orphan", "fork", "os-exit", "base-exception", "print"]
 _FAULTY: dict[str, Any] = {
     "faulty": {
         "level": "tune",

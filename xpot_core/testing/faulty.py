@@ -33,7 +33,24 @@ from xpot_core.api import (
 
 FORMAT = "faulty"
 Mode = Literal[
-    "ok", "sleep", "exception", "fit-error", "infeasible", "nan", "exit", "abort", "hang", "memory", "child"
+    "ok",
+    "sleep",
+    "exception",
+    "base-exception",
+    "fit-error",
+    "infeasible",
+    "nan",
+    "exit",
+    "os-exit",
+    "abort",
+    "hang",
+    "memory",
+    "child",
+    "pool-crash",
+    "orphan",
+    "fork",
+    "thread",
+    "print",
 ]
 
 
@@ -45,7 +62,9 @@ class FaultyOptions(OptionsModel):
     )
     mode: Mode = option("ok", "What the fit does.")
     seconds: float = option(0.0, "How long it takes.", unit="s", ge=0)
-    megabytes: int = option(0, "How much memory the mode 'memory' takes.", unit="MB", ge=0, tunable=False)
+    megabytes: int = option(
+        0, "How much memory the mode 'memory' takes, or 'print' prints.", unit="MB", ge=0, tunable=False
+    )
 
 
 class FaultyFitter:
@@ -69,12 +88,16 @@ def _misbehave(options: FaultyOptions) -> None:
     match options.mode:
         case "exception":
             raise ZeroDivisionError("a fault of the plugin")
+        case "base-exception":
+            raise Panic("beyond all that is caught")
         case "fit-error":
             raise FitError(f"the matrix is singular at {options.level:.3f}", remedy="add a ridge")
         case "infeasible":
             raise InfeasibleError(f"needs {options.level:.2f} GB")
         case "exit":
             sys.exit(3)
+        case "os-exit":
+            os._exit(0)
         case "abort":
             print("about to abort", file=sys.stderr, flush=True)
             os.abort()
@@ -84,12 +107,51 @@ def _misbehave(options: FaultyOptions) -> None:
             import subprocess
 
             subprocess.run([sys.executable, "-c", "import time; time.sleep(3600)"], check=False)
+        case "pool-crash" | "orphan" | "fork" | "thread":
+            _leave_behind(options.mode)
+        case "print":
+            for _ in range(options.megabytes):
+                sys.stdout.write("x" * 999_999 + "\n")
         case "memory":
             hoard = []
             for _ in range(options.megabytes // 10):
                 hoard.append(bytearray(os.urandom(1) * 10_000_000))
                 time.sleep(0.01)
             time.sleep(30)
+
+
+def _leave_behind(mode: str) -> None:
+    """Start what outlives the fit, or the process of the fit."""
+    import multiprocessing
+    import signal
+    import subprocess
+    import threading
+
+    match mode:
+        case "pool-crash":
+            pool = multiprocessing.get_context("fork").Pool(2)
+            pool.map_async(time.sleep, [3600] * 2)
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "orphan":
+            # All that keeps a program alive: a session of its own, no parent, deaf to SIGTERM; and it holds every
+            # pipe that it can get.
+            code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3600)"
+            command = (
+                f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}], close_fds=False)"
+            )
+            subprocess.run(
+                [sys.executable, "-c", command], start_new_session=True, close_fds=False, check=False
+            )
+            os._exit(0)
+        case "fork":
+            os.fork()
+        case "thread":
+            threading.Thread(target=time.sleep, args=(3600,), name="stray").start()
+
+
+class Panic(BaseException):
+    """What Rust libraries raise, and some test tools: no `Exception`."""
 
 
 class FaultyPredictor:
