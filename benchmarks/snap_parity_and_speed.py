@@ -273,9 +273,9 @@ def trial(n: int, rows: list[Row]) -> None:
         assert blocks.matrix is not None
         weights = regression_weights(options, data.groups)
         scale = blocks.energy.fit_scale * weights.eweight["Elastic"]
-        virial = blocks.virial.rows * (blocks.virial.fit_scale * weights.vweight["Elastic"])[:, None, None]
+        virial = blocks.virial.rows * (blocks.virial.fit_scale * weights.vweight["Elastic"])[:, :, None]
         rows_of = np.concatenate(
-            [blocks.energy.rows[:, 0] * scale[:, None], blocks.matrix, virial.reshape(-1, blocks.width)]
+            [blocks.energy.rows[:, 0] * scale, blocks.matrix, virial.reshape(-1, blocks.width)]
         )
         a, b = rows_of[:, :-1], rows_of[:, -1]
         found = []

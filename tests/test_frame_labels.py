@@ -14,8 +14,11 @@ from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixedLine
 from ase.io import write
 from data_cases import Load
 
+from xpot_core.config import study_from_dict
 from xpot_core.errors import InputError
-from xpot_core.types import bare_atoms
+from xpot_core.metrics import error_table
+from xpot_core.pipeline import TrialRunner
+from xpot_core.types import Predictions, bare_atoms
 
 
 def cells(count: int = 6) -> list[Atoms]:
@@ -205,3 +208,34 @@ def test_a_label_named_in_the_study_must_be_there(folder: Path, load: Load) -> N
     with pytest.raises(InputError, match="no frame has it") as caught:
         load(train="a.xyz", keys={"weight": "wieght"})
     assert caught.value.key == "data.keys.weight"
+
+
+def test_labels_that_a_fitter_would_not_use_are_refused(folder: Path) -> None:
+    made = cells(8)
+    made[3].info["virial_sigma"] = 0.5
+    write(folder / "v.xyz", made)
+    study = {"study": "s", "data": {"train": "v.xyz", "validation": {"kfold": 2}}, "fitter": "numpy-pair"}
+    with pytest.raises(
+        InputError, match=r"1 training frames have it, v.xyz#3 the first.*numpy-pair"
+    ) as caught:
+        TrialRunner(study_from_dict(study, folder))
+    assert caught.value.key == "data.keys.virial_sigma"
+    study["data"] |= {"keys": {"virial_sigma": None}}
+    TrialRunner(study_from_dict(study, folder))
+    # what is only judged by needs no fitter
+    study["data"] |= {"keys": {}, "train": "plain.xyz", "test": "v.xyz"}
+    write(folder / "plain.xyz", cells(8))
+    TrialRunner(study_from_dict(study, folder))
+
+
+def test_masked_forces_stand_in_no_error(folder: Path, load: Load) -> None:
+    made = cells(4)
+    made[1].arrays["force_mask"] = np.array([True, True, False, False])
+    made[2].arrays["force_mask"] = np.ones(4, dtype=bool)
+    write(folder / "m.xyz", made)
+    frames = load(train="m.xyz", validation={"kfold": 2}).data.frames
+    wrong = [f.forces + np.array([[9.0], [9.0], [1.0], [1.0]]) for f in frames]
+    wrong[0], wrong[3] = frames[0].forces, frames[3].forces
+    table = error_table(Predictions(np.zeros(4), wrong), frames)
+    assert table.total("force").count == 12 + 6 + 0 + 12
+    assert table.total("force").square == pytest.approx(6.0)

@@ -21,7 +21,7 @@ PLUGINS = ROOT.parent / "plugins"
 LAYERS = [
     ["logs"],
     ["errors", "types", "trials", "processes", "libraries", "interrupts", "cache"],
-    ["options", "metrics", "isolated_atoms"],
+    ["options", "metrics", "isolated_atoms", "row_factors"],
     ["space", "validation"],
     ["space_reader"],
     ["observations"],
@@ -34,7 +34,7 @@ LAYERS = [
     ["sharing", "frame_labels"],
     ["frames"],
     ["data"],
-    ["outcome", "validators"],
+    ["outcome", "validators", "data_use"],
     ["objectives", "fidelity", "nested"],
     ["evaluation", "pipeline", "worker"],
     ["rows", "lease", "ledger"],

@@ -41,6 +41,7 @@ from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, vo
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
 from xpot_core.processes import THREAD_VARIABLES, child_process
+from xpot_core.row_factors import RowFactors, row_factors
 from xpot_core.space import Choice, Float, Int, Parameter, Space
 from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, TrialState, TrialTask
 from xpot_core.types import (
@@ -118,6 +119,7 @@ __all__ = [
     "Proposed",
     "Provider",
     "Range",
+    "RowFactors",
     "Space",
     "StagedFitter",
     "StudyResults",
@@ -147,6 +149,7 @@ __all__ = [
     "preload",
     "resolve",
     "rng_for",
+    "row_factors",
     "seed_for",
     "validate_options",
     "voigt",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from xpot_core.config import StudyFile
 from xpot_core.errors import InputError, nearest
 from xpot_core.frames import NO_GROUP, read_frames
 from xpot_core.isolated_atoms import REACH, is_isolated, isolated_energies
+from xpot_core.row_factors import sigma_means
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
@@ -101,6 +102,7 @@ def _load(study: StudyFile) -> Dataset:
         groups,
         reference,
     )
+    data = replace(data, sigma_means=sigma_means(data))
     for element in sorted(set(config.reference_energies) - set(elements)):
         warnings.append(f"data.reference_energies names {element}, which is in no frame")
     trained_groups = {f.group for f in train}

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from xpot_core.config import StudyFile, study_from_dict
 from xpot_core.data import Dataset, load_dataset
+from xpot_core.data_use import check_labels
 from xpot_core.errors import InputError, PredictError
 from xpot_core.evaluation import Clock, Evaluation
 from xpot_core.fidelity import Ladder
@@ -92,6 +93,7 @@ class TrialRunner:
         self.loss: Component[Loss] = self.registry.create("loss", *next(iter(config.loss.items())))
         loss_name, loss_options = next(iter(config.loss.items()))
         check_groups(self.loss.provider.options, loss_options, self.dataset.data.groups, f"loss.{loss_name}")
+        check_labels(self.fitter.provider, self.dataset.data)
         self._read_search(config)
         self._predictor: Component[Predictor] | None = None
         if config.predictor is not None:

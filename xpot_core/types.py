@@ -100,18 +100,13 @@ class Frame:
 
     def label(self, name: str) -> float | FloatArray | BoolArray | None:
         """The label of a name of `FRAME_LABELS`; None where the frame has none (a weight of 1 is none)."""
-        if name == "weight":
-            return None if self.weight == 1.0 else self.weight
         found: float | FloatArray | BoolArray | None = getattr(self, name)
-        return found
+        return None if name == "weight" and found == 1.0 else found
 
     @property
     def counted(self) -> FloatArray | None:
-        """The reference forces that count, shape (n, 3), eV/Å: those that no mask leaves out."""
-        if self.forces is None or self.force_mask is None:
-            return self.forces
-        counted: FloatArray = self.forces[self.force_mask]
-        return counted
+        """Reference forces that no mask leaves out, shape (n, 3), eV/Å; None without forces."""
+        return self.forces if self.forces is None or self.force_mask is None else self.forces[self.force_mask]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +125,8 @@ class TrainingData:
         Groups of the whole study, sorted.
     reference_energies
         Energy of the isolated atom in eV per element; empty if not given.
+    sigma_means
+        Geometric means of the sigmas that the training frames of the study have, see `row_factors`.
     """
 
     frames: tuple[Frame, ...]
@@ -137,6 +134,7 @@ class TrainingData:
     elements: tuple[str, ...]
     groups: tuple[str, ...]
     reference_energies: Mapping[str, float] = field(default_factory=dict)
+    sigma_means: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.folds) != len(self.frames):

@@ -17,6 +17,7 @@ def xpot_register_fitters() -> list[Provider]:
             "xpot_core.testing.toy:ToyFitter",
             ToyOptions,
             produces=("numpy-pair",),
+            frame_labels=("energy_sigma", "force_sigma", "force_mask", "weight"),
             tools={"contract": "xpot_core.builtin.contracts:NUMPY_PAIR"},
         )
     ]

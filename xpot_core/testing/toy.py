@@ -22,6 +22,7 @@ from xpot_core.errors import FitError
 from xpot_core.interfaces import DesignErrors, NoOptions
 from xpot_core.metrics import error_table
 from xpot_core.options import resolve
+from xpot_core.row_factors import row_factors
 from xpot_core.testing.toy_options import ToyOptions
 from xpot_core.types import FitRequest, FittedPotential, FloatArray, Frame, Predictions, TrainingData
 
@@ -99,22 +100,23 @@ class ToyDesign:
         start = time.perf_counter()
         self.basis, self.data = basis, data
         self.rows = [basis.rows(frame) for frame in data.frames]
+        self.factors = row_factors(data)
         self.seconds: Mapping[str, float] = {"descriptors": time.perf_counter() - start}
 
     def _solve(self, options: ToyOptions, leave_out: int | None) -> FloatArray:
         matrix, target = [], []
         keep = {id(f) for f in self.data.training(leave_out).frames}
-        for frame, (energy, forces, _) in zip(self.data.frames, self.rows, strict=True):
+        for frame, (energy, forces, _), own in zip(self.data.frames, self.rows, self.factors, strict=True):
             if id(frame) not in keep:
                 continue
             if frame.energy is not None:
-                weight = resolve(options.energy_weight, frame.group) / frame.n_atoms
+                weight = resolve(options.energy_weight, frame.group) / frame.n_atoms * own.energy
                 matrix.append(weight * energy[None])
                 target.append(np.array([weight * frame.energy]))
             if frame.forces is not None:
-                weight = resolve(options.force_weight, frame.group)
-                matrix.append(weight * forces)
-                target.append(weight * frame.forces.ravel())
+                by_row = resolve(options.force_weight, frame.group) * own.forces.ravel()
+                matrix.append(by_row[:, None] * forces)
+                target.append(by_row * frame.forces.ravel())
         a, b = np.concatenate(matrix), np.concatenate(target)
         scale = np.linalg.norm(a, axis=0)
         scale[scale == 0] = 1.0

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from xpot_snap.blocks import GPA, BlockKey, BlockSet, FloatArray, IntArray, SmallRows, gram_of, packed_size
+from xpot_snap.geometry import voigt_of
 from xpot_snap.reduce import Task, TaskRows
 from xpot_snap.structure import Structure
 
@@ -43,9 +44,10 @@ class BlockBuilder:
         self._force: dict[BlockKey, FloatArray] = {}
         self._plain: dict[BlockKey, FloatArray] = {}
         self._counts: dict[BlockKey, int] = {}
-        counts = [3 * s.n_atoms if s.forces is not None else 0 for s in structures]
+        counts = [s.n_force_rows for s in structures]
         self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
         self._matrix: FloatArray | None = None
+        self._factor = np.ones(int(self._starts[-1]))
         self._parts: list[TaskRows] = []
         self._references = np.zeros(len(structures))
 
@@ -63,12 +65,13 @@ class BlockBuilder:
         # the large arrays are stored elsewhere by now
         self._parts.append(replace(result, gram=None, plain_gram=None, forces=None))
 
-    def _store(self, task: Task, rows: list[FloatArray]) -> None:
+    def _store(self, task: Task, rows: list[tuple[FloatArray, FloatArray]]) -> None:
         if self._matrix is None:
             self._matrix = np.empty((int(self._starts[-1]), self._width))
         owners = [i for i in task.members if self._starts[i + 1] > self._starts[i]]
-        for index, part in zip(owners, rows, strict=True):
-            self._matrix[self._starts[index] : self._starts[index + 1]] = part
+        for index, (part, factor) in zip(owners, rows, strict=True):
+            own = slice(self._starts[index], self._starts[index + 1])
+            self._matrix[own], self._factor[own] = part, factor
 
     def build(self) -> BlockSet:
         """All blocks."""
@@ -78,7 +81,7 @@ class BlockBuilder:
         blocks = dict(self._force)
         for kind, small in (("energy", energy), ("virial", virial)):
             for key, members in self._members(kind, small):
-                scaled = small.rows[members] * small.fit_scale[members, None, None]
+                scaled = small.rows[members] * small.fit_scale[members, :, None]
                 blocks[key] = gram_of(scaled.reshape(-1, self._width))
                 self._counts[key] = len(members) * small.rows.shape[1]
         keys = sorted(blocks)
@@ -105,20 +108,30 @@ class BlockBuilder:
             self._plain,
             self._matrix,
             owner,
+            self._factor if self._matrix is not None else None,
         )
 
     def _small(self, kind: str, n_atoms: IntArray) -> SmallRows:
         rows = np.concatenate([getattr(p, kind) for p in self._parts])
         owner = np.concatenate([getattr(p, f"{kind}_of") for p in self._parts])
         order = np.argsort(owner, kind="stable")
-        scale = self._weights[owner]
+        scale = self._weights[owner][:, None] * self._factors(kind, owner)
         rotations = None
         if kind == "virial":
             volumes = np.concatenate([p.volumes for p in self._parts])
-            scale = scale * n_atoms[owner] * GPA / volumes
+            scale = scale * (n_atoms[owner] * GPA / volumes)[:, None]
             rotations = np.concatenate([p.rotations for p in self._parts])[order]
         rows = rows.reshape(len(owner), 6 if kind == "virial" else 1, self._width)
         return SmallRows(rows[order], owner[order], scale[order], rotations)
+
+    def _factors(self, kind: str, owner: IntArray) -> FloatArray:
+        """The structures' own factors, shape (n, 1) or (n, 6)."""
+        own = [self._structures[i] for i in owner]
+        if kind == "energy":
+            return np.array([s.energy_factor for s in own]).reshape(-1, 1)
+        plain = np.ones(6)
+        found = [plain if s.virial_factor is None else voigt_of(s.virial_factor) for s in own]
+        return np.array(found).reshape(-1, 6)
 
     def _members(self, kind: str, small: SmallRows) -> Iterator[tuple[BlockKey, IntArray]]:
         labels = list(zip(self._fold[small.structure], self._group[small.structure], strict=True))

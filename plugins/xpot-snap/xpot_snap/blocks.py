@@ -73,9 +73,9 @@ class SmallRows:
     structure
         Shape (n,): index of the structure.
     fit_scale
-        Shape (n,): factor that turns the rows into the fit's scaling (structure weight included).
+        Shape (n, r): factors that turn the rows into the fit's scaling (structure weight and factors included).
     rotations
-        Shape (n, 6, 6), virial only.
+        Shape (n, 6, 6) to the user's frame, virial only.
     """
 
     rows: FloatArray
@@ -99,8 +99,8 @@ class BlockSet:
     counts
         Rows per block.
     plain_forces
-        Packed unweighted Gram matrices of the force blocks where structures have weights of their
-        own; else empty (then `packed` serves).
+        Packed unweighted Gram matrices of the force blocks where structures have weights or factors of
+        their own; else empty (then `packed` serves).
     energy, virial
         Rows kept whole.
     n_atoms, fold, group
@@ -111,9 +111,9 @@ class BlockSet:
         Reference energies per structure, eV.
     weights
         Own weight per structure.
-    matrix, matrix_structure
-        Force rows (n, width) and the structure that each belongs to, in order of structures, where
-        the whole matrix fits into the memory allowed.
+    matrix, matrix_structure, matrix_factor
+        Force rows (n, width), the structure that each belongs to and its factor beside the structure's weight,
+        in order of structures, where the whole matrix fits into the memory allowed.
     """
 
     width: int
@@ -131,6 +131,7 @@ class BlockSet:
     plain_forces: dict[BlockKey, FloatArray] = field(default_factory=dict)
     matrix: FloatArray | None = None
     matrix_structure: IntArray | None = None
+    matrix_factor: FloatArray | None = None
 
     @property
     def n_columns(self) -> int:

@@ -31,7 +31,8 @@ class Problem:
     groups
         Names, sorted.
     weights
-        Shape (n_structures,): factor on every row of a structure (Boltzmann weighting).
+        Shape (n_structures,): factor on every row of a structure (Boltzmann weighting); the structures' own factors
+        come on top of it.
     """
 
     settings: DescriptorSettings
@@ -64,7 +65,7 @@ class Problem:
     @property
     def matrix_bytes(self) -> int:
         """Bytes of all force rows."""
-        rows = sum(3 * s.n_atoms for s in self.structures if s.forces is not None)
+        rows = sum(s.n_force_rows for s in self.structures)
         return 8 * rows * (ColumnLayout.of(self.settings).size + 1)
 
     def blocks(self, *, workers: int = 1, max_matrix_memory: float = 0.0) -> BlockSet:
@@ -84,18 +85,18 @@ class Problem:
             builder.add(task, result)
         return builder.build()
 
-    def force_rows(self, workers: int = 1) -> Iterator[tuple[FloatArray, IntArray]]:
-        """Compute the descriptors once more and give force rows with the structure of each row."""
+    def force_rows(self, workers: int = 1) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
+        """Compute the descriptors once more and give force rows, the structure of each row and its own factor."""
         # one structure a task: rows are gone as soon as they are used
         tasks = [
             Task(int(self.fold[i]), self.groups[self.group[i]], (i,))
             for i, s in enumerate(self.structures)
-            if s.forces is not None
+            if s.n_force_rows
         ]
         job = Job(self.settings, self.structures, self.weights, keep_rows=True, reduce=False)
         for task, result in run_tasks(job, tasks, workers):
-            for rows in result.forces or ():
-                yield rows, np.full(len(rows), task.members[0], dtype=np.intp)
+            for rows, factor in result.forces or ():
+                yield rows, np.full(len(rows), task.members[0], dtype=np.intp), factor
 
     def _tasks(self) -> list[Task]:
         return make_tasks(self.structures, self.fold, self.group, self.groups)

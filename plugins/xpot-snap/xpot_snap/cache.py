@@ -26,7 +26,7 @@ from xpot_snap.blocks import BlockKey, BlockSet, SmallRows
 from xpot_snap.build import Problem
 from xpot_snap.lammps_session import lammps_version
 
-VERSION = 1
+VERSION = 2
 """Goes into every key: raise it when what a block means changes."""
 LIMIT = "XPOT_SNAP_CACHE_GB"
 DEFAULT_GB = 4.0
@@ -114,8 +114,18 @@ def key_of(problem: Problem) -> str:
     digest = hashlib.sha256(f"{VERSION}|{lammps_version()}|{problem.settings.fingerprint()}".encode())
     names = np.array(problem.groups)[problem.group]
     for s, fold, group, weight in zip(problem.structures, problem.fold, names, problem.weights, strict=True):
-        digest.update(f"|{fold}|{group}|{weight!r}|{s.energy!r}|{s.n_atoms}".encode())
-        for values in (s.types, s.positions, s.cell, s.periodic, s.forces, s.virial):
+        digest.update(f"|{fold}|{group}|{weight!r}|{s.energy!r}|{s.n_atoms}|{s.energy_factor!r}".encode())
+        arrays = (
+            s.types,
+            s.positions,
+            s.cell,
+            s.periodic,
+            s.forces,
+            s.virial,
+            s.force_factor,
+            s.virial_factor,
+        )
+        for values in arrays:
             digest.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 

@@ -10,7 +10,7 @@ from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 
 from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
-from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections, to_text
+from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections, structure_factors, to_text
 from xpot_snap.options import SnapOptions
 from xpot_snap.translate import (
     boltzmann_weights,
@@ -80,7 +80,8 @@ def write_fitsnap(folder: Path, options: SnapOptions, data: TrainingData) -> str
     structures = structures_of(training, shifts)
     own = boltzmann_weights(options.boltzmann_temperature, structures, groups_of, training.folds)
     weights = regression_weights(options, data.groups)
-    names, table = group_plan(training.frames, weights, None if own is None else list(own))
+    factors = structure_factors(structures, own)
+    names, table = group_plan(training.frames, weights, factors)
     for i, (frame, name) in enumerate(zip(training.frames, names, strict=True)):
         target = folder / "JSON" / name
         target.mkdir(parents=True, exist_ok=True)

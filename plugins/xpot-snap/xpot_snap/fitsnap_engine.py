@@ -31,7 +31,7 @@ from xpot_core.api import (
 )
 from xpot_snap.blocks import FloatArray
 from xpot_snap.columns import ColumnLayout
-from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections
+from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections, structure_factors
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential import write_potential
 from xpot_snap.predictor import SnapPredictor
@@ -86,16 +86,16 @@ class FitsnapDesign:
         settings = fitsnap_settings(descriptor_settings(options, data.elements))
         shifts = energy_shifts(options, data)
         # of all frames: a fold that is left out counts for the lowest energies
+        structures = structures_of(self.data, shifts)
         own = boltzmann_weights(
             options.boltzmann_temperature,
-            structures_of(self.data, shifts),
+            structures,
             [f.group for f in self.data.frames],
             self.data.folds,
         )
-        trained = [fold not in (leave_out, EVALUATE_ONLY) for fold in self.data.folds]
-        names, table = group_plan(
-            data.frames, regression_weights(options, data.groups), None if own is None else list(own[trained])
-        )
+        trained = [i for i, fold in enumerate(self.data.folds) if fold not in (leave_out, EVALUATE_ONLY)]
+        factors = structure_factors([structures[i] for i in trained], None if own is None else own[trained])
+        names, table = group_plan(data.frames, regression_weights(options, data.groups), factors)
         records = []
         for frame, name in zip(data.frames, names, strict=True):
             w = table[name]

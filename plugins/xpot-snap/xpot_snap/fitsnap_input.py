@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xpot_core.api import Frame, InputError
 from xpot_snap.geometry import lammps_box
 from xpot_snap.lammps_session import NKTV2P
 from xpot_snap.regression import Weights
 from xpot_snap.settings import DescriptorSettings
+from xpot_snap.structure import Structure
 
 BAR_PER_GPA = 1.0e4
 RESERVED = {
@@ -140,8 +142,46 @@ def to_text(content: Sections, comments: Sequence[str] = ()) -> str:
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
+StructureFactors = tuple[float, float, float]
+"""Factors on the energy, force and virial rows of one structure."""
+
+
+def structure_factors(
+    structures: Sequence[Structure], own_weights: npt.NDArray[np.float64] | None = None
+) -> list[StructureFactors] | None:
+    """Factors on the rows of each structure as far as FitSNAP can have them; None if all are one.
+
+    Parameters
+    ----------
+    structures
+        With the factors of their sigmas, masks and weights.
+    own_weights
+        Further factor per structure, if any.
+
+    Raises
+    ------
+    InputError
+        If a mask or a sigma tells forces or virial components of one structure apart.
+    """
+    found = []
+    for i, s in enumerate(structures):
+        parts = [s.energy_factor]
+        for what, factor in (("forces", s.force_factor), ("virial components", s.virial_factor)):
+            if factor is not None and (factor != factor[0, 0]).any():
+                raise InputError(
+                    f"FitSNAP cannot weigh the {what} of one structure differently, and {s.label} asks for it",
+                    key="engine",
+                    value="fitsnap",
+                    remedy="engine: lammps, or set data.keys.force_mask, force_sigma or virial_sigma to null",
+                )
+            parts.append(1.0 if factor is None else float(factor[0, 0]))
+        own = 1.0 if own_weights is None else float(own_weights[i])
+        found.append((parts[0] * own, parts[1] * own, parts[2] * own))
+    return None if own_weights is None and all(f == (1.0, 1.0, 1.0) for f in found) else found
+
+
 def group_plan(
-    frames: Sequence[Frame], weights: Weights, own_weights: Sequence[float] | None = None
+    frames: Sequence[Frame], weights: Weights, factors: Sequence[StructureFactors] | None = None
 ) -> tuple[list[str], dict[str, GroupWeights]]:
     """FitSNAP's group of every frame, and the weights of these groups.
 
@@ -154,26 +194,26 @@ def group_plan(
         The structures.
     weights
         Of the study's groups; vweight per GPa.
-    own_weights
-        Factor per structure, if any.
+    factors
+        Of each structure, if any has its own.
     """
     names: list[str] = []
     table: dict[str, GroupWeights] = {}
     for i, frame in enumerate(frames):
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", frame.group) or "group"
-        factor = 1.0
+        of_e = of_f = of_v = 1.0
         if name in RESERVED:
             name += "_"
-        if own_weights is not None:
-            name, factor = f"{name}-{i:05d}", float(own_weights[i])
+        if factors is not None:
+            name, (of_e, of_f, of_v) = f"{name}-{i:05d}", factors[i]
         lacks = [
             kind
             for kind in ("energy", "forces", "virial")
             if getattr(frame, kind) is None or _flat(frame, kind)
         ]
-        e = 0.0 if "energy" in lacks else weights.of("energy", frame.group) * factor
-        f = 0.0 if "forces" in lacks else weights.of("force", frame.group) * factor
-        v = 0.0 if "virial" in lacks else weights.of("virial", frame.group) * factor / BAR_PER_GPA
+        e = 0.0 if "energy" in lacks else weights.of("energy", frame.group) * of_e
+        f = 0.0 if "forces" in lacks else weights.of("force", frame.group) * of_f
+        v = 0.0 if "virial" in lacks else weights.of("virial", frame.group) * of_v / BAR_PER_GPA
         own = GroupWeights(e, f, v)
         if lacks and (weights.of("virial", frame.group) > 0 or lacks != ["virial"]):
             name += "-no-" + "-".join(lacks)

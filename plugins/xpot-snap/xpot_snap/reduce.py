@@ -33,7 +33,7 @@ class TaskRows:
     Attributes
     ----------
     gram, plain_gram
-        Packed Gram matrices of the force rows, with and without the structures' own weights
+        Packed Gram matrices of the force rows, with and without the structures' own weights and factors
         (the second is None where these are all one).
     n_force_rows
         Number of force rows.
@@ -46,7 +46,8 @@ class TaskRows:
     references
         Reference energy per structure of the task, eV.
     forces
-        Rows (3 n, K + 1) in eV/Å per structure that has forces, where wanted; else None.
+        Rows (n_rows, K + 1) in eV/Å and their factors (n_rows,) per structure that has forces, where wanted; else
+        None.
     """
 
     gram: FloatArray | None
@@ -59,7 +60,7 @@ class TaskRows:
     volumes: FloatArray
     rotations: FloatArray
     references: FloatArray
-    forces: list[FloatArray] | None
+    forces: list[tuple[FloatArray, FloatArray]] | None
 
 
 class GramAccumulator:
@@ -125,12 +126,12 @@ def reduce_task(
         Whether Gram matrices are made.
     """
     width = engine.layout.size + 1
-    weighted = bool(np.any(weights != 1.0))
+    weighted = bool(np.any(weights != 1.0)) or any(s.force_factor is not None for s in structures)
     gram = GramAccumulator(width) if reduce else None
     plain = GramAccumulator(width) if reduce and weighted else None
     energy: list[FloatArray] = []
     virial: list[FloatArray] = []
-    kept: list[FloatArray] = []
+    kept: list[tuple[FloatArray, FloatArray]] = []
     energy_of: list[int] = []
     virial_of: list[int] = []
     volumes: list[float] = []
@@ -138,21 +139,24 @@ def reduce_task(
     references: list[float] = []
     n_rows = 0
     for index in task.members:
-        rows = engine.rows(structures[index])
+        structure = structures[index]
+        rows = engine.rows(structure)
         references.append(rows.reference)
         if np.isfinite(rows.energy[-1]):
             energy.append(rows.energy / rows.n_atoms)
             energy_of.append(index)
-        if np.isfinite(rows.forces[:, -1]).all():
-            n_rows += len(rows.forces)
+        if structure.n_force_rows and np.isfinite(rows.forces[:, -1]).all():
+            forces, factor = _counted_forces(rows, structure)
+            n_rows += len(forces)
             if gram is not None:
-                gram.add(rows.forces, float(weights[index]))
+                own = forces if structure.force_factor is None else forces * factor[:, None]
+                gram.add(own, float(weights[index]))
             if plain is not None:
-                plain.add(rows.forces)
+                plain.add(forces)
             if keep_rows:
-                kept.append(rows.forces)
+                kept.append((forces, factor))
         if np.isfinite(rows.virial[:, -1]).all() and rows.volume is not None:
-            _append_virial(rows, virial, rotations)
+            _append_virial(rows, structure, virial, rotations)
             virial_of.append(index)
             volumes.append(rows.volume)
     return TaskRows(
@@ -170,9 +174,30 @@ def reduce_task(
     )
 
 
-def _append_virial(rows: Rows, virial: list[FloatArray], rotations: list[FloatArray]) -> None:
-    virial.append(rows.virial / rows.n_atoms)
-    rotations.append(voigt_rotation(rows.rotation))
+def _counted_forces(rows: Rows, structure: Structure) -> tuple[FloatArray, FloatArray]:
+    """Force rows that count, and the factor on each of them.
+
+    Where the components of one force differ in it they are turned to the user's frame, in which the factors are.
+    """
+    forces, factor = rows.forces, structure.force_factor
+    if factor is None:
+        return forces, np.ones(len(forces))
+    if (factor != factor[:, :1]).any():
+        by_atom = forces.reshape(rows.n_atoms, 3, -1)
+        forces = np.einsum("ba,nak->nbk", rows.rotation, by_atom).reshape(forces.shape)
+    counted = factor.ravel() != 0.0
+    return forces[counted], factor.ravel()[counted]
+
+
+def _append_virial(
+    rows: Rows, structure: Structure, virial: list[FloatArray], rotations: list[FloatArray]
+) -> None:
+    own, turn = rows.virial / rows.n_atoms, voigt_rotation(rows.rotation)
+    factor = structure.virial_factor
+    if factor is not None and (factor != factor[0, 0]).any():
+        own, turn = turn @ own, np.eye(6)  # the factors are in the user's frame
+    virial.append(own)
+    rotations.append(turn)
 
 
 def make_tasks(

@@ -55,15 +55,15 @@ class Regression:
     constants
         Columns of the elements' constant energies.
     force_rows
-        Makes force rows (n, K + 1) with the structure of each row, chunk by chunk, where the blocks
-        hold no matrix.
+        Makes force rows (n, K + 1) with the structure and the factor of each row, chunk by chunk, where the
+        blocks hold no matrix.
     """
 
     def __init__(
         self,
         blocks: BlockSet,
         constants: Sequence[int] = (),
-        force_rows: Callable[[], Iterator[tuple[FloatArray, IntArray]]] | None = None,
+        force_rows: Callable[[], Iterator[tuple[FloatArray, IntArray, FloatArray]]] | None = None,
     ) -> None:
         self.blocks = blocks
         self._force_rows = force_rows
@@ -275,25 +275,26 @@ class Regression:
         names = [b.groups[g] for g in b.group]
         factor = b.weights * trained
         for small, kind in ((b.energy, "energy"), (b.virial, "virial")):
-            scale = small.fit_scale * np.array([weights.of(kind, names[i]) for i in small.structure])
-            scale = scale * trained[small.structure]
+            own = np.array([weights.of(kind, names[i]) for i in small.structure]) * trained[small.structure]
+            scale = small.fit_scale * own[:, None]
             for start in range(0, len(scale), CHUNK):
                 part = slice(start, start + CHUNK)
-                chosen = scale[part] != 0.0
-                rows = small.rows[part][chosen] * scale[part][chosen][:, None, None]
+                chosen = scale[part].any(axis=1)
+                rows = small.rows[part][chosen] * scale[part][chosen][:, :, None]
                 yield rows.reshape(-1, b.width)
         per_structure = factor * np.array([weights.of("force", n) for n in names])
-        for rows, owner in self._force_chunks():
-            scale = per_structure[owner]
+        for rows, owner, own in self._force_chunks():
+            scale = per_structure[owner] * own
             chosen = scale != 0.0
             if chosen.any():
                 yield rows[chosen] * scale[chosen][:, None]
 
-    def _force_chunks(self) -> Iterator[tuple[FloatArray, IntArray]]:
+    def _force_chunks(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
         b = self.blocks
-        if b.matrix is not None and b.matrix_structure is not None:
+        if b.matrix is not None and b.matrix_structure is not None and b.matrix_factor is not None:
             for start in range(0, len(b.matrix), CHUNK):
-                yield b.matrix[start : start + CHUNK], b.matrix_structure[start : start + CHUNK]
+                part = slice(start, start + CHUNK)
+                yield b.matrix[part], b.matrix_structure[part], b.matrix_factor[part]
         elif self._force_rows is not None:
             yield from self._force_rows()
         else:

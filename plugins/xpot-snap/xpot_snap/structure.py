@@ -28,6 +28,12 @@ class Structure:
         Shape (3, 3), eV, positive under compression, or None.
     label
         Name for messages.
+    energy_factor
+        On the energy row, from sigmas and weights of the frame.
+    force_factor
+        Shape (n, 3), on the force rows, zero for those that are left out; None leaves them as they are.
+    virial_factor
+        Shape (3, 3), on the virial rows; None leaves them as they are.
     """
 
     types: npt.NDArray[np.intp]
@@ -38,8 +44,18 @@ class Structure:
     forces: FloatArray | None = None
     virial: FloatArray | None = None
     label: str = "structure"
+    energy_factor: float = 1.0
+    force_factor: FloatArray | None = None
+    virial_factor: FloatArray | None = None
 
     @property
     def n_atoms(self) -> int:
         """Number of atoms."""
         return len(self.types)
+
+    @property
+    def n_force_rows(self) -> int:
+        """Number of force rows that count."""
+        if self.forces is None:
+            return 0
+        return 3 * self.n_atoms if self.force_factor is None else int(np.count_nonzero(self.force_factor))

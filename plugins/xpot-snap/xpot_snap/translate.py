@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from ase.data import atomic_numbers
 
-from xpot_core.api import EVALUATE_ONLY, InputError, TrainingData, resolve
+from xpot_core.api import EVALUATE_ONLY, InputError, TrainingData, resolve, row_factors
 from xpot_snap.options import SnapOptions
 from xpot_snap.regression import Weights
 from xpot_snap.settings import DescriptorSettings, Reference
@@ -111,10 +111,10 @@ def energy_shifts(options: SnapOptions, data: TrainingData) -> dict[str, float]:
 
 
 def structures_of(data: TrainingData, shifts: Mapping[str, float]) -> list[Structure]:
-    """Frames as plain arrays, energies with the shifts subtracted."""
+    """Frames as plain arrays, energies with the shifts subtracted, with the factors on their rows."""
     types = {element: i + 1 for i, element in enumerate(data.elements)}
     structures = []
-    for i, frame in enumerate(data.frames):
+    for i, (frame, factors) in enumerate(zip(data.frames, row_factors(data), strict=True)):
         symbols = list(frame.atoms.symbols)
         energy = None
         if frame.energy is not None:
@@ -129,6 +129,9 @@ def structures_of(data: TrainingData, shifts: Mapping[str, float]) -> list[Struc
                 None if frame.forces is None else np.asarray(frame.forces, float),
                 None if frame.virial is None else np.asarray(frame.virial, float),
                 frame.source or f"frame {i}",
+                factors.energy,
+                None if (factors.forces == 1.0).all() else factors.forces,
+                None if (factors.virial == 1.0).all() else factors.virial,
             )
         )
     return structures

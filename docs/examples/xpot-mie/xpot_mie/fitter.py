@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from xpot_core.api import FitError, FitRequest, FittedPotential, resolve
+from xpot_core.api import FitError, FitRequest, FittedPotential, resolve, row_factors
 from xpot_mie.model import Mie
 from xpot_mie.options import MieOptions
 
@@ -20,16 +20,16 @@ class MieFitter:
         assert isinstance(options, MieOptions)
         model = Mie(request.data.elements, options.cutoff, (options.repulsive, options.attractive))
         matrix, target = [], []
-        for frame in request.data.frames:
+        for frame, own in zip(request.data.frames, row_factors(request.data), strict=True):
             energy, forces, _ = model.rows(frame)
             if frame.energy is not None:
-                weight = resolve(options.energy_weight, frame.group) / frame.n_atoms
+                weight = resolve(options.energy_weight, frame.group) / frame.n_atoms * own.energy
                 matrix.append(weight * energy[None])
                 target.append(np.array([weight * frame.energy]))
             if frame.forces is not None:
-                weight = resolve(options.force_weight, frame.group)
-                matrix.append(weight * forces.reshape(-1, len(energy)))
-                target.append(weight * frame.forces.ravel())
+                by_row = resolve(options.force_weight, frame.group) * own.forces.ravel()
+                matrix.append(by_row[:, None] * forces.reshape(-1, len(energy)))
+                target.append(by_row * frame.forces.ravel())
         a, b = np.concatenate(matrix), np.concatenate(target)
         # Powers of the distance span many orders of magnitude.
         scale = np.linalg.norm(a, axis=0)

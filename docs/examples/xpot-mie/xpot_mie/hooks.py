@@ -19,6 +19,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         load="xpot_mie.fitter:MieFitter",
         options=MieOptions,
         produces=("mie",),
+        frame_labels=("energy_sigma", "force_sigma", "force_mask", "weight"),
         tools={"contract": "xpot_mie.contract:CONTRACT"},
     )
 
