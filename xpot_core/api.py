@@ -37,6 +37,7 @@ from xpot_core.interfaces import (
 )
 from xpot_core.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.libraries import preload
+from xpot_core.logs import log_tail, logged
 from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, voigt
 from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
 from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
@@ -142,6 +143,8 @@ __all__ = [
     "hookimpl",
     "is_isolated",
     "isolated_energies",
+    "log_tail",
+    "logged",
     "nearest",
     "observe",
     "option",

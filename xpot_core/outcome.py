@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from xpot_core.errors import DISK_FULL, InfeasibleError, InputError, TrialError, TrialTimeoutError
+from xpot_core.logs import log_tail
 from xpot_core.trials import Failure, TrialResult, TrialState
 from xpot_core.types import Frame, Predictions
 
 FIT_LOG = "fit.log"
 _LOG_TAIL = 2000
+# What a library says about itself may be a whole matrix; tables and terminals show a few lines.
+_MESSAGE = 2000
 
 
 def failed_result(
@@ -32,7 +35,7 @@ def failed_result(
         state = TrialState.TIMEOUT
     log = error.log if isinstance(error, TrialError) else ""
     if not log and directory is not None:
-        log = _tail(directory / FIT_LOG)
+        log = log_tail(directory / FIT_LOG, _LOG_TAIL)
     hint = getattr(error, "remedy", None) or ""
     message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
     if not isinstance(error, TrialError | InputError):
@@ -42,7 +45,7 @@ def failed_result(
     retryable = getattr(error, "retryable", False)
     if isinstance(error, OSError) and error.errno in DISK_FULL:  # the disk may not say so the next time
         retryable, hint = True, "free some disk space, then xpot retry"
-    failure = Failure(stage, plugin, message, hint, log[-_LOG_TAIL:], retryable)
+    failure = Failure(stage, plugin, shortened(message), hint, log[-_LOG_TAIL:], retryable)
     return TrialResult(number, state, seconds=dict(seconds or {}), failure=failure)
 
 
@@ -69,10 +72,6 @@ def write_predictions(path: Path, frames: Sequence[Frame], predictions: Predicti
     write(path, images, format="extxyz")
 
 
-def _tail(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(path.stat().st_size - _LOG_TAIL, 0))
-            return stream.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
+def shortened(text: str, most: int = _MESSAGE) -> str:
+    """A text of any length as one that people may read: its beginning, and that there is more."""
+    return text if len(text) <= most else f"{text[:most]} [... {len(text) - most} characters left out]"

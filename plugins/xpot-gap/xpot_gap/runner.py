@@ -24,6 +24,7 @@ from xpot_core.api import (
     TrialError,
     TrialTimeoutError,
     child_process,
+    log_tail,
 )
 from xpot_gap.data_file import Counts
 
@@ -95,7 +96,7 @@ class RunResult:
     Attributes
     ----------
     log
-        All its output.
+        Its output; of very much of it the beginning and the end.
     seconds
         Wall time.
     peak_bytes
@@ -191,13 +192,13 @@ def _wait(
                 f"{what} took more memory than the trial may use: {peak / 1e9:.2f} GB"
                 f" of {limits.memory_bytes / 1e9:.2f} GB",
                 remedy="lower n_sparse, n_max or l_max, or raise the limit",
-                log=_read(log, offset)[-TAIL:],
+                log=log_tail(log, TAIL, start=offset),
             )
         if limits.seconds is not None and time.monotonic() - start > limits.seconds:
             raise TrialTimeoutError(
                 f"{what} was stopped after {limits.seconds:.0f} s",
                 remedy="too many sparse points can make gap_fit endless: lower n_sparse, or raise the limit",
-                log=_read(log, offset)[-TAIL:],
+                log=log_tail(log, TAIL, start=offset),
             )
 
 

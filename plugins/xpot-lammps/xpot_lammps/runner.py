@@ -24,6 +24,7 @@ from xpot_core.api import (
     ValidationRequest,
     cache_folder,
     child_process,
+    log_tail,
 )
 
 JOB, ANSWER, PROGRESS, OUTPUT = "job.json", "answer.json", "progress.jsonl", "output.log"
@@ -115,11 +116,7 @@ def _run(folder: Path, threads: int, timeout: float) -> int | None:
 
 
 def _last_line(path: Path) -> dict[str, Any]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    for line in reversed(lines):
+    for line in reversed(log_tail(path, 2**16).splitlines()):
         with contextlib.suppress(ValueError):  # the line that a killed child was writing
             found = json.loads(line)
             if isinstance(found, dict):
@@ -128,5 +125,4 @@ def _last_line(path: Path) -> dict[str, Any]:
 
 
 def _tail(path: Path) -> str:
-    text = path.read_bytes()[-4 * _TAIL :].decode("utf-8", "replace")
-    return " ".join(text.split())[-_TAIL:]
+    return " ".join(log_tail(path, 4 * _TAIL).split())[-_TAIL:]

@@ -28,6 +28,7 @@ from xpot_core.api import (
     TrainingData,
     child_process,
     error_table,
+    log_tail,
 )
 from xpot_snap.blocks import FloatArray
 from xpot_snap.columns import ColumnLayout
@@ -166,9 +167,9 @@ def run_fitsnap(job: Mapping[str, object], directory: Path) -> dict[str, FloatAr
         command = [sys.executable, "-m", "xpot_snap.fitsnap_child", "job.json", "result.npz"]
         with child_process(command, folder, log, environment) as process:
             status = process.wait()
-        text = log.read_text(encoding="utf-8", errors="replace")
         if status != 0:
+            text = log_tail(log, 4000)
             last = text.strip().splitlines()[-1] if text.strip() else "no output"
-            raise FitError(f"FitSNAP failed (exit status {status}): {last}", log=text[-4000:])
+            raise FitError(f"FitSNAP failed (exit status {status}): {last}", log=text)
         with np.load(folder / "result.npz") as result:
             return {key: result[key] for key in result.files}

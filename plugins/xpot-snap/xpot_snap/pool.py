@@ -17,12 +17,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import IO
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from xpot_core.api import THREAD_VARIABLES, FitError
+from xpot_core.api import THREAD_VARIABLES, FitError, log_tail, logged
 from xpot_snap.descriptors import DescriptorEngine
 from xpot_snap.reduce import Task, TaskRows, reduce_task
 from xpot_snap.settings import DescriptorSettings
@@ -80,15 +80,18 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pipe, theirs = Pipe()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._folder = tempfile.TemporaryDirectory(prefix="xpot-snap-")
+        self._log = Path(self._folder.name) / "log"
+        self._flow = contextlib.ExitStack()
+        output = self._flow.enter_context(logged(self._log))
         environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "xpot_snap.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            stdout=self._errors,
-            stderr=self._errors,
+            stdout=output,
+            stderr=output,
             env=environment,
         )
         theirs.close()
@@ -97,8 +100,8 @@ class _Worker:
     def obituary(self) -> str:
         """How the process ended and its last words."""
         status = self.process.wait(timeout=10)
-        self._errors.seek(0)
-        words = self._errors.read()[-2000:].decode(errors="replace").strip()
+        self._flow.close()  # now all that it said stands in the log
+        words = log_tail(self._log).strip()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         return f"{how}{': ' + words.splitlines()[-1] if words else ''}"
 
@@ -110,7 +113,8 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._errors.close()
+        self._flow.close()
+        self._folder.cleanup()
 
 
 class WorkerPool:
