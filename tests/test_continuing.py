@@ -84,7 +84,10 @@ def test_restart_keeps_the_old_results(study: Make, folder: Path) -> None:
 def test_a_study_that_runs_is_refused(study: Make, folder: Path) -> None:
     run(study(), trials=1)
     with contextlib.closing(Store(folder / "runs/argon" / STORE_NAME)) as store, store._transaction():
-        store._db.execute("INSERT INTO lease VALUES (1, 'node17', 4711, NULL, ?)", (time.time(),))
+        store._db.execute(
+            "INSERT INTO lease (one, host, pid, start, heartbeat) VALUES (1, 'node17', 4711, NULL, ?)",
+            (time.time(),),
+        )
     for options in ({}, {"restart": True}):
         with pytest.raises(StudyLockedError, match="process 4711 on host node17"):
             run(study(), **options)

@@ -71,7 +71,8 @@ def test_recycled_pid_is_not_the_owner(store: Store) -> None:
 def foreign(store: Store, heartbeat: float) -> None:
     with contextlib.closing(sqlite3.connect(store.path)) as db:
         db.execute(
-            "INSERT OR REPLACE INTO lease VALUES (1, 'node17', 4711, 5.0, ?)", (time.time() + heartbeat,)
+            "INSERT OR REPLACE INTO lease (one, host, pid, start, heartbeat) VALUES (1, 'node17', 4711, 5.0, ?)",
+            (time.time() + heartbeat,),
         )
         db.commit()
 

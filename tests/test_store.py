@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from xpot_core.begin import move_aside
 from xpot_core.errors import InputError, XpotError
-from xpot_core.store import SCHEMA_VERSION, Store, move_aside
+from xpot_core.store import Store
+from xpot_core.store_tables import SCHEMA_VERSION
 from xpot_core.trials import Failure, TrialResult, TrialState
 
 
@@ -137,7 +139,7 @@ store = Store(Path(sys.argv[1]))
 store._db.execute("PRAGMA cache_size = 1")  # pages reach the file before the commit
 store._db.execute("BEGIN IMMEDIATE")
 for i in range(200):
-    store._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"half{i}", '"' + "x" * 2000 + '"'))
+    store._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"half{i}", '"' + "x" * 2000 + '"'))
 os.kill(os.getpid(), 9)
 """
 

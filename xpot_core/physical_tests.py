@@ -68,7 +68,7 @@ def run_tests(
     runner = TrialRunner.of_results(results)
     training = runner.dataset.data.training()
     check_validators(runner.registry, blocks, "--with", data=training, base=base)
-    with contextlib.closing(Store(results.directory / STORE_NAME)) as store:
+    with contextlib.closing(Store(results.directory / STORE_NAME, make=False)) as store:
         store.acquire()
         try:
             folder = results.directory / "tests" / f"{trial.number:06d}"

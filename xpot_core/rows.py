@@ -16,24 +16,22 @@ _REQUEST_FIELDS = ("fidelity", "from_prior")
 """Parts of a request that are fields of the trial; the others stand in its ``extra``."""
 
 
-def prior_row(number: int, trial: Trial) -> tuple[Any, ...]:
-    """The row of a trial of an earlier study: number, state, values, optimizer, loss, result, request ..."""
+def prior_columns(trial: Trial) -> dict[str, Any]:
+    """Columns of a trial of an earlier study, all but its number."""
     result = {k: getattr(trial, k) for k in RESULT_FIELDS}
     result["failure"] = asdict(trial.failure) if trial.failure else None
-    request = {"from_prior": True, "fidelity": trial.fidelity}
-    return (
-        number,
-        trial.state,
-        json.dumps(dict(trial.values)),
-        trial.optimizer,
-        trial.loss,
-        json.dumps(result),
-        json.dumps(request),
-        trial.worker,
-        trial.started or time.time(),
-        trial.started,
-        trial.finished,
-    )
+    return {
+        "state": trial.state,
+        "values": json.dumps(dict(trial.values)),
+        "optimizer": trial.optimizer,
+        "loss": trial.loss,
+        "result": json.dumps(result),
+        "request": json.dumps({"from_prior": True, "fidelity": trial.fidelity}),
+        "worker": trial.worker,
+        "created": trial.started or time.time(),
+        "started": trial.started,
+        "finished": trial.finished,
+    }
 
 
 def trial_of(row: sqlite3.Row) -> Trial:

@@ -7,163 +7,28 @@ also on network file systems, where WAL does not work.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from xpot_core.errors import DamagedStoreError, InputError, StudyLockedError, XpotError
-from xpot_core.lease import Lease
-from xpot_core.rows import RESULT_FIELDS, prior_row, trial_of
+from xpot_core.errors import InputError
+from xpot_core.row_checksums import seal
+from xpot_core.rows import RESULT_FIELDS, prior_columns
+from xpot_core.store_faults import damaged, fault
+from xpot_core.store_file import StoreFile
+from xpot_core.store_tables import COUNTS, count_rows, write_fact
 from xpot_core.trials import Trial, TrialResult, TrialState
 
-SCHEMA_VERSION = 2
 STORE_NAME = "study.sqlite"
-_DAMAGED = "restore it from a copy, or start the study anew with xpot run --restart"
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE trials (
-  number INTEGER PRIMARY KEY,
-  state TEXT NOT NULL,
-  "values" TEXT NOT NULL,
-  optimizer TEXT NOT NULL,
-  loss REAL,
-  result TEXT NOT NULL DEFAULT '{}',
-  request TEXT NOT NULL DEFAULT '{}',
-  worker TEXT NOT NULL DEFAULT '',
-  created REAL NOT NULL,
-  started REAL,
-  finished REAL
-);
-CREATE TABLE lease (
-  one INTEGER PRIMARY KEY CHECK (one = 1),
-  host TEXT,
-  pid INTEGER,
-  start REAL,
-  heartbeat REAL
-);
-"""
-_MIGRATIONS: Mapping[int, str] = {1: "ALTER TABLE trials ADD COLUMN request TEXT NOT NULL DEFAULT '{}'"}
-"""Schema version -> what makes the next one of it."""
 
 
-class Store:
-    """Trials and facts of one study.
-
-    Parameters
-    ----------
-    path
-        The SQLite file; made if absent and `readonly` is false.
-    readonly
-        Open for looking only; works while another process writes.
-    """
-
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
-        self.path, self.readonly = path, readonly
-        fresh = not path.is_file() or path.stat().st_size == 0
-        if readonly and fresh:
-            raise DamagedStoreError("there is no study here", file=path, remedy="xpot run makes it")
-        try:
-            # A writer that was killed leaves a journal, and even a reader must be able to roll it back.
-            writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-            mode = ("?mode=rw" if writable else "?mode=ro") if readonly else ""
-            target = f"{path.resolve().as_uri()}{mode}"
-            self._db = sqlite3.connect(target, uri=True, isolation_level=None, timeout=30.0)
-            self._db.row_factory = sqlite3.Row
-            self._lease = Lease(self._db)
-            if readonly:
-                self._db.execute("PRAGMA query_only=ON")
-            else:
-                self._db.execute("PRAGMA journal_mode=DELETE")
-                self._db.execute("PRAGMA synchronous=FULL")
-            if fresh:
-                with self._transaction():
-                    for statement in _SCHEMA.split(";\n"):
-                        if statement.strip():
-                            self._db.execute(statement)
-                    self._set("schema", SCHEMA_VERSION)
-            version = self.get("schema")
-            if not readonly:
-                version = self._migrated(version)
-        except sqlite3.DatabaseError as error:
-            raise self._fault(error) from error
-        # What is only looked at may be older: it is read as it is.
-        if version != SCHEMA_VERSION and not (readonly and version in _MIGRATIONS):
-            # Not damaged: the xpot that wrote it may be running it.
-            raise InputError(
-                f"the store has schema version {version}, this xpot reads {SCHEMA_VERSION}",
-                file=path,
-                remedy="use the version of xpot that wrote it, or give the study another name",
-            )
-
-    def _migrated(self, version: Any) -> Any:
-        """Bring an older store up to date, each step one transaction."""
-        while version in _MIGRATIONS:
-            with self._transaction():
-                # Another process may have been faster; only what stands in the file counts.
-                if self.get("schema") == version:
-                    self._db.execute(_MIGRATIONS[version])
-                    self._set("schema", version + 1)
-            version = self.get("schema")
-        return version
-
-    def _fault(self, error: Exception) -> XpotError:
-        text = str(error)
-        if any(words in text for words in ("unable to open", "readonly", "read-only")):
-            remedy = "make the file and its folder readable and writable; nothing that was stored is lost"
-            return InputError(text, file=self.path, remedy=remedy)
-        if "full" in text:
-            remedy = "free some disk space and run the same command again; nothing that was stored is lost"
-        elif "locked" in text:
-            remedy = "another process holds the file; wait for it or end it"
-        else:
-            return DamagedStoreError(f"is not a study store: {text}", file=self.path, remedy=_DAMAGED)
-        return XpotError(f"{self.path}: {text}", remedy=remedy)
-
-    @contextmanager
-    def _transaction(self, *, check: bool = True) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            if check:
-                self._lease.check()
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise self._fault(error) from error
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Whatever does not read as we wrote it is a damaged file."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._fault(error) from error
-        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-            raise DamagedStoreError(f"is damaged: {error}", file=self.path, remedy=_DAMAGED) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+class Store(StoreFile):
+    """Trials and facts of one study, for its one writer; `StoreFile` says how it is opened and read."""
 
     # -- facts ---------------------------------------------------------------------------------
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """A fact about the study."""
-        with self._reading():
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-            return default if row is None else json.loads(row[0])
 
     def set(self, key: str, value: Any) -> None:
         """Store a fact (JSON)."""
@@ -171,28 +36,11 @@ class Store:
             self._set(key, value)
 
     def _set(self, key: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+        count = self.get(COUNTS)["trials"]
+        if write_fact(self._db, key, value):
+            count_rows(self._db, count)
 
     # -- trials --------------------------------------------------------------------------------
-
-    def trials(self) -> list[Trial]:
-        """All trials in order of number."""
-        return self._read("1")
-
-    def _read(self, where: str, *arguments: int) -> list[Trial]:
-        with self._reading():
-            rows = self._db.execute(
-                f"SELECT * FROM trials WHERE {where} ORDER BY number", arguments
-            ).fetchall()
-            return [trial_of(row) for row in rows]
-
-    def trial(self, number: int) -> Trial:
-        """One trial."""
-        found = self._read("number = ?", number)
-        if not found:
-            remedy = f"the study has {len(self.trials())} trials, numbered from 0"
-            raise InputError(f"there is no trial {number}", remedy=remedy)
-        return found[0]
 
     def add(
         self,
@@ -217,31 +65,25 @@ class Store:
             They start at once, which spares a transaction each; else they are WAITING.
         """
         requests = requests or [{}] * len(values)
+        now = time.time()
         with self._transaction():
-            first = self._next_number()
-            now = time.time()
-            for i, (one, request) in enumerate(zip(values, requests, strict=True)):
-                self._db.execute(
-                    'INSERT INTO trials (number, state, "values", optimizer, request, created, started) '
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        first + i,
-                        TrialState.RUNNING if running else TrialState.WAITING,
-                        json.dumps(dict(one)),
-                        optimizer,
-                        json.dumps(dict(request)),
-                        now,
-                        now if running else None,
-                    ),
-                )
+            first = self._insert(
+                {
+                    "state": TrialState.RUNNING if running else TrialState.WAITING,
+                    "values": json.dumps(dict(one)),
+                    "optimizer": optimizer,
+                    "request": json.dumps(dict(request)),
+                    "created": now,
+                    "started": now if running else None,
+                }
+                for one, request in zip(values, requests, strict=True)
+            )
         return self._read("number >= ? AND number < ?", first, first + len(values))
 
     def adopt(self, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
         """Add finished trials of other studies and set facts that go with them, in one transaction."""
         with self._transaction():
-            first = self._next_number()
-            for i, trial in enumerate(trials):
-                self._insert_prior(first + i, trial)
+            self._insert(prior_columns(trial) for trial in trials)
             for key, value in facts.items():
                 self._set(key, value)
 
@@ -249,38 +91,48 @@ class Store:
         """Put trials of the former space, expressed in the present one, in the place of all that stand here."""
         with self._transaction():
             self._db.execute("DELETE FROM trials")
-            for trial in trials:
-                self._insert_prior(trial.number, trial)
+            count_rows(self._db, 0)
+            self._insert({"number": trial.number, **prior_columns(trial)} for trial in trials)
             for key, value in facts.items():
                 self._set(key, value)
 
     def copy_to(self, path: Path) -> None:
         """Write a whole copy of the file."""
-        with self._reading():
-            target = sqlite3.connect(path)
-            try:
+        try:
+            with closing(sqlite3.connect(path)) as target:
                 self._db.backup(target)
-            finally:
-                target.close()
+        except sqlite3.Error as error:
+            raise fault(error, self.path, self._opened) from error
 
-    def _next_number(self) -> int:
-        row = self._db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM trials").fetchone()
-        return int(row[0])
-
-    def _insert_prior(self, number: int, trial: Trial) -> None:
-        self._db.execute(
-            'INSERT INTO trials (number, state, "values", optimizer, loss, result, request, worker, created, '
-            "started, finished) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            prior_row(number, trial),
+    def _insert(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Add rows, with the next numbers where they have none; returns the first of these."""
+        number = first = int(
+            self._db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM trials").fetchone()[0]
         )
+        added = 0
+        for columns in rows:
+            row = {"number": number, **columns}
+            names = ", ".join(f'"{name}"' for name in row)
+            self._db.execute(
+                f"INSERT INTO trials ({names}) VALUES ({', '.join('?' * len(row))})", [*row.values()]
+            )
+            seal(self._db, "trials", "number = ?", [row["number"]])
+            number, added = number + 1, added + 1
+        if added:
+            count_rows(self._db, self.get(COUNTS)["trials"] + added)
+        return first
+
+    def _change(self, number: int, **columns: Any) -> None:
+        """Write some columns of a trial; others must be what was written."""
+        self._read("number = ?", number)
+        sets = ", ".join(f'"{name}" = ?' for name in columns)
+        self._db.execute(f"UPDATE trials SET {sets} WHERE number = ?", (*columns.values(), number))
+        seal(self._db, "trials", "number = ?", [number])
 
     def start(self, number: int) -> Trial:
         """A trial begins to run."""
         with self._transaction():
-            self._db.execute(
-                "UPDATE trials SET state = ?, started = ? WHERE number = ?",
-                (TrialState.RUNNING, time.time(), number),
-            )
+            self._change(number, state=TrialState.RUNNING, started=time.time())
         return self.trial(number)
 
     def finish(self, *results: TrialResult) -> list[Trial]:
@@ -289,10 +141,15 @@ class Store:
             for result in results:
                 data = result.to_json()
                 payload = json.dumps({k: data[k] for k in RESULT_FIELDS})
-                self._db.execute(
-                    "UPDATE trials SET state = ?, loss = ?, result = ?, worker = ?, finished = ? "
-                    "WHERE number = ? AND state IN ('WAITING', 'RUNNING')",
-                    (result.state, result.loss, payload, result.worker, time.time(), result.number),
+                if self.trial(result.number).state.finished:
+                    continue
+                self._change(
+                    result.number,
+                    state=result.state,
+                    loss=result.loss,
+                    result=payload,
+                    worker=result.worker,
+                    finished=time.time(),
                 )
         return [self.trial(result.number) for result in results]
 
@@ -302,10 +159,10 @@ class Store:
         Called by whoever holds the lease: whatever is RUNNING then belongs to a process that is gone.
         """
         with self._transaction():
-            cursor = self._db.execute(
-                "UPDATE trials SET state = 'WAITING', started = NULL WHERE state = 'RUNNING'"
-            )
-        return cursor.rowcount
+            running = self._read("state = 'RUNNING'")
+            for trial in running:
+                self._change(trial.number, state=TrialState.WAITING, started=None)
+        return len(running)
 
     def retry(self, numbers: Sequence[int]) -> None:
         """Put unsuccessful trials back to WAITING, all in one transaction; their failures are forgotten.
@@ -324,26 +181,42 @@ class Store:
                         f"trial {number} is {state}: only failed trials of this study are run again",
                         remedy="xpot show STUDY --failed lists them",
                     )
-                self._db.execute(
-                    "UPDATE trials SET state = 'WAITING', loss = NULL, result = '{}', worker = '', "
-                    "started = NULL, finished = NULL WHERE number = ?",
-                    (number,),
-                )
+                again = {"loss": None, "result": "{}", "worker": "", "started": None, "finished": None}
+                self._change(number, state=TrialState.WAITING, **again)
 
     # -- lease ---------------------------------------------------------------------------------
 
     def acquire(self) -> None:
-        """Become the one writer.
+        """Become the one writer of a store that is sound.
 
         Raises
         ------
         StudyLockedError
             If another process runs the study; names its host and pid.
+        DamagedStoreError
+            If anything in the file is not what was written.
         """
-        with self._reading():
+        with self._translated():
             seen = self._lease.look()
         with self._transaction():
+            # Nothing is written over what is damaged.
+            whole = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if whole != "ok":
+                raise damaged(self.path, str(whole))
+            self.everything()
             self._lease.take(seen)
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Keep the lease while something beside the store is replaced: nobody can take over meanwhile.
+
+        Raises
+        ------
+        StudyLockedError
+            If another process took over before.
+        """
+        with self._transaction():
+            yield
 
     def heartbeat(self) -> None:
         """Tell others that this process, the writer, is alive."""
@@ -354,38 +227,3 @@ class Store:
         """Give the lease back."""
         with self._transaction(check=False):
             self._lease.give_back()
-
-    def owner(self) -> tuple[str, int] | None:
-        """Host and pid of the process that runs the study, if one does."""
-        with self._reading():
-            row = self._lease.row()
-            return (row["host"], row["pid"]) if row is not None and self._lease.alive(row) else None
-
-
-def move_aside(directory: Path) -> Path:
-    """Rename the folder of a family or study to ``<name>.old-<date>``; returns where it is.
-
-    Raises
-    ------
-    StudyLockedError
-        If a process runs one of its studies.
-    """
-    for path in (*directory.glob(STORE_NAME), *directory.glob(f"*/{STORE_NAME}")):
-        try:
-            with closing(Store(path, readonly=True)) as store:
-                owner = store.owner()
-        except DamagedStoreError:
-            continue  # nobody can run it, and moving it aside is the way out
-        if owner is not None:
-            raise StudyLockedError(
-                f"{path.parent} is being run by process {owner[1]} on host {owner[0]}",
-                remedy="wait for it or end it, then use --restart",
-            )
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    target = directory.with_name(f"{directory.name}.old-{stamp}")
-    for i in range(2, 1000):
-        if not target.exists():
-            break
-        target = directory.with_name(f"{directory.name}.old-{stamp}-{i}")
-    shutil.move(directory, target)
-    return target

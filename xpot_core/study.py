@@ -10,19 +10,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from xpot_core import lease
 from xpot_core.asking import Asker, starting_points
+from xpot_core.begin import take_store
 from xpot_core.claim import claim
 from xpot_core.config import StudyFile
 from xpot_core.data import load_dataset
 from xpot_core.errors import InputError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
 from xpot_core.interrupts import Interrupt, sigterm_interrupts
-from xpot_core.lease import HEARTBEAT_SECONDS
 from xpot_core.ledger import Ledger
 from xpot_core.pipeline import TrialRunner
 from xpot_core.registry import load_registry
 from xpot_core.stopping import Progress, RunOutcome
-from xpot_core.store import STORE_NAME, Store, move_aside
+from xpot_core.store import STORE_NAME, Store
 from xpot_core.trials import History, Trial, TrialResult, TrialState, TrialTask, WorkerSpec, best_of
 from xpot_core.validators import check_validators
 from xpot_core.winner import finish
@@ -147,11 +148,7 @@ class Study:
         StudyLockedError
             If another process runs it.
         """
-        if restart and self.directory.exists():
-            move_aside(self.directory)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        store = Store(self.directory / STORE_NAME)
-        store.acquire()
+        store = take_store(self.directory, restart=restart)
         try:
             with self._heartbeat(), sigterm_interrupts():
                 for sentence in claim(self, store, extend=extend):
@@ -276,10 +273,10 @@ class Study:
         done = threading.Event()
 
         def beat() -> None:
-            while not done.wait(HEARTBEAT_SECONDS):
+            while not done.wait(lease.HEARTBEAT_SECONDS):
                 with (
                     contextlib.suppress(XpotError),
-                    contextlib.closing(Store(self.directory / STORE_NAME)) as s,
+                    contextlib.closing(Store(self.directory / STORE_NAME, make=False)) as s,
                 ):
                     s.heartbeat()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,8 +10,10 @@ from typing import Any, Protocol
 from xpot_core.errors import XpotError
 from xpot_core.outcome import failed_result
 from xpot_core.pipeline import FinalModel, TrialRunner
+from xpot_core.process_identity import process_token
 from xpot_core.store import Store
 from xpot_core.trials import Trial, ranked
+from xpot_core.types import FittedPotential
 from xpot_core.validators import run_validators
 
 _FOLDS_SECONDS = 600.0
@@ -53,7 +56,14 @@ def finish(
     # What an older store says about its winner holds for the plain case.
     before = known and known.get("asked", {"candidates": [known["trial"]], "validate": config.validate_with})
     if before == asked and target.is_dir():
-        return next((t for t in candidates if t.number == known["trial"]), candidates[0])
+        spoilt = FittedPotential.from_json({**known["potential"], "directory": str(target)}).spoilt()
+        if spoilt is None:
+            return next((t for t in candidates if t.number == known["trial"]), candidates[0])
+        if listener:
+            listener.message(f"{spoilt} is missing or was changed since it was fitted: it is made again")
+    # Whoever was suspended and lost the study may still be writing to a folder of its own.
+    for left in directory.glob("candidate-*"):
+        shutil.rmtree(left, ignore_errors=True)
     judged: list[dict[str, Any]] = []
     for trial in candidates:
         judged.append(_candidate(runner, trial, directory, listener))
@@ -65,31 +75,48 @@ def finish(
         if listener and len(judged) > 1:
             listener.message(f"none of the best {len(judged)} trials passes every physical test")
     winner = next(t for t in candidates if t.number == chosen["trial"])
-    fresh = directory / f"candidate-{winner.number}"
+    fresh = _folder(directory, winner)
     model: FinalModel = chosen.pop("model")
     errors = {**model.errors, **runner.test_errors(model.potential, fresh)}
     _predict_folds(runner, winner, model, fresh, listener)
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
-    for row in judged:
-        row.pop("model", None)
-        shutil.rmtree(directory / f"candidate-{row['trial']}", ignore_errors=True)
-    store.set(
-        "final",
-        {
-            "trial": winner.number,
-            "potential": {**model.potential.to_json(), "directory": str(target)},
-            "errors": {name: table.to_json() for name, table in errors.items()},
-            "seconds": dict(model.seconds),
-            "validators": chosen["validators"],
-            "candidates": [
-                {"trial": row["trial"], "validators": [_verdict(r) for r in row["validators"]]}
-                for row in judged
-            ],
-            "asked": asked,
-        },
-    )
+    final = {
+        "trial": winner.number,
+        "potential": {**model.potential.to_json(), "directory": str(target)},
+        "errors": {name: table.to_json() for name, table in errors.items()},
+        "seconds": dict(model.seconds),
+        "validators": chosen["validators"],
+        "candidates": [
+            {"trial": row["trial"], "validators": [_verdict(r) for r in row["validators"]]} for row in judged
+        ],
+        "asked": asked,
+        "files": checksums(fresh),
+    }
+    former = directory / "best-before"
+    shutil.rmtree(former, ignore_errors=True)
+    with store.owned():
+        if target.exists():
+            target.rename(former)
+        fresh.rename(target)
+        store.set("final", final)
+    for left in (former, *directory.glob("candidate-*")):
+        shutil.rmtree(left, ignore_errors=True)
     return winner
+
+
+def _folder(directory: Path, trial: Trial) -> Path:
+    """Where this process, and no other, refits a trial."""
+    return directory / f"candidate-{trial.number}-{process_token()[:8]}"
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Path of each file below a folder -> SHA256."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                name = path.relative_to(folder).as_posix()
+                found[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
 
 
 def _predict_folds(
@@ -113,7 +140,7 @@ def _candidate(
     """Refit one of the best trials and run the validators on it."""
     if listener:
         listener.message(f"refitting trial {trial.number} on all training frames")
-    folder = directory / f"candidate-{trial.number}"
+    folder = _folder(directory, trial)
     shutil.rmtree(folder, ignore_errors=True)
     try:
         model = runner.finish(trial.values, folder, seed=runner.study.config.seed, test=False)

@@ -43,7 +43,7 @@ def retry(study: str, trials: tuple[int, ...], states: str | None, everything: b
     directory = study_directory(study, runs)
     unsuccessful = (TrialState.FAILED, TrialState.TIMEOUT, TrialState.INFEASIBLE)
     wanted = _states(states, unsuccessful) if states else unsuccessful
-    with contextlib.closing(Store(directory / STORE_NAME)) as store:
+    with contextlib.closing(Store(directory / STORE_NAME, make=False)) as store:
         # Whoever runs the study keeps its trials in memory: it would not see what changes here.
         store.acquire()
         try:

@@ -9,20 +9,22 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from xpot_core.begin import beginning, move_aside
 from xpot_core.claim import STUDY_NAME
 from xpot_core.config import StudyFile
 from xpot_core.errors import InputError, StudyChangedError, StudyLockedError, XpotError
 from xpot_core.family.members import Member, blamed, concerns, members_of
 from xpot_core.family.results import FamilyResults, read_family
 from xpot_core.interrupts import Interrupt, sigterm_interrupts
+from xpot_core.lease import Owner
 from xpot_core.results import FAMILY_NAME
 from xpot_core.sharing import sharing
 from xpot_core.stopping import RunOutcome
-from xpot_core.store import STORE_NAME, Store, move_aside
+from xpot_core.store import STORE_NAME, Store
 from xpot_core.study import Observer, Study
 
 _logger = logging.getLogger("xpot")
@@ -159,9 +161,11 @@ class Family:
         skipped: dict[str, str] = {}
         with sharing():
             self._check()
-            if restart and self.directory.exists():
-                move_aside(self.directory)
-            self._claim()
+            with beginning(self.directory):
+                if restart and self.directory.exists():
+                    self._refuse_running()
+                    move_aside(self.directory)
+                self._claim()
             try:
                 with sigterm_interrupts():
                     for i, member in enumerate(self.members):
@@ -209,6 +213,18 @@ class Family:
 
     # -- family.json ---------------------------------------------------------------------------
 
+    def _refuse_running(self) -> None:
+        """Between two members no store tells that a process runs the family."""
+        if not (self.directory / FAMILY_NAME).is_file():
+            return
+        with contextlib.suppress(InputError, TypeError):  # damaged: nobody can run it
+            owner = Owner(**read_family(self.directory).get("owner") or {})
+            if not owner.mine and owner.near and owner.lives:
+                raise StudyLockedError(
+                    f"{self.directory} is being run by {owner}",
+                    remedy="wait for it or end it, then use --restart",
+                )
+
     def _claim(self) -> None:
         """Check that the folder belongs to this family, or make it so."""
         if (self.directory / STORE_NAME).is_file():
@@ -242,6 +258,7 @@ class Family:
             "matrix": dict(self.file.config.matrix),
             "repeat": self.repeat,
             "created": known.get("created", time.time()),
+            "owner": asdict(Owner.me()),
             "members": rows,
         }
         _write(self.directory / FAMILY_NAME, json.dumps(content, indent=1))
@@ -249,11 +266,12 @@ class Family:
 
     def _note(self, member: Member, state: str, reason: str) -> None:
         """Update one member; the file is read again, since another process may run other members."""
-        content = read_family(self.directory)
-        for row in content["members"]:
-            if row["name"] == member.name:
-                row.update(state=state, reason=reason)
-        _write(self.directory / FAMILY_NAME, json.dumps(content, indent=1))
+        with beginning(self.directory):
+            content = read_family(self.directory)
+            for row in content["members"]:
+                if row["name"] == member.name:
+                    row.update(state=state, reason=reason)
+            _write(self.directory / FAMILY_NAME, json.dumps(content, indent=1))
 
 
 def refuse_over_family(directory: Path, file: StudyFile, *, restart: bool) -> None:
@@ -266,8 +284,7 @@ def refuse_over_family(directory: Path, file: StudyFile, *, restart: bool) -> No
     """
     if not (directory / FAMILY_NAME).is_file():
         return
-    if restart:
-        move_aside(directory)
+    if restart:  # it is moved aside when the study begins
         return
     family = read_family(directory)
     command = f"xpot run {file.path or 'STUDY.YAML'}" + (
