@@ -90,7 +90,7 @@ class Campaign:
     def start(self, *arguments: str, command: Sequence[str] = XPOT) -> subprocess.Popen[str]:
         """Begin ``xpot run``."""
         return subprocess.Popen(
-            [*command, "run", "study.yaml", "--runs", str(self.runs), "--quiet", *arguments],
+            [*command, "run", "study.yaml", "--trust", "--runs", str(self.runs), "--quiet", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             start_new_session=True,

@@ -40,6 +40,15 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(scope="session", autouse=True)
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests run plugin files of their own unasked, and leave the user's answers alone."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XPOT_TRUST", "1")
+        environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def argon_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of a Lennard-Jones data set, made once."""

@@ -20,7 +20,7 @@ PLUGINS = ROOT.parent / "plugins"
 # Each room may import what stands above it, never what stands below.
 LAYERS = [
     ["logs"],
-    ["errors", "types", "trials", "processes", "libraries", "interrupts", "cache"],
+    ["errors", "foreign_text", "types", "trials", "processes", "libraries", "interrupts", "cache"],
     ["options", "metrics", "isolated_atoms", "row_factors"],
     ["space", "validation"],
     ["space_reader"],
@@ -31,6 +31,7 @@ LAYERS = [
     ["registry"],
     ["study_config"],
     ["config"],
+    ["trust"],
     ["sharing", "frame_labels"],
     ["frames"],
     ["data"],

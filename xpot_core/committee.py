@@ -16,6 +16,7 @@ import numpy as np
 
 from xpot_core.errors import InputError
 from xpot_core.export import export_trial, potential_of, refuse_full
+from xpot_core.foreign_text import bare_file_name, json_printable
 from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults
 from xpot_core.space import Space
@@ -107,7 +108,8 @@ def export_committee(
         )
         written[folder] = f"member with loss {trial.loss:.4g}"
     content = {"made_by": "XPOT", "study": results.name, "worst_loss": WORST, "members": entries}
-    (to / COMMITTEE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json_printable(json.dumps(content, indent=2, ensure_ascii=False))
+    (to / COMMITTEE).write_text(text + "\n", encoding="utf-8")
     written[COMMITTEE] = "members with their hyperparameters; xpot select reads it"
     return written
 
@@ -143,7 +145,8 @@ def load_committee(folder: Path) -> list[FittedPotential]:
         raise InputError(
             f"is no committee: {error}", file=path, remedy="xpot export STUDY --committee 5 --to DIR"
         ) from error
-    found = [replace(p, directory=folder / p.directory) for p in found]
+    places = [bare_file_name(str(p.directory), key="directory") for p in found]
+    found = [replace(p, directory=folder / place) for p, place in zip(found, places, strict=True)]
     for potential in found:
         if (file := potential.spoilt()) is not None:
             raise InputError("is missing or was changed", file=file, remedy="export the committee again")

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from xpot_core.errors import InputError, file_error
+from xpot_core.foreign_text import printable
 from xpot_core.study_config import StudyConfig, provider_block
 from xpot_core.validation import input_error
 
@@ -183,7 +184,7 @@ class StudyFile:
     def as_run(self) -> str:
         """The text of ``study.yaml`` in a run folder: this study file with its overrides."""
         text = yaml.safe_dump(dict(self.raw), sort_keys=False, allow_unicode=True)
-        return f"# As run; relative paths start from {self.base}\n{text}"
+        return f"# As run; relative paths start from {printable(self.base)}\n{text}"
 
     def resolve(self, name: str) -> Path:
         """A path of the study file as an absolute one."""

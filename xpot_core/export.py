@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import InputError
+from xpot_core.foreign_text import json_printable
 from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults, trial_json
 from xpot_core.scripts import write_scripts
@@ -135,4 +136,5 @@ def _write_provenance(
         "versions": results.facts["versions"],
         "citations": citations,
     }
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json_printable(json.dumps(content, indent=2, ensure_ascii=False))
+    path.write_text(text + "\n", encoding="utf-8")

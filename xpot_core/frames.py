@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from xpot_core.errors import InputError, file_error, nearest
+from xpot_core.foreign_text import printable
 from xpot_core.frame_labels import labels_of
 from xpot_core.isolated_atoms import is_isolated
 from xpot_core.study_config import DataConfig
@@ -60,7 +61,7 @@ def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled
     found = Counter[str]()
     frames = []
     for i, atoms in enumerate(images):
-        frames.append(_frame(atoms, config, f"{path.name}#{i}", path, found))
+        frames.append(_frame(atoms, config, f"{printable(path.name)}#{i}", path, found))
     for quantity in ("energy", "forces"):
         if labelled and found[quantity] == 0 and getattr(config.keys, quantity) is not None:
             if quantity == "forces" and all(is_isolated(f.atoms) for f in frames):
@@ -156,7 +157,7 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
     for quantity, value in (("energy", energy), ("forces", forces), ("virial", virial)):
         found[quantity] += value is not None
     label = atoms.info.get(config.group_by, NO_GROUP)
-    group = "" if np.size(label) == 0 else str(label)  # ASE reads config_type=" " as an empty array
+    group = "" if np.size(label) == 0 else printable(label)  # ASE reads config_type=" " as an empty array
     if config.group_by in atoms.info and not group.strip():
         raise InputError(
             f"the group of {source} is empty",

@@ -54,6 +54,7 @@ class OptionInfo:
     converges: bool = False
     tunable: bool = True
     path: bool = False
+    needs_trust: bool = False
 
 
 class OptionsModel(BaseModel):
@@ -120,6 +121,7 @@ def option(
     converges: bool = False,
     tunable: bool = True,
     path: bool = False,
+    needs_trust: bool = False,
     **constraints: Any,
 ) -> Any:
     """Declare one option of a plugin.
@@ -146,6 +148,9 @@ def option(
         False for options that must not be searched (file names, engines).
     path
         Of a validator: a file or folder; a relative one starts from the folder of the study file.
+    needs_trust
+        Names a program, code, commands or a folder that is written to: a study that sets it could do harm on
+        the machine of somebody else, so xpot asks before it is run for the first time.
     **constraints
         Passed to `pydantic.Field` (``gt``, ``ge``, ``lt``, ``le``, ``examples`` ...).
     """
@@ -158,6 +163,7 @@ def option(
         converges,
         tunable,
         path,
+        needs_trust,
     )
     extra: dict[str, Any] = {_KEY: {k: v for k, v in asdict(info).items() if v != getattr(OptionInfo(), k)}}
     # pydantic cannot apply a bound to "one number or a mapping of numbers": we do it member by member.

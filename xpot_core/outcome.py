@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xpot_core.errors import DISK_FULL, InfeasibleError, InputError, TrialError, TrialTimeoutError
+from xpot_core.foreign_text import printable
 from xpot_core.logs import log_tail
 from xpot_core.trials import Failure, TrialResult, TrialState
 from xpot_core.types import Frame, Predictions
@@ -45,7 +46,8 @@ def failed_result(
     retryable = getattr(error, "retryable", False)
     if isinstance(error, OSError) and error.errno in DISK_FULL:  # the disk may not say so the next time
         retryable, hint = True, "free some disk space, then xpot retry"
-    failure = Failure(stage, plugin, shortened(message), hint, log[-_LOG_TAIL:], retryable)
+    message, hint, log = (printable(t, lines=True) for t in (shortened(message), hint, log[-_LOG_TAIL:]))
+    failure = Failure(stage, plugin, message, hint, log, retryable)
     return TrialResult(number, state, seconds=dict(seconds or {}), failure=failure)
 
 

@@ -164,7 +164,11 @@ class StudyResults:
         """
         config = self.study_file.config
         name, options = next(iter(config.loss.items()))
-        registry = load_registry([self.study_file.resolve(p) for p in config.plugins])
+        registry = load_registry()
+        if name not in registry.names("loss") and config.plugins:
+            raise InputError(
+                f"loss '{name}' is of a plugin file, which commands that only look do not run", key="--alpha"
+            )
         if "alpha" not in registry.provider("loss", name).options.model_fields:
             raise InputError(f"loss '{name}' has no alpha", key="--alpha", value=alpha)
         loss = registry.create("loss", name, {**options, "alpha": alpha})

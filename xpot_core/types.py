@@ -6,6 +6,7 @@ Units everywhere: eV, Å, eV/Å; virials in eV, positive under compression (``-V
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xpot_core.errors import InputError
+from xpot_core.foreign_text import bare_file_name
+
 if TYPE_CHECKING:
     from ase import Atoms
     from pydantic import BaseModel
 
     from xpot_core.interfaces.fitter import Design
 
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -283,7 +288,20 @@ class FittedPotential:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FittedPotential:
-        """Inverse of `to_json`."""
+        """Inverse of `to_json`, for data of a store or a bundle that may come from anybody.
+
+        Raises
+        ------
+        InputError
+            If a file name is a path, or an element is no chemical symbol: both end up in scripts.
+        """
+        for role, name in data["files"].items():
+            bare_file_name(name, key=f"potential.files.{role}")
+        for name in data["sha256"]:
+            bare_file_name(name, key="potential.sha256")
+        for element in data["elements"]:
+            if not (isinstance(element, str) and _SYMBOL.fullmatch(element)):
+                raise InputError("is no chemical symbol", key="potential.elements", value=element)
         lists = {"elements": tuple(data["elements"]), "notes": tuple(data["notes"])}
         return cls(**{**data, **lists, "directory": Path(data["directory"])})
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from xpot_core.errors import InputError
+from xpot_core.foreign_text import printable
 from xpot_core.interfaces import CheckedValidator, Provider
 from xpot_core.options import option_info, submodel
 from xpot_core.registry import Registry
@@ -205,10 +206,10 @@ def report_row(
         "validator": name,
         **({} if options is None else {"options": dict(options)}),
         "passed": bool(report.passed),
-        "summary": report.summary,
-        "values": {k: _number(v) for k, v in report.values.items()},
+        "summary": printable(report.summary, lines=True),
+        "values": {printable(k): _number(v) for k, v in report.values.items()},
         "tables": {
-            table: {column: [_number(v) for v in values] for column, values in columns.items()}
+            printable(table): {printable(c): [_number(v) for v in values] for c, values in columns.items()}
             for table, columns in report.tables.items()
         },
     }
@@ -217,7 +218,13 @@ def report_row(
 def broken_row(name: str, error: Exception) -> dict[str, Any]:
     """The row of a validator that itself failed: no verdict on the potential."""
     text = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
-    return {"validator": name, "passed": None, "summary": text, "values": {}, "tables": {}}
+    return {
+        "validator": name,
+        "passed": None,
+        "summary": printable(text, lines=True),
+        "values": {},
+        "tables": {},
+    }
 
 
 def _number(value: Any) -> float | None:

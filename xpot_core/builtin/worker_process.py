@@ -59,7 +59,7 @@ class WorkerProcess:
         self._log = BoundedLog(self.log)
         self._family = new_family()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "xpot_core.worker"],
+            [sys.executable, "-P", "-m", "xpot_core.worker"],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    from xpot_core.cli.common import say
     from xpot_core.errors import XpotError, file_error
 
     try:
@@ -84,7 +85,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe (head, less) has what it wanted
@@ -94,9 +95,9 @@ def _run(arguments: list[str], debug: bool) -> int:
             raise
         known = file_error(error) if isinstance(error, OSError) else error
         if isinstance(known, XpotError):
-            click.echo(f"error: {known}", err=True)
+            say(f"error: {known}", err=True)
             return known.exit_status
-        click.echo(
+        say(
             f"error: unexpected {type(error).__name__}: {error}\n"
             "  remedy: this is a fault of xpot or of a plugin; run again with --debug and report it",
             err=True,

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json
+from xpot_core.cli.common import console, json_option, print_json, say
 
 
 @click.command()
@@ -24,7 +24,7 @@ def cache(plugin: str | None, clear: bool, as_json: bool) -> None:
         if plugin not in known:
             raise InputError("is no plugin", key="PLUGIN", value=plugin, remedy=nearest(plugin, known))
     if clear:
-        click.echo(f"freed {clear_cache(plugin) / 1e6:.1f} MB in {cache_root()}")
+        say(f"freed {clear_cache(plugin) / 1e6:.1f} MB in {cache_root()}")
         return
     entries = cache_entries(plugin)
     if as_json:

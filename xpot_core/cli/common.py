@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from xpot_core.config import StudyFile
     from xpot_core.study import Study
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +51,48 @@ def set_option(function: F) -> F:
     )(function)
 
 
+def trust_option(function: F) -> F:
+    """``--trust``, or ``XPOT_TRUST=1``."""
+    return click.option(
+        "--trust",
+        is_flag=True,
+        envvar="XPOT_TRUST",
+        help="Run the plugin files, programs and commands that the study names, without asking.",
+    )(function)
+
+
+def ask_trust(file: StudyFile, trust: bool) -> None:
+    """Ask once before anything runs that a study names and no installed plugin is.
+
+    Raises
+    ------
+    InputError
+        If the answer is no, or there is nobody to ask.
+    """
+    import sys
+
+    from xpot_core.errors import InputError
+    from xpot_core.trust import is_trusted, remember, risks_of
+
+    risks = risks_of(file)
+    if is_trusted(risks, file.base):
+        return
+    if not trust:
+        remedy = "read what it names; if you trust it, give --trust (once: the answer is kept), or set XPOT_TRUST=1"
+        listing = "; ".join(f"{risk.key} = {risk.value}" for risk in risks)
+        refusal = InputError(
+            f"the study runs code that is not of installed plugins: {listing}", file=file.path, remedy=remedy
+        )
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise refusal
+        say(f"This study of {file.base} names what xpot would run on this machine as you:", err=True)
+        for risk in risks:
+            say(f"  {risk.key} = {risk.value}", err=True)
+        if not click.confirm("Do you trust all of it?", err=True):
+            raise refusal
+    remember(risks, file.base)
+
+
 def json_option(function: F) -> F:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object for scripts.")(
@@ -58,13 +101,21 @@ def json_option(function: F) -> F:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console that wraps nothing when it does not write to a terminal."""
-    from rich.console import Console
+    """A rich console that wraps nothing when it does not write to a terminal.
 
-    found = Console(stderr=stderr, highlight=False)
-    if not found.is_terminal:
-        found = Console(stderr=stderr, highlight=False, width=160, soft_wrap=True)
-    return found
+    Text is shown as it is: brackets are no markup, and escape sequences are written out.
+    """
+    from xpot_core.report.terminal import PlainConsole
+
+    found = PlainConsole(stderr=stderr)
+    return found if found.is_terminal else PlainConsole(stderr=stderr, width=160, soft_wrap=True)
+
+
+def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print text that may hold names from outside."""
+    from xpot_core.foreign_text import printable
+
+    click.echo(printable(text, lines=True), err=err, nl=nl)
 
 
 def at_most_one(flags: Mapping[str, object]) -> None:
@@ -82,19 +133,23 @@ def at_most_one(flags: Mapping[str, object]) -> None:
         raise InputError(f"{' and '.join(given)} exclude each other", remedy="give one of them")
 
 
-def open_study(study_file: Path, overrides: tuple[str, ...], runs: Path) -> Study:
-    """Read a study file and make the study of it."""
+def open_study(study_file: Path, overrides: tuple[str, ...], runs: Path, trust: bool) -> Study:
+    """Read a study file and make the study of it, once the user agrees to what it runs."""
     from xpot_core.config import read_study
     from xpot_core.study import Study
 
-    return Study(read_study(study_file, overrides), runs)
+    file = read_study(study_file, overrides)
+    ask_trust(file, trust)
+    return Study(file, runs)
 
 
 def print_json(data: Any) -> None:
     """Print plain data as JSON that every parser reads: NaN becomes null."""
     import json
 
-    click.echo(json.dumps(_finite(data), indent=2, ensure_ascii=False))
+    from xpot_core.foreign_text import json_printable
+
+    click.echo(json_printable(json.dumps(_finite(data), indent=2, ensure_ascii=False)))
 
 
 def _finite(data: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option
+from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option, say
 
 
 @click.command()
@@ -41,10 +41,10 @@ def compare(
         from xpot_core.report.compare_show import comparison_figure
 
         files = comparison_figure(comparison).save(figures_dir)
-        click.echo(f"wrote {len(files)} files to {figures_dir}", err=True)
+        say(f"wrote {len(files)} files to {figures_dir}", err=True)
     if output is not None:
         from xpot_core.report.html_compare import write_comparison
         from xpot_core.report.style import require_matplotlib
 
         require_matplotlib()
-        click.echo(f"wrote {write_comparison(comparison, output)}", err=True)
+        say(f"wrote {write_comparison(comparison, output)}", err=True)

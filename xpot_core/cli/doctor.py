@@ -14,6 +14,7 @@ from xpot_core.cli.common import (
     runs_option,
     set_option,
     study_file_argument,
+    trust_option,
 )
 
 
@@ -21,13 +22,16 @@ from xpot_core.cli.common import (
 @study_file_argument
 @click.option("--no-fit", is_flag=True, help="Do not time one fit.")
 @json_option
+@trust_option
 @runs_option
 @set_option
-def doctor(study_file: Path, no_fit: bool, as_json: bool, runs: Path, overrides: tuple[str, ...]) -> int:
+def doctor(
+    study_file: Path, no_fit: bool, as_json: bool, trust: bool, runs: Path, overrides: tuple[str, ...]
+) -> int:
     """Check data, search space and installation, and time one fit. Exit status 1 on warnings."""
     from xpot_core.doctor import examine
 
-    study = open_study(study_file, overrides, runs)
+    study = open_study(study_file, overrides, runs, trust)
     findings = examine(study, measure=not no_fit)
     if as_json:
         print_json(findings.to_json())

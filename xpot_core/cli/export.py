@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, runs_option, study_argument
+from xpot_core.cli.common import PATH, ask_trust, runs_option, say, study_argument, trust_option
 
 
 @click.command()
@@ -25,12 +25,16 @@ from xpot_core.cli.common import PATH, runs_option, study_argument
     metavar="N",
     help="Instead of one potential the N best that lie apart, each in a folder of its own.",
 )
+@trust_option
 @runs_option
-def export(study: str, trial: str, to: Path, scripts: bool, members: int | None, runs: Path) -> None:
+def export(
+    study: str, trial: str, to: Path, scripts: bool, members: int | None, trust: bool, runs: Path
+) -> None:
     """Write potential, LAMMPS input, ASE script, provenance and checksums to a folder."""
     from xpot_core.results import StudyResults
 
     results = StudyResults.open(study, runs)
+    ask_trust(results.study_file, trust)
     if members is not None:
         from xpot_core.committee import export_committee
 
@@ -42,4 +46,4 @@ def export(study: str, trial: str, to: Path, scripts: bool, members: int | None,
 
         written = dict(export_trial(results, trial, to, scripts=scripts).files)
     for name, text in written.items():
-        click.echo(f"{to / name}  {text}")
+        say(f"{to / name}  {text}")

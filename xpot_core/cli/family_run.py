@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from xpot_core.cli.common import console, print_json
+from xpot_core.cli.common import console, print_json, say
 
 if TYPE_CHECKING:
     from xpot_core.config import StudyFile
@@ -85,7 +83,7 @@ def show_family(
     from xpot_core.report.family import family_csv, family_renderables
 
     if as_csv:
-        click.echo(family_csv(family), nl=False)
+        say(family_csv(family), nl=False)
         return
     out = console()
     if failed:

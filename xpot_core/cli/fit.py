@@ -14,6 +14,7 @@ from xpot_core.cli.common import (
     runs_option,
     set_option,
     study_file_argument,
+    trust_option,
 )
 
 
@@ -25,9 +26,12 @@ from xpot_core.cli.common import (
     help="Folder for the potential; by default fit/ in the run folder.",
 )
 @json_option
+@trust_option
 @runs_option
 @set_option
-def fit(study_file: Path, to: Path | None, as_json: bool, runs: Path, overrides: tuple[str, ...]) -> None:
+def fit(
+    study_file: Path, to: Path | None, as_json: bool, trust: bool, runs: Path, overrides: tuple[str, ...]
+) -> None:
     """Fit once to all training frames and print the errors on every set.
 
     The fitter block must hold fixed values only; ``--set`` gives those that the study searches.
@@ -35,7 +39,7 @@ def fit(study_file: Path, to: Path | None, as_json: bool, runs: Path, overrides:
     from xpot_core.errors import InputError, XpotError
     from xpot_core.outcome import failed_result
 
-    study = open_study(study_file, overrides, runs)
+    study = open_study(study_file, overrides, runs, trust)
     if len(study.space):
         name, fitter = study.space.names[0], study.runner.fitter.name
         raise study.file.located(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, at_most_one
+from xpot_core.cli.common import PATH, at_most_one, say
 
 
 @click.command()
@@ -103,9 +103,9 @@ def init(
             test=path_from(Path(test), folder) if test else None,
         )
     if output is None:
-        click.echo(text, nl=False)
+        say(text, nl=False)
         return
     if output.exists():
         raise InputError("exists already", file=output, remedy="name another file, or remove it first")
     output.write_text(text, encoding="utf-8")
-    click.echo(f"wrote {output}")
+    say(f"wrote {output}")

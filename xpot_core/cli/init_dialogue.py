@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from xpot_core.cli.common import say
+
 if TYPE_CHECKING:
     from xpot_core.proposal import DataFacts
     from xpot_core.registry import Registry
@@ -31,13 +33,11 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
     from xpot_core.registry import load_registry
 
     registry = load_registry()
-    click.echo(
-        "A study file for your data. Enter takes the answer in brackets, Ctrl-C ends without a file.\n"
-    )
+    say("A study file for your data. Enter takes the answer in brackets, Ctrl-C ends without a file.\n")
     train, facts = _training(given["train"] if "train" in chosen else None)
     for sentence in facts.sentences():
-        click.echo(f"  {sentence}")
-    click.echo()
+        say(f"  {sentence}")
+    say()
     test = _file("Test file, never seen by the search (- for none)", given["test"] or _test_of(train))
     validation = _file("Validation file (- for cross-validation)", None)
     fitter = _one_of(
@@ -63,7 +63,7 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
     output.write_text(
         propose_study(facts, wishes(output.parent, trials, workers), registry).text, encoding="utf-8"
     )
-    click.echo(f"\nwrote {output}: look at the ranges, then\n  xpot doctor {output}\n  xpot run {output}")
+    say(f"\nwrote {output}: look at the ranges, then\n  xpot doctor {output}\n  xpot run {output}")
 
 
 def _training(given: str | None) -> tuple[Path, DataFacts]:
@@ -78,7 +78,7 @@ def _training(given: str | None) -> tuple[Path, DataFacts]:
         try:
             return train, look_at([train])
         except InputError as error:
-            click.echo(f"  {error}")
+            say(f"  {error}")
 
 
 def _guess(pattern: str) -> str | None:
@@ -105,7 +105,7 @@ def _file(question: str, default: str | None) -> Path | None:
             return None
         if Path(answer).is_file():
             return Path(answer)
-        click.echo(f"  there is no file {answer}")
+        say(f"  there is no file {answer}")
 
 
 def _one_of(registry: Registry, kind: str, given: str | None, default: str) -> str:
@@ -117,7 +117,7 @@ def _one_of(registry: Registry, kind: str, given: str | None, default: str) -> s
     for name in names:
         provider = registry.provider(kind, name)  # type: ignore[arg-type]
         lacking = f" (needs {', '.join(provider.missing())})" if provider.missing() else ""
-        click.echo(f"  {name:16} {provider.summary}{lacking}")
+        say(f"  {name:16} {provider.summary}{lacking}")
     return str(click.prompt(kind.capitalize(), default, type=click.Choice(names), show_choices=False))
 
 
@@ -127,6 +127,4 @@ def _new_file(default: Path) -> Path:
         output = Path(click.prompt("Write to", str(default), type=str))
         if not output.exists() and output.parent.is_dir():
             return output
-        click.echo(
-            f"  {output} exists already" if output.exists() else f"  there is no folder {output.parent}"
-        )
+        say(f"  {output} exists already" if output.exists() else f"  there is no folder {output.parent}")

@@ -62,13 +62,12 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json([r.describe() for r in records])
         return
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("plugin", "version", "state", "provides", "reason", box=None, pad_edge=False)
     for r in records:
         provides = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(r.providers.items()))
         colour = {"ok": "green", "not installed": "dim"}.get(str(r.state), "yellow")
-        # A reason quotes what a plugin raised: brackets in it are text, not colours.
-        table.add_row(r.plugin, r.version, f"[{colour}]{r.state}[/]", provides, escape(r.reason))
+        table.add_row(r.plugin, r.version, Text(str(r.state), style=colour), provides, r.reason)
     console().print(table)

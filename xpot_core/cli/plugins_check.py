@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xpot_core.cli.common import PATH, json_option, print_json
+from xpot_core.cli.common import PATH, json_option, print_json, say
 
 if TYPE_CHECKING:
     from xpot_core.registry import Registry
@@ -45,7 +45,7 @@ def check(name: str, kind: str | None, rules: tuple[str, ...], files: tuple[Path
     for (one, provider), contract in zip(chosen, contracts, strict=True):
         missing = registry.provider(one, provider).missing()
         if missing and not as_json:
-            click.echo(f"{one} '{provider}' needs {', '.join(missing)}: expect rules to fail")
+            say(f"{one} '{provider}' needs {', '.join(missing)}: expect rules to fail")
         report.append(_checked(contract(), one, provider, rules, quiet=as_json))
     if as_json:
         print_json(report)
@@ -59,7 +59,7 @@ def _checked(
     from xpot_core.testing.contract import findings
 
     if not quiet:
-        click.echo(f"{kind} '{provider}' by {type(contract).__mro__[1].__name__}")
+        say(f"{kind} '{provider}' by {type(contract).__mro__[1].__name__}")
     found = []
     wanted = set(rules) or None
     width = max((len(r) for r in contract.rules() if wanted is None or r in wanted), default=0)
@@ -69,8 +69,8 @@ def _checked(
             _print(finding, width)
     counts = {verdict: sum(f.verdict == verdict for f in found) for verdict in _SHORT}
     if not quiet:
-        click.echo("  " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n))
-        click.echo("  the links are below the documentation's front page\n")
+        say("  " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n))
+        say("  the links are below the documentation's front page\n")
     return {
         "kind": kind,
         "provider": provider,
@@ -91,15 +91,15 @@ def _checked(
 def _print(finding: Finding, width: int) -> None:
     verdict = _SHORT[finding.verdict]
     colour = {"ok": "green", "FAIL": "red", "expected": "yellow"}.get(verdict)
-    click.echo(
+    say(
         f"  {finding.rule:{width}}  {click.style(f'{verdict:8}', fg=colour)}  {finding.seconds:6.2f} s  "
         f"{finding.link}"
     )
     if finding.verdict == "broken":
-        click.echo(f"      asks: {finding.meaning}")
+        say(f"      asks: {finding.meaning}")
     if finding.message:
         lines = finding.message.strip().splitlines()
-        click.echo("      " + "\n      ".join(lines[:12]))
+        say("      " + "\n      ".join(lines[:12]))
 
 
 def _unknown(registry: Registry, name: str, kind: str | None) -> Exception:

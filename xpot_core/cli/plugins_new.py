@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH
+from xpot_core.cli.common import PATH, say
 from xpot_core.cli.plugins_check import KINDS
 
 
@@ -25,8 +25,8 @@ def new(name: str, kind: str, to: Path | None) -> None:
     short = checked_name(name, kind, load_registry())  # type: ignore[arg-type]
     folder = Path(f"xpot-{short}") if to is None else to
     written = write_skeleton(short, kind, folder)  # type: ignore[arg-type]
-    click.echo(f"wrote {folder} with {len(written)} files; next:")
-    click.echo(f"  pip install -e {folder}")
-    click.echo(f"  xpot plugins check {short}")
-    click.echo(f"  python {folder / 'example' / 'make_data.py'}")
-    click.echo(f"  xpot run {folder / 'example' / 'study.yaml'}")
+    say(f"wrote {folder} with {len(written)} files; next:")
+    say(f"  pip install -e {folder}")
+    say(f"  xpot plugins check {short}")
+    say(f"  python {folder / 'example' / 'make_data.py'}")
+    say(f"  xpot run {folder / 'example' / 'study.yaml'}")

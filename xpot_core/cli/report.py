@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, runs_option, study_argument
+from xpot_core.cli.common import PATH, runs_option, say, study_argument
 
 
 @click.command()
@@ -39,6 +39,6 @@ def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path
 
         assert family is not None
         path, files = write_family_report(family, output, figures_dir)
-    click.echo(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if figures_dir is not None:
-        click.echo(f"wrote {len(files)} files to {figures_dir}")
+        say(f"wrote {len(files)} files to {figures_dir}")

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import console, runs_option, set_option, study_file_argument
+from xpot_core.cli.common import (
+    ask_trust,
+    console,
+    runs_option,
+    set_option,
+    study_file_argument,
+    trust_option,
+)
 
 
 @click.command()
@@ -34,6 +41,7 @@ from xpot_core.cli.common import console, runs_option, set_option, study_file_ar
 )
 @click.option("--restart", is_flag=True, help="Move earlier results of this study aside and start anew.")
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@trust_option
 @runs_option
 @set_option
 def run(
@@ -45,6 +53,7 @@ def run(
     extend: bool,
     restart: bool,
     quiet: bool,
+    trust: bool,
     runs: Path,
     overrides: tuple[str, ...],
 ) -> int:
@@ -64,6 +73,7 @@ def run(
     if workers is not None:
         options = {**file.config.executor.get("local", {}), "workers": workers}
         file = read_study(study_file, (*overrides, f"executor={json.dumps({'local': options})}"))
+    ask_trust(file, trust)
     if repeat is not None or file.config.matrix:
         return run_family(
             file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option, study_argument
+from xpot_core.cli.common import (
+    PATH,
+    ask_trust,
+    console,
+    json_option,
+    print_json,
+    runs_option,
+    say,
+    study_argument,
+    trust_option,
+)
 
 if TYPE_CHECKING:
     from xpot_core.committee import Disagreement
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
 )
 @click.option("--output", "-o", type=PATH, required=True, help="Extended XYZ file to write.")
 @json_option
+@trust_option
 @runs_option
 def select(
     study: str,
@@ -57,6 +68,7 @@ def select(
     similar: float,
     output: Path,
     as_json: bool,
+    trust: bool,
     runs: Path,
 ) -> None:
     """Select the frames of a pool on which a committee of good models disagrees most.
@@ -73,6 +85,7 @@ def select(
     from xpot_core.results import StudyResults
 
     results = StudyResults.open(study, runs)
+    ask_trust(results.study_file, trust)
     runner = TrialRunner.of_results(results)
     images = read_images(pool, "--pool")
     frames = frames_of(images, pool, results.study_file.config.data, labelled=False)
@@ -108,10 +121,8 @@ def select(
         return
     _show(frames, found, taken, by)
     if len(taken) < count:
-        click.echo(
-            f"{len(taken)} of {count}: the other frames are near-duplicates or stand in the training set"
-        )
-    click.echo(f"wrote {len(taken)} frames to {output}")
+        say(f"{len(taken)} of {count}: the other frames are near-duplicates or stand in the training set")
+    say(f"wrote {len(taken)} frames to {output}")
 
 
 def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequence[int], by: str) -> None:
@@ -133,6 +144,6 @@ def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequenc
     low, middle, high = (
         float(x) * factor for x in np.percentile([getattr(v, by) for v in found], (5, 50, 95))
     )
-    click.echo(
+    say(
         f"{by} std of all {len(frames)} frames: median {middle:.3g}, 5 to 95 %: {low:.3g} to {high:.3g} {unit}"
     )

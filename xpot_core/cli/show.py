@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xpot_core.cli.common import at_most_one, console, json_option, print_json, runs_option, study_argument
+from xpot_core.cli.common import (
+    at_most_one,
+    console,
+    json_option,
+    print_json,
+    runs_option,
+    say,
+    study_argument,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -71,7 +79,7 @@ def show(
     elif as_csv:
         from xpot_core.report.tables import trials_csv
 
-        click.echo(trials_csv(results), nl=False)
+        say(trials_csv(results), nl=False)
     elif watch:
         _watch(results, top)
     else:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json, runs_option, study_argument
+from xpot_core.cli.common import (
+    ask_trust,
+    console,
+    json_option,
+    print_json,
+    runs_option,
+    study_argument,
+    trust_option,
+)
 
 
 @click.command()
@@ -21,14 +29,16 @@ from xpot_core.cli.common import console, json_option, print_json, runs_option, 
 )
 @click.option("--trial", default="best", show_default=True, help="Number of the trial, or best.")
 @json_option
+@trust_option
 @runs_option
-def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, runs: Path) -> int:
+def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, trust: bool, runs: Path) -> int:
     """Run physical tests on the potential of a trial. Status 1 if it fails one."""
     from xpot_core.config import read_provider_block
     from xpot_core.physical_tests import run_tests
     from xpot_core.results import StudyResults
 
     results = StudyResults.open(study, runs)
+    ask_trust(results.study_file, trust)
     blocks = [read_provider_block(text, "--with") for text in names]
     out = console(stderr=as_json)
     rows = run_tests(results, trial, blocks, lambda text: out.print(text, markup=False))

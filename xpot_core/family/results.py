@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xpot_core.config import read_study
+from xpot_core.config import check_name, read_study
 from xpot_core.errors import InputError
 from xpot_core.metrics import ErrorTable
 from xpot_core.results import FAMILY_NAME, StudyResults
@@ -236,7 +236,7 @@ class FamilyResults:
         Raises
         ------
         InputError
-            If ``family.json`` is missing or damaged.
+            If ``family.json`` is missing or damaged, or names a folder outside of it.
         """
         directory = Path(directory).resolve()
         content = read_family(directory)
@@ -307,6 +307,10 @@ def read_family(directory: Path) -> dict[str, Any]:
         ):
             raise ValueError("it lacks what a family has")
         _ = content["study"], content["repeat"]
+        for row in content["members"]:
+            check_name(row["name"], "members.name")
+    except InputError as error:
+        raise error.at(file=path) from error
     except FileNotFoundError as error:
         raise InputError("there is no family here", file=path, remedy="xpot run makes it") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ from rich.text import Text
 
 from xpot_core.family.members import short_keys, value_text
 from xpot_core.family.results import QUANTITIES, FamilyResults, MemberResults, Point, Statistics
+from xpot_core.foreign_text import csv_text
 from xpot_core.report.series import fixed, number
 from xpot_core.report.terminal import plain_table
 
@@ -214,12 +213,9 @@ def family_csv(family: FamilyResults) -> str:
     keys = list(family.matrix)
     names = list(dict.fromkeys(n for m in family.members if m.winner for n in m.winner.values))
     heads = [q.replace(".", "_") + (f" ({u.replace('Å', 'A')})" if u else "") for q, u in QUANTITIES.items()]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     # A key of the matrix may be a hyperparameter's name too, so its column carries the whole path.
-    writer.writerow(
-        ["member", *[k for k in keys if k != "seed"], "seed", "state", "trials", "best", *heads, *names]
-    )
+    columns = ["member", *[k for k in keys if k != "seed"], "seed", "state", "trials", "best", *heads, *names]
+    rows = []
     for member in family.members:
         row, numbers, winner = member.to_json(), member.numbers(), member.winner
         values = winner.values if winner else {}
@@ -231,8 +227,8 @@ def family_csv(family: FamilyResults) -> str:
             row["best"],
             *(numbers.get(q) for q in QUANTITIES),
         ]
-        writer.writerow([*cells, *(_cell(values.get(n)) for n in names)])
-    return stream.getvalue()
+        rows.append([*cells, *(_cell(values.get(n)) for n in names)])
+    return csv_text(columns, rows)
 
 
 def _cell(value: Any) -> Any:

@@ -26,7 +26,7 @@ from xpot_core.report.family import (
 )
 from xpot_core.report.figures_family import family_figures
 from xpot_core.report.page import Section, esc
-from xpot_core.report.style import ReportFigure
+from xpot_core.report.style import ReportFigure, refuse_foreign
 
 
 def write_family_report(
@@ -59,6 +59,7 @@ def write_family_report(
             written += figure.save(figures_dir)
         members = figures_dir / "family-members.csv"
         figures_dir.mkdir(parents=True, exist_ok=True)
+        refuse_foreign([members], "member,")
         members.write_text(family_csv(family), encoding="utf-8")
         written.append(members)
     return path, written

@@ -5,6 +5,8 @@ A template engine would be one more dependency for one page; every text goes thr
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,8 @@ from pathlib import Path
 from string import Template
 
 from xpot_core import __version__
-from xpot_core.report.style import SVG_BYTES, ReportFigure
+from xpot_core.foreign_text import printable
+from xpot_core.report.style import SVG_BYTES, ReportFigure, refuse_foreign
 
 STYLE = """
 :root { --ink: #1a1a1a; --soft: #595959; --line: #d9d9d9; --paper: #ffffff; --tint: #f5f7f9;
@@ -118,9 +121,13 @@ $sections
 """)
 
 
+_MARK = '<meta name="generator" content="XPOT '
+"""Stands in every page of ours: only such a file is replaced."""
+
+
 def esc(text: object) -> str:
     """Text for HTML, in content and in attributes."""
-    return escape(str(text), quote=True)
+    return escape(printable(text, lines=True), quote=True)
 
 
 @dataclass
@@ -160,14 +167,26 @@ def page(title: str, header: str, sections: Sequence[Section], source: Path | No
 
 
 def write_page(text: str, path: Path) -> None:
-    """Write a document aside and move it: a reader (or a browser that reloads) never gets half a page."""
+    """Write a document aside and move it: a reader (or a browser that reloads) never gets half a page.
+
+    Raises
+    ------
+    InputError
+        If something else than a page of ours stands there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
+    refuse_foreign([path], _MARK)
+    # A new file under a name that nobody knows: a link that somebody laid there is not followed.
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(fresh, 0o666 & ~umask)
+        os.replace(fresh, path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
         raise
 
 

@@ -27,7 +27,7 @@ def citations(results: StudyResults) -> dict[str, str]:
     file = results.study_file
     config = file.config
     try:
-        registry = load_registry([file.resolve(p) for p in config.plugins])
+        registry = load_registry()  # plugin files are not run to look at a study
     except XpotError:
         return {}
     used: list[tuple[Kind, str]] = [
@@ -64,11 +64,14 @@ def is_running(results: StudyResults) -> bool:
 def usage(results: StudyResults) -> dict[str, str]:
     """Files that show how to run the potential, as the fitter's export writes them: name -> text.
 
-    Nothing is returned where the plugin or the data are not here any more: `xpot export` says why.
+    Nothing is returned for a study that names plugin files, which a report does not run, and where the plugin or
+    the data are not here any more: `xpot export` says why.
     """
     potential = results.potential()
     best = results.best
     if potential is None or best is None or results.final is None:
+        return {}
+    if results.study_file.config.plugins:  # to look at a study must not run code that it came with
         return {}
     with tempfile.TemporaryDirectory(prefix="xpot-report-") as folder:
         try:

@@ -7,8 +7,9 @@ carry the same information and a black-and-white print stays readable.
 from __future__ import annotations
 
 import base64
-import csv
+import errno
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import InputError
+from xpot_core.foreign_text import csv_text, file_name_of
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, RED, PINK, GREY = "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
@@ -73,6 +75,13 @@ _RC: dict[str, Any] = {
 }
 
 
+MAKER = "XPOT"
+_MARK = f"<dc:title>{MAKER}</dc:title>"
+"""Stands in the SVG of each figure of ours."""
+_HEAD = 4000
+"""Bytes in which a mark is looked for."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ReportFigure:
     """A figure with what belongs to it.
@@ -118,7 +127,9 @@ class ReportFigure:
         with figure_style():
             self.settle()
             stream = io.StringIO()
-            self.figure.savefig(stream, format="svg", metadata={"Date": None, "Title": self.title})
+            self.figure.savefig(
+                stream, format="svg", metadata={"Date": None, "Title": self.title, "Creator": MAKER}
+            )
         text = stream.getvalue()
         return _COORDINATES.sub(_rounded, text[text.index("<svg") :])
 
@@ -149,16 +160,19 @@ class ReportFigure:
 
     def csv(self) -> str:
         """The data drawn."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return stream.getvalue()
+        return csv_text(self.columns, self.rows)
 
     def save(self, directory: Path) -> list[Path]:
-        """Write SVG, PDF and CSV; returns the files."""
+        """Write SVG, PDF and CSV; returns the files.
+
+        Raises
+        ------
+        InputError
+            If files of these names stand there that are not ours.
+        """
         directory.mkdir(parents=True, exist_ok=True)
-        written = [directory / f"{self.name}{suffix}" for suffix in (".svg", ".pdf", ".csv")]
+        written = [directory / f"{file_name_of(self.name)}{suffix}" for suffix in (".svg", ".pdf", ".csv")]
+        refuse_foreign(written, _MARK)
         written[0].write_text('<?xml version="1.0" encoding="utf-8"?>\n' + self.svg(), encoding="utf-8")
         with figure_style():
             self.figure.savefig(
@@ -175,6 +189,36 @@ class ReportFigure:
 def _rounded(match: re.Match[str]) -> str:
     """Coordinates to a hundredth of a point; matplotlib writes six digits, most of the file."""
     return _LONG_NUMBER.sub(r"\1", match[0])
+
+
+def refuse_foreign(files: Sequence[Path], mark: str) -> None:
+    """Nothing is written over files that are not ours.
+
+    Parameters
+    ----------
+    files
+        What will be written, together.
+    mark
+        Stands near the beginning of the first of them if we wrote it.
+
+    Raises
+    ------
+    InputError
+        If something else stands there.
+    """
+    if files[0].is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(files[0]))
+    there = [path for path in files if os.path.lexists(path)]
+    ours = files[0].is_file() and mark.encode() in files[0].read_bytes()[:_HEAD]
+    if there and not ours:
+        raise InputError(
+            "was not written by xpot, and is not written over",
+            file=there[0],
+            remedy="name another file or folder, or move it away",
+        )
+    for path in there:
+        if path.is_symlink():  # a link may lead anywhere
+            path.unlink()
 
 
 @contextmanager

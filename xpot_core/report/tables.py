@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from xpot_core.foreign_text import csv_text
 from xpot_core.metrics import ErrorTable
 from xpot_core.objectives import QUANTITY_OF
 from xpot_core.report.series import SETS, duration, error_text, number, shown_errors, verdict
@@ -292,9 +291,7 @@ def trials_csv(results: StudyResults) -> str:
     header = ["number", "state", "loss"]
     header += [f"{s}_{q}_rmse ({unit})" for s in ("train", "validation") for q, unit, _ in quantities]
     header += [f"{s} (s)" for s in SECONDS]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*header, "optimizer", "worker", "failure", *names])
+    rows = []
     for t in results.trials:
         row: list[Any] = [t.number, str(t.state), t.loss]
         for name in ("train", "validation"):
@@ -304,5 +301,5 @@ def trials_csv(results: StudyResults) -> str:
                 row.append(sums.rmse * factor if sums.count else None)
         row += [t.seconds.get(s) for s in SECONDS]
         row += [t.optimizer, t.worker, t.failure.message if t.failure else None]
-        writer.writerow([*row, *(t.values.get(n) for n in names)])
-    return stream.getvalue()
+        rows.append([*row, *(t.values.get(n) for n in names)])
+    return csv_text([*header, "optimizer", "worker", "failure", *names], rows)

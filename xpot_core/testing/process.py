@@ -64,7 +64,7 @@ def fit_in_process(
     if path is not None:
         environment["PATH"] = path
     done = subprocess.run(
-        [sys.executable, "-m", "xpot_core.testing.process"],
+        [sys.executable, "-P", "-m", "xpot_core.testing.process"],
         input=json.dumps(job),
         capture_output=True,
         text=True,

@@ -114,7 +114,7 @@ def _study(folder: Path, executor: Any, trials: int, seconds: float = 0.3) -> li
         "plugins": [str(FAULTY)],
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(content))
-    return [*XPOT, "run", "study.yaml", "--quiet"]
+    return [*XPOT, "run", "study.yaml", "--trust", "--quiet"]
 
 
 def _start(folder: Path, command: list[str]) -> subprocess.Popen[str]:

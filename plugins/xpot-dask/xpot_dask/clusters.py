@@ -188,7 +188,8 @@ def _job_arguments(system: str, job: JobOptions, slots: int, logs: Path) -> dict
         "log_directory": str(logs),
         "shared_temp_directory": str(logs),
         "job_extra_directives": list(job.directives),
-        "job_script_prologue": list(job.prologue),
+        # Modules that lie where the job starts must not take the place of installed ones.
+        "job_script_prologue": ["export PYTHONSAFEPATH=1", *job.prologue],
         # The last one counts: a place for each trial, not for each core.
         "worker_extra_args": ["--nthreads", str(slots)],
         "scheduler_options": {"dashboard": False, "dashboard_address": _OWN_PAGES},

@@ -40,14 +40,19 @@ class JobOptions(OptionsModel):
         list,
         "Further directives of the job script, without the prefix (#SBATCH, #PBS ...).",
         tunable=False,
+        needs_trust=True,
     )
     prologue: list[str] = option(
-        list, "Shell commands that a job runs first, such as module load.", tunable=False
+        list,
+        "Shell commands that a job runs first, such as module load.",
+        tunable=False,
+        needs_trust=True,
     )
     python: str | None = option(
         None,
         "Python of the jobs, with the same packages; by default the one that runs xpot.",
         tunable=False,
+        needs_trust=True,
         pattern=_WORD,
     )
     interface: str | None = option(
@@ -119,6 +124,7 @@ class DaskOptions(OptionsModel):
         None,
         "Scheduler to use, e.g. tcp://head:8786; without it and without cluster, one on this machine is made.",
         tunable=False,
+        needs_trust=True,
         pattern=r"^(tcp|tls|ucx|ws|wss)://\S+$",
     )
     cluster: ClusterOptions | None = option(

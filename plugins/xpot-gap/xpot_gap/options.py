@@ -277,16 +277,27 @@ class GapOptions(OptionsModel):
         tunable=False,
     )
     core_ip_args: str = option(
-        "", "QUIP arguments that name the core potential, e.g. 'IP Glue'.", stage="descriptors", tunable=False
+        "",
+        "QUIP arguments that name the core potential, e.g. 'IP Glue'.",
+        stage="descriptors",
+        tunable=False,
+        pattern=r"^[^{}\n]*$",
     )
     sparse_jitter: float = option(
         1e-10, "Added to the diagonal of the sparse kernel matrix.", stage="descriptors", tunable=False, gt=0
     )
     program: str | None = option(
-        None, "Another gap_fit than that of quippy-ase (absolute path).", stage="descriptors", tunable=False
+        None,
+        "Another gap_fit than that of quippy-ase (absolute path).",
+        stage="descriptors",
+        tunable=False,
+        needs_trust=True,
     )
     cache_dir: str | None = option(
-        None, "Folder for kernel matrices; default $XPOT_CACHE/gap or ~/.cache/xpot/gap.", tunable=False
+        None,
+        "Folder for kernel matrices; default $XPOT_CACHE/gap or ~/.cache/xpot/gap.",
+        tunable=False,
+        needs_trust=True,
     )
     cache_gb: float = option(
         4.0,

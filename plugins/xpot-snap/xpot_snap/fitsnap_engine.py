@@ -164,7 +164,7 @@ def run_fitsnap(job: Mapping[str, object], directory: Path) -> dict[str, FloatAr
         }
         log = directory / LOG
         log.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "xpot_snap.fitsnap_child", "job.json", "result.npz"]
+        command = [sys.executable, "-P", "-m", "xpot_snap.fitsnap_child", "job.json", "result.npz"]
         with child_process(command, folder, log, environment) as process:
             status = process.wait()
         if status != 0:

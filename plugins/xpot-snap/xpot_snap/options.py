@@ -139,12 +139,14 @@ class SnapOptions(OptionsModel):
         "LAMMPS pair_style of the reference, e.g. 'hybrid/overlay zbl 4.0 4.8 coul/cut 5.0' (reference: lammps).",
         stage="descriptors",
         tunable=False,
+        needs_trust=True,
     )
     pair_coeff: list[str] | None = option(
         None,
         "Its pair_coeff lines; atom types are the study's elements in alphabetical order.",
         stage="descriptors",
         tunable=False,
+        needs_trust=True,
     )
     energy_shift: dict[str, float] | None = option(
         None,
