@@ -96,11 +96,11 @@ def hostile(study: Callable[..., Path], folder: Path) -> Path:
     frames = read("train.xyz", ":")
     for frame, name in zip(frames, itertools.cycle(HOSTILE.values()), strict=False):
         frame.info["config_type"] = name
-    write("train.traj", frames)
+    write("hostile.xyz", frames)
     cutoff = {
         "numpy-pair": {"cutoff": {"min": 4.0, "max": 6.5}, "energy_weight": {"tune": True, "per": "group"}}
     }
-    data = {"train": "train.traj", "validation": {"fraction": 0.1}}
+    data = {"train": "hostile.xyz", "validation": {"fraction": 0.1}}
     return study({"data": data, "fitter": cutoff})
 
 
