@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpot_core.builtin.executor_options import LocalOptions
 from xpot_core.builtin.local import LocalExecutor
-from xpot_core.cache import cache_folder
+from xpot_core.cache import BoundedCache, CacheEntry, cache_folder
 from xpot_core.errors import (
     FitError,
     InfeasibleError,
@@ -76,6 +76,8 @@ __all__ = [
     "QUANTITIES",
     "THREAD_VARIABLES",
     "BoolArray",
+    "BoundedCache",
+    "CacheEntry",
     "Candidate",
     "CheckedValidator",
     "Choice",

@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import asdict
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json, say
+from xpot_core.cli.common import console, json_option, print_json
+
+_NAMED = 20
+"""How many things that are not ours are named on the terminal."""
 
 
 @click.command()
 @click.argument("plugin", required=False)
-@click.option("--clear", is_flag=True, help="Remove the entries.")
+@click.option("--clear", is_flag=True, help="Remove the entries, and nothing else that stands beside them.")
 @json_option
 def cache(plugin: str | None, clear: bool, as_json: bool) -> None:
     """Show (or clear) descriptors and matrices kept on disk, of one PLUGIN or of all."""
-    from xpot_core.cache import cache_entries, cache_root, cached_plugins, clear_cache
+    from rich.table import Table
+
+    from xpot_core.cache.folders import cache_items, cache_root, clear_cache
     from xpot_core.errors import InputError, nearest
+    from xpot_core.foreign_text import printable
     from xpot_core.registry import load_registry
 
     if plugin is not None:
-        known = {*cached_plugins(), *(record.plugin for record in load_registry().records)}
+        known = {*(item.plugin for item in cache_items()), *(r.plugin for r in load_registry().records)} - {
+            ""
+        }
         if plugin not in known:
             raise InputError("is no plugin", key="PLUGIN", value=plugin, remedy=nearest(plugin, known))
+    items = cache_items(plugin)
     if clear:
-        say(f"freed {clear_cache(plugin) / 1e6:.1f} MB in {cache_root()}")
-        return
-    entries = cache_entries(plugin)
+        freed = clear_cache(plugin)
+        items = [item for item in items if os.path.lexists(item.path)]
     if as_json:
-        print_json(
-            [{"plugin": e.plugin, "path": str(e.path), "size": e.size, "used": e.used} for e in entries]
-        )
+        print_json([{**asdict(item), "path": str(item.path)} for item in items])
         return
-    from rich.table import Table
-
-    table = Table("plugin", "entry", "MB", "last used", box=None)
-    for entry in entries:
-        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
-        table.add_row(entry.plugin, entry.path.name[:24], f"{entry.size / 1e6:.1f}", used)
-    out = console()
+    out, root = console(), printable(cache_root())
+    entries = [item for item in items if item.ours]
+    table = Table("plugin", "entry", "MB", "last used", "what", box=None)
+    for item in entries:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.used))
+        row = (item.plugin, item.path.name[:12], f"{item.size / 1e6:.1f}", used, item.summary)
+        table.add_row(*map(printable, row))
     if entries:
         out.print(table)
-    total = sum(e.size for e in entries) / 1e6
-    out.print(f"{len(entries)} entries, {total:.1f} MB in {cache_root()} (variable XPOT_CACHE)", markup=False)
+    for name in sorted({item.plugin for item in entries}):
+        own = [item.size for item in entries if item.plugin == name]
+        out.print(f"{printable(name)}: {len(own)} entries, {sum(own) / 1e6:.1f} MB")
+    if clear:
+        out.print(f"freed {freed / 1e6:.1f} MB in {root}")
+    else:
+        total = sum(item.size for item in entries) / 1e6
+        out.print(f"{len(entries)} entries, {total:.1f} MB in {root} (variable XPOT_CACHE)")
+    others = [item for item in items if not item.ours]
+    for item in others[:_NAMED]:
+        out.print(f"left alone, {item.summary}: {printable(item.path)}")
+    if len(others) > _NAMED:
+        out.print(f"left alone: {len(others) - _NAMED} more")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gap_cases import make_data, make_options, make_request
-from xpot_gap.cache import Cache
 from xpot_gap.design import GapDesign
 from xpot_gap.dump import read_dump
 from xpot_gap.fitter import GapFitter
@@ -198,26 +195,40 @@ def test_other_energies_are_not_found_in_the_cache(
     data: TrainingData, tmp_path: Path, own_cache: Path
 ) -> None:
     GapFitter().prepare(make_request(data.training(), tmp_path))
-    count = len([p for p in (own_cache / "gap").iterdir() if p.is_dir()])
+    count = len(list((own_cache / "gap").iterdir()))
     GapFitter().prepare(make_request(data.training(0), tmp_path))
-    assert len([p for p in (own_cache / "gap").iterdir() if p.is_dir()]) == count + 1
+    assert len(list((own_cache / "gap").iterdir())) == count + 1
 
 
-def test_kernels_are_built_anew_if_another_process_makes_room(
-    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_flipped_bits_in_the_cache_change_nothing(
+    data: TrainingData, tmp_path: Path, own_cache: Path
 ) -> None:
-    first = GapFitter().prepare(make_request(data.training(), tmp_path))
-    found = Cache.get
+    """A wrong kernel gives a wrong loss that nobody would notice."""
+    rng = np.random.default_rng(2)
+    first = GapFitter().prepare(make_request(data.training(), tmp_path)).errors(make_options())
+    for trial in range(3):
+        for path in (own_cache / "gap").iterdir():
+            content = bytearray(path.read_bytes())
+            content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+            path.write_bytes(content if trial else content[:3000])
+        again = GapFitter().prepare(make_request(data.training(), tmp_path)).errors(make_options())
+        assert again.train == first.train
+        assert any("was damaged" in note for note in again.notes)
 
-    def get(cache: Cache, key: str) -> Path | None:
-        entry = found(cache, key)
-        assert entry is not None
-        shutil.rmtree(entry)
-        return entry
 
-    monkeypatch.setattr(Cache, "get", get)
-    second = GapFitter().prepare(make_request(data.training(), tmp_path))
-    assert second.errors(make_options()).train == first.errors(make_options()).train
+def test_folder_of_the_user_is_left_alone(data: TrainingData, tmp_path: Path, own_cache: Path) -> None:
+    GapFitter().prepare(make_request(data.training(), tmp_path))
+    (entry,) = (own_cache / "gap").iterdir()
+    folder = tmp_path / "mine"
+    (folder / "results").mkdir(parents=True)
+    (folder / "results" / "thesis.tex").write_text("years")
+    os.utime(folder / "results", (1, 1))
+    options = make_options(cache_dir=str(folder), cache_gb=1.5 * entry.stat().st_size / 1e9)
+    for fold in range(3):
+        GapFitter().prepare(make_request(data.training(fold), tmp_path, options=options))
+    assert (folder / "results" / "thesis.tex").read_text() == "years"
+    assert 1 <= len(list(folder.glob("*.xpotcache"))) < 3
+    assert not list(folder.glob(".*"))
 
 
 @pytest.mark.parametrize("cache_gb", [0, 1e-9])
@@ -226,53 +237,8 @@ def test_without_room_in_the_cache_nothing_is_kept(
 ) -> None:
     options = make_options(cache_gb=cache_gb)
     design = GapFitter().prepare(make_request(data.training(), tmp_path, options=options))
-    assert not list(own_cache.rglob("kernel.npy"))
-    assert not list(tmp_path.glob("kernels-*"))
+    assert not [p for p in own_cache.rglob("*") if p.is_file()]
     assert design.errors(options).train.total("force").count
-
-
-def _fill(cache: Cache, source: Path, key: str, size: int) -> None:
-    folder = source / key
-    folder.mkdir()
-    (folder / "kernel.npy").write_bytes(b"x" * size)
-    with cache.building(key):
-        cache.put(key, folder)
-
-
-def test_cache_drops_the_least_recently_used(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache", 2500)
-    for age, key in enumerate(("a", "b")):
-        _fill(cache, tmp_path, key, 1000)
-        os.utime(tmp_path / "cache" / key, (age, age))
-    assert cache.get("a")
-    _fill(cache, tmp_path, "c", 1000)
-    assert cache.get("a")
-    assert cache.get("c")
-    assert not cache.get("b")
-
-
-def test_cache_leaves_out_what_is_larger_than_itself(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache", 10)
-    _fill(cache, tmp_path, "a", 1000)
-    assert cache.get("a") is None
-    assert (tmp_path / "a" / "kernel.npy").exists()
-
-
-def test_cache_builds_once_for_all(tmp_path: Path) -> None:
-    cache, built = Cache(tmp_path / "cache", 1e6), []
-
-    def want(number: int) -> None:
-        with cache.building("k"):
-            if cache.get("k") is None:
-                built.append(number)
-                folder = tmp_path / str(number)
-                folder.mkdir()
-                (folder / "f").write_text("x")
-                cache.put("k", folder)
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(want, range(4)))
-    assert len(built) == 1
 
 
 @pytest.mark.parametrize(

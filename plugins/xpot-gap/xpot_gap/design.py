@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +25,8 @@ from pydantic import BaseModel
 
 from xpot_core.api import (
     EVALUATE_ONLY,
+    BoundedCache,
+    CacheEntry,
     DesignErrors,
     ErrorTable,
     FitError,
@@ -41,9 +40,8 @@ from xpot_core.api import (
     resolve,
 )
 from xpot_gap import xml
-from xpot_gap.cache import Cache, content_key
 from xpot_gap.command import sigma_arguments
-from xpot_gap.dump import LinearSystem, read_dump
+from xpot_gap.dump import read_dump
 from xpot_gap.fitter import potential
 from xpot_gap.options import GapOptions
 from xpot_gap.plan import Plan
@@ -68,12 +66,25 @@ _GRAM_BYTES = 2_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """What one run leaves behind."""
+    """What one run leaves behind; kept in the cache."""
 
     kernel: FloatArray
     target: FloatArray
     sparse: FloatArray
     text: str
+
+    def to_entry(self) -> CacheEntry:
+        """The form in which the cache keeps it."""
+        rows, columns = self.kernel.shape
+        arrays = {"kernel": self.kernel, "target": self.target, "sparse": self.sparse}
+        text = np.frombuffer(self.text.encode(), dtype=np.uint8)
+        summary = f"GAP kernel of {rows} values and {columns} sparse points"
+        return CacheEntry(summary, {**arrays, "text": text})
+
+    @classmethod
+    def from_entry(cls, entry: CacheEntry) -> Stored:
+        """Read it back."""
+        return cls(**{**entry.arrays, "text": entry.arrays["text"].tobytes().decode()})
 
 
 class GapDesign:
@@ -277,7 +288,11 @@ def prepare(request: FitRequest) -> GapDesign:
     start = time.perf_counter()
     training, evaluation = request.data.training(), request.data.evaluation()
     plan = Plan.make(request, training)
-    trained = _stored(plan, request, training.frames, "train.xyz")
+    options = plan.options
+    folder = Path(options.cache_dir) if options.cache_dir else cache_folder("gap")
+    # mapped: a kernel may be large, and the workers of a study share one
+    cache = BoundedCache(folder, options.cache_gb * 1e9, mapped=True)
+    trained = _stored(cache, plan, request, training.frames, "train.xyz")
     held = None
     if any(fold == EVALUATE_ONLY for fold in request.data.folds):
         sparse = {f"sparse-{i}.txt": points for i, points in enumerate(xml.sparse_points(trained.text))}
@@ -287,48 +302,28 @@ def prepare(request: FitRequest) -> GapDesign:
             (request.directory / name).write_text(content, encoding="ascii")
         # The content of the files stands in the key through the text of the potential.
         fixed = plan.with_files(list(sparse), list(theta))
-        held = _stored(fixed, request, evaluation.frames, "held.xyz", trained)
+        held = _stored(cache, fixed, request, evaluation.frames, "held.xyz", trained)
         for name in files:
             (request.directory / name).unlink()
     limit = request.limits.memory_bytes
     gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)
     seconds = {"descriptors": time.perf_counter() - start}
-    plan = replace(plan, notes=plan.notes_on(trained.text))
+    plan = replace(plan, notes=(*plan.notes_on(trained.text), *cache.notes))
     return GapDesign(plan, request.data, trained, held, seconds, gram_bytes)
 
 
 def _stored(
-    plan: Plan, request: FitRequest, frames: Sequence[Frame], data_file: str, parent: Stored | None = None
+    cache: BoundedCache,
+    plan: Plan,
+    request: FitRequest,
+    frames: Sequence[Frame],
+    data_file: str,
+    parent: Stored | None = None,
 ) -> Stored:
-    options = plan.options
     arguments = plan.arguments(data_file, _PROBE, [f"linear_system_dump_file={_DUMP}"])
     build = partial(_build, plan, request, frames, arguments, data_file, parent)
-    if options.cache_gb == 0:
-        return _take(build())
-    cache = Cache(
-        Path(options.cache_dir) if options.cache_dir else cache_folder("gap"), options.cache_gb * 1e9
-    )
-    key = content_key(_facts(plan, arguments, frames, parent))
-    with cache.building(key):
-        entry = cache.get(key)
-        if entry is not None:
-            # Another process may make room between the look and the reading.
-            with suppress(FileNotFoundError):
-                return _load(entry)
-        return _take(build(), partial(cache.put, key))
-
-
-def _take(folder: Path, put: Callable[[Path], object] | None = None) -> Stored:
-    """Read a folder just built and offer it to a cache; what that does not take over is removed.
-
-    It is read first, since nobody else can have removed it yet: arrays that are mapped stay readable
-    wherever their file goes.
-    """
-    stored = _load(folder)
-    if put is not None:
-        put(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    return stored
+    key = _key(plan, arguments, frames, parent)
+    return cache.fetch(key, build, Stored.to_entry, Stored.from_entry)
 
 
 def _build(
@@ -338,8 +333,8 @@ def _build(
     arguments: Sequence[str],
     data_file: str,
     parent: Stored | None,
-) -> Path:
-    """Run gap_fit and keep its linear system as arrays; returns the folder."""
+) -> Stored:
+    """Run gap_fit and read its linear system."""
     directory = request.directory
     given = plan.write_inputs(directory, frames, data_file, virials=True, sigmas=False)
     plan.foresee(directory, arguments, request.limits, request.threads)
@@ -349,30 +344,11 @@ def _build(
     check_layout(system, rows, frames, plan.e0, core=bool(plan.options.core_param_file))
     if parent is not None and not np.allclose(system.sparse, parent.sparse, rtol=1e-9, atol=1e-12):
         raise FitError("gap_fit did not take the sparse points that it was given")
-    return _save(system, text, directory)
+    return Stored(system.kernel, system.target, system.sparse, text)
 
 
-def _save(system: LinearSystem, text: str, directory: Path) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="kernels-", dir=directory))
-    np.save(folder / "kernel.npy", system.kernel)
-    np.save(folder / "target.npy", system.target)
-    np.save(folder / "sparse.npy", system.sparse)
-    (folder / "gap.xml").write_text(text, encoding="utf-8")
-    return folder
-
-
-def _load(folder: Path) -> Stored:
-    return Stored(
-        np.load(folder / "kernel.npy", mmap_mode="r"),
-        np.load(folder / "target.npy"),
-        np.load(folder / "sparse.npy"),
-        (folder / "gap.xml").read_text(encoding="utf-8"),
-    )
-
-
-def _facts(
-    plan: Plan, arguments: Sequence[str], frames: Sequence[Frame], parent: Stored | None
-) -> dict[str, object]:
+def _key(plan: Plan, arguments: Sequence[str], frames: Sequence[Frame], parent: Stored | None) -> str:
+    """sha256 over everything that the kernels depend on."""
     digest = hashlib.sha256()
     for frame in frames:
         digest.update(json.dumps([frame.atoms.get_chemical_symbols(), frame.atoms.pbc.tolist()]).encode())
@@ -381,7 +357,7 @@ def _facts(
             digest.update(b"-" if values is None else np.ascontiguousarray(values, dtype=float).tobytes())
     program = gap_fit_program(plan.options.program)
     core = plan.options.core_param_file
-    return {
+    facts = {
         "format": 1,
         "arguments": list(arguments),
         "frames": digest.hexdigest(),
@@ -389,3 +365,4 @@ def _facts(
         "core": hashlib.sha256(Path(core).read_bytes()).hexdigest() if core else None,
         "parent": hashlib.sha256(parent.text.encode()).hexdigest() if parent else None,
     }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

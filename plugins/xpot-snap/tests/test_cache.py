@@ -1,11 +1,6 @@
-"""The cache of blocks: found again, bounded, never half an entry."""
+"""The cache of blocks: found again by everything that they depend on, or made again."""
 
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +11,7 @@ from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.translate import descriptor_settings, structures_of
 
-from xpot_core.api import FitRequest, InputError
+from xpot_core.api import FitRequest, InputError, cache_folder
 
 OPTIONS = SnapOptions(twojmax=2, vweight=0.1)
 
@@ -39,10 +34,14 @@ def request(data, folder, **options):
     return FitRequest(OPTIONS.model_copy(update=options), data, folder)
 
 
+def files():
+    return sorted(cache_folder("snap").glob("*"))
+
+
 def test_second_design_comes_from_disk(data, tmp_path, monkeypatch):
     first = SnapFitter().prepare(request(data, tmp_path))
-    assert len(cache.entries()) == 1
-    assert "SNAP of In P, twojmax 2" in cache.entries()[0].summary
+    (path,) = files()
+    assert b"SNAP of In P, twojmax 2" in path.read_bytes()
     monkeypatch.setattr(Problem, "blocks", lambda *a, **k: pytest.fail("computed again"))
     second = SnapFitter().prepare(request(data, tmp_path))
     a, b = first.errors(OPTIONS, leave_out=1), second.errors(OPTIONS, leave_out=1)
@@ -63,7 +62,7 @@ def test_boltzmann_weights_survive(data, tmp_path):
 
 def test_off_writes_nothing(data, tmp_path):
     SnapFitter().prepare(request(data, tmp_path, cache=False))
-    assert cache.entries() == []
+    assert files() == []
 
 
 @pytest.mark.parametrize(
@@ -90,53 +89,34 @@ def test_key_depends_on_everything(data, change):
     assert cache.key_of(change(problem)) != cache.key_of(problem)
 
 
-def test_oldest_entries_go(data, monkeypatch):
-    problem = problem_of(data)
-    blocks = problem.blocks()
-    assert cache.store("a", blocks, problem)
-    size = cache.entries()[0].size
-    monkeypatch.setenv("XPOT_SNAP_CACHE_GB", str(4.5 * size / 1e9))
-    for i, key in enumerate("bcde"):
-        os.utime(cache.folder() / "a.npz")  # used just now
-        assert cache.store(key, blocks, problem)
-        for old in cache.folder().glob("[b-e].npz"):
-            os.utime(old, (1000 + i, 1000 + i)) if old.stem < key else None
-    left = {e.key for e in cache.entries()}
-    assert "a" in left
-    assert "e" in left
-    assert len(left) == 4
-    monkeypatch.setenv("XPOT_SNAP_CACHE_GB", str(size / 1e9))
-    assert not cache.store("f", blocks, problem)
-    assert cache.clear() == 4 * size
-    assert cache.entries() == []
+def test_large_against_the_bound_is_not_kept(data, tmp_path, monkeypatch):
+    SnapFitter().prepare(request(data, tmp_path))
+    size = files()[0].stat().st_size
+    for share in (3.0, 0.0):
+        files()[0].unlink() if files() else None
+        monkeypatch.setenv("XPOT_SNAP_CACHE_GB", str(share * size / 1e9))
+        SnapFitter().prepare(request(data, tmp_path))
+        assert files() == []
+    monkeypatch.setenv("XPOT_SNAP_CACHE_GB", str(5 * size / 1e9))
+    for rcutfac in (4.0, 4.1, 4.2, 4.3, 4.4, 4.5):
+        SnapFitter().prepare(request(data, tmp_path, rcutfac=rcutfac))
+    assert 3 <= len(files()) <= 5
 
 
-def test_damaged_entry_is_removed(data):
-    problem = problem_of(data)
-    cache.store("a", problem.blocks(), problem)
-    path = cache.folder() / "a.npz"
-    path.write_bytes(path.read_bytes()[:2000])
-    assert cache.entries()[0].summary == "damaged"
-    assert cache.load("a") is None
-    assert not path.exists()
-
-
-@pytest.mark.parametrize(
-    "error", [OSError(24, "Too many open files"), PermissionError(13, "Permission denied")]
-)
-def test_entry_that_cannot_be_read_now_stays(data, monkeypatch, error):
-    problem = problem_of(data)
-    cache.store("a", problem.blocks(), problem)
-
-    def refuse(*arguments, **words):
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr(np, "load", refuse)
-        assert cache.load("a") is None
-    # nor does it matter whether its time can be set
-    monkeypatch.setattr(os, "utime", refuse)
-    assert cache.load("a") is not None
+def test_flipped_bits_change_nothing(data, tmp_path):
+    rng = np.random.default_rng(2)
+    first = SnapFitter().prepare(request(data, tmp_path)).errors(OPTIONS, leave_out=1)
+    notes = 0
+    for trial in range(30):
+        (path,) = files()
+        content = bytearray(path.read_bytes())
+        content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        path.write_bytes(content if trial else content[:3000])
+        again = SnapFitter().prepare(request(data, tmp_path)).errors(OPTIONS, leave_out=1)
+        assert again.train.to_json() == first.train.to_json()
+        assert again.validation.to_json() == first.validation.to_json()
+        notes += any("was damaged" in note for note in again.notes)
+    assert notes > 20
 
 
 @pytest.mark.parametrize("given", ["2GB", "-1", "nan"])
@@ -147,30 +127,10 @@ def test_bound_that_is_no_number_is_told_before_any_trial(given, monkeypatch):
     assert "XPOT_SNAP_CACHE_GB=2" in caught.value.remedy
 
 
-def test_unwritable_folder_is_no_error(data, monkeypatch, tmp_path):
+def test_unwritable_folder_is_one_note(data, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XPOT_CACHE", str(tmp_path / "file"))
-    problem = problem_of(data)
-    assert not cache.store("a", problem.blocks(), problem)
-    assert cache.load("a") is None
-
-
-def test_many_processes_at_once(data):
-    script = (
-        "from snap_cases import small_data\nfrom test_cache import problem_of\nfrom xpot_snap import cache\n"
-        "p = problem_of(small_data(9, 2, 2))\nb = p.blocks()\n"
-        "for i in range(30):\n    cache.store(f'k{i % 5}', b, p)\n    found = cache.load(f'k{(i + 1) % 5}')\n"
-        "    assert found is None or (found.packed == b.packed).all()\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    problem = problem_of(data)
-    cache.store("k9", problem.blocks(), problem)
-    environment["XPOT_SNAP_CACHE_GB"] = str(4.2 * cache.entries()[0].size / 1e9)
-
-    def run(_):
-        return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-
-    with ThreadPoolExecutor(3) as pool:
-        for done in pool.map(run, range(3)):
-            assert done.returncode == 0, done.stderr
-    assert np.all([e.summary != "damaged" for e in cache.entries()])
+    design = SnapFitter().prepare(request(data, tmp_path))
+    notes = design.errors(OPTIONS).notes
+    assert len([n for n in notes if str(tmp_path / "file") in n]) == 1
+    assert notes == design.fit(OPTIONS, directory=tmp_path).notes

@@ -38,6 +38,8 @@ class SnapDesign:
         What the preparation cost.
     workers
         Number of processes for rows that must be computed anew.
+    notes
+        What the user should know of the preparation.
     """
 
     problem: Problem
@@ -46,6 +48,7 @@ class SnapDesign:
     groups: tuple[str, ...]
     seconds: Mapping[str, float]
     workers: int = 1
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.settings = self.problem.settings
@@ -72,7 +75,7 @@ class SnapDesign:
             self.shifts,
             metadata=_facts(solution),
             seconds=seconds,
-            notes=_notes(solution),
+            notes=self._notes(solution),
         )
 
     def errors(self, options: BaseModel, *, leave_out: int | None = None) -> DesignErrors:
@@ -126,7 +129,10 @@ class SnapDesign:
         solved = time.perf_counter()
         train, validation = self.regression.errors(solution.coefficients, leave_out)
         seconds = {"solve": solved - start, "predict": time.perf_counter() - solved}
-        return DesignErrors(train, validation, seconds, _facts(solution), _notes(solution))
+        return DesignErrors(train, validation, seconds, _facts(solution), self._notes(solution))
+
+    def _notes(self, solution: Solution) -> tuple[str, ...]:
+        return self.notes + ((solution.note,) if solution.note else ())
 
 
 def _checked(options: BaseModel) -> SnapOptions:
@@ -142,7 +148,3 @@ def _facts(solution: Solution) -> dict[str, float | int | str]:
         "rank": solution.rank,
         "columns": len(solution.coefficients),
     }
-
-
-def _notes(solution: Solution) -> tuple[str, ...]:
-    return (solution.note,) if solution.note else ()

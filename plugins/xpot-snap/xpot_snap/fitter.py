@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from xpot_core.api import FitRequest, FittedPotential, InfeasibleError
 from xpot_snap import cache
@@ -44,14 +45,17 @@ class SnapFitter:
             matrix_memory = min(matrix_memory, request.limits.memory_bytes / 4)
             _check_memory(request, settings)
         workers = max(request.threads, 1)
-        key = cache.key_of(problem) if options.cache else ""
-        blocks = cache.load(key) if options.cache else None
-        if blocks is None:
-            blocks = problem.blocks(workers=workers, max_matrix_memory=matrix_memory)
-            if options.cache:
-                cache.store(key, blocks, problem)
+        build = partial(problem.blocks, workers=workers, max_matrix_memory=matrix_memory)
+        notes: tuple[str, ...] = ()
+        if options.cache:
+            kept = cache.snap_cache()
+            pack = partial(cache.to_entry, problem=problem)
+            blocks = kept.fetch(cache.key_of(problem), build, pack, cache.from_entry)
+            notes = kept.notes
+        else:
+            blocks = build()
         seconds = {"descriptors": time.perf_counter() - start}
-        return SnapDesign(problem, blocks, shifts, data.groups, seconds, workers)
+        return SnapDesign(problem, blocks, shifts, data.groups, seconds, workers, notes)
 
     def fit(self, request: FitRequest) -> FittedPotential:
         """Prepare and solve at once."""
