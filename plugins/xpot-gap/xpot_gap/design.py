@@ -84,7 +84,8 @@ class Stored:
     @classmethod
     def from_entry(cls, entry: CacheEntry) -> Stored:
         """Read it back."""
-        return cls(**{**entry.arrays, "text": entry.arrays["text"].tobytes().decode()})
+        kernel, target, sparse, text = (entry.arrays[n] for n in ("kernel", "target", "sparse", "text"))
+        return cls(kernel, target, sparse, text.tobytes().decode())
 
 
 class GapDesign:
