@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xpot_core.cli import _run
+from xpot_core.cli.entry import run
 from xpot_core.config import study_from_dict
 from xpot_core.data import load_dataset
 from xpot_core.registry import load_registry
@@ -40,7 +40,7 @@ def command(*arguments: object, statuses: tuple[int, ...] = (0, 1, 2)) -> tuple[
     """Run a command in this process: its status and all that it says."""
     out = io.StringIO()
     with no_hang(20), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        status = _run([str(a) for a in arguments], debug=False)
+        status = run([str(a) for a in arguments])
     text = out.getvalue()
     assert status in statuses, f"status {status}: {text}"
     assert "Traceback" not in text, text

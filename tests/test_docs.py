@@ -20,7 +20,7 @@ import click
 import pytest
 
 from xpot_core import api
-from xpot_core.cli import cli
+from xpot_core.cli.group import cli
 from xpot_core.config import parse_yaml, read_study
 from xpot_core.data import load_dataset
 from xpot_core.interfaces.provider import KINDS

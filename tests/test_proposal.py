@@ -18,7 +18,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 from click.testing import CliRunner
 
-from xpot_core.cli import cli
+from xpot_core.cli.group import cli
 from xpot_core.config import read_study
 from xpot_core.data import load_dataset
 from xpot_core.errors import InputError

@@ -62,7 +62,13 @@ def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
             sentences += extend_store(store, study.runner, now, study.directory)
     requeued = store.requeue()
     if requeued:
-        _logger.info("%d interrupted trials are run again", requeued)
+        sentences.append(
+            f"{requeued} trials were at work when the process of the study ended without a word: they are run again"
+        )
+        if "serial" in study.config.executor:
+            sentences.append(
+                "if a fit crashes the process each time, --workers 1 makes that cost its trial alone"
+            )
     raw, sets = dict(study.file.raw), study.dataset.sets
     store.set("base", str(study.file.base))
     store.set("space", study.space.describe())

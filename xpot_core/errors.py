@@ -142,6 +142,24 @@ class TrialError(XpotError):
         self.retryable = retryable
 
 
+class StudyEndedError(XpotError):
+    """A fit left the study's process in a state that nobody knows: the study ends, after this trial is stored.
+
+    Parameters
+    ----------
+    message
+        What happened.
+    result
+        The `TrialResult` of the trial that did it.
+    remedy
+        How to go on.
+    """
+
+    def __init__(self, message: str, result: Any, *, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.result = result
+
+
 class FitError(TrialError):
     """The fitting framework failed."""
 

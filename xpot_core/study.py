@@ -16,7 +16,7 @@ from xpot_core.begin import take_store
 from xpot_core.claim import claim
 from xpot_core.config import StudyFile
 from xpot_core.data import load_dataset
-from xpot_core.errors import InputError, XpotError
+from xpot_core.errors import InputError, StudyEndedError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
 from xpot_core.interrupts import Interrupt, sigterm_interrupts
 from xpot_core.ledger import Ledger
@@ -214,7 +214,12 @@ class Study:
                     elif exhausted:
                         outcome = RunOutcome(f"the search is exhausted after {len(trials)} trials", True)
                     break
-                for trial in self._record(store, executor.collect(timeout=1.0), observer):
+                try:
+                    results = executor.collect(timeout=1.0)
+                except StudyEndedError as end:
+                    self._record(store, [end.result], observer)
+                    raise
+                for trial in self._record(store, results, observer):
                     running.discard(trial.number)
                     progress.add(trials.put(trial))
         except (KeyboardInterrupt, Interrupt):

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from option_tables import cell, codes, markdown, option_tables, sentence, table
 
-from xpot_core import api, cli, hookspecs, testing
+from xpot_core import api, hookspecs, testing
+from xpot_core.cli import group as cli
 from xpot_core.interfaces.provider import KINDS, Kind, Provider
 from xpot_core.registry import PluginState, Registry, load_registry
 from xpot_core.study_config import StudyConfig

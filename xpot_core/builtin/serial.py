@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 
+from xpot_core import interrupts
 from xpot_core.builtin.executor_options import SerialOptions
+from xpot_core.errors import StudyEndedError, TrialError
 from xpot_core.interfaces import ExecutorContext
+from xpot_core.outcome import failed_result
 from xpot_core.pipeline import TrialRunner
 from xpot_core.trials import TrialResult, TrialTask, WorkerSpec
 
@@ -33,8 +37,31 @@ class SerialExecutor:
         """Run the oldest task."""
         if not self._tasks or self._runner is None:
             return []
-        return [self._runner.run(self._tasks.popleft())]
+        task = self._tasks.popleft()
+        try:
+            result = self._runner.run(task)
+        except (KeyboardInterrupt, interrupts.Interrupt):
+            raise
+        except BaseException as error:
+            raise _ended(task, error) from error
+        if interrupts.came():  # a library made another exception of it, and the fit was blamed
+            raise KeyboardInterrupt
+        return [result]
 
     def close(self, *, cancel: bool = False) -> None:
         """Forget what has not run."""
         self._tasks.clear()
+
+
+def _ended(task: TrialTask, error: BaseException) -> StudyEndedError:
+    """What a fit raised that is meant to end a process, not a fit."""
+    said = (
+        str(error) if isinstance(error, interrupts.ProcessExit) else f"raised {type(error).__name__}: {error}"
+    )
+    remedy = (
+        "the same command goes on with the next trial; with the executor 'local' (--workers 1) such a fit costs "
+        "its trial alone"
+    )
+    failure = TrialError(f"the fit {said}", remedy=remedy)
+    result = failed_result(task.number, failure, "fit", "executor serial", Path(task.directory))
+    return StudyEndedError(f"trial {task.number} ended the study: the fit {said}", result, remedy=remedy)

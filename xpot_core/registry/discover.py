@@ -16,6 +16,7 @@ from types import ModuleType
 
 from xpot_core.errors import InputError
 from xpot_core.hookspecs import API_VERSION
+from xpot_core.interrupts import Interrupt
 
 ENTRY_POINT_GROUP = "xpot"
 SELECTION_VARIABLE = "XPOT_PLUGINS"
@@ -109,7 +110,7 @@ def _import_into(record: PluginRecord, load: object) -> None:
     except InputError:
         raise
     except BaseException as error:  # a plugin may even call sys.exit while it is imported
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | Interrupt):
             raise
         record.state = PluginState.BROKEN
         record.reason = f"import failed: {type(error).__name__}: {error}"

@@ -1,0 +1,57 @@
+"""Runs a command and turns whatever comes of it into words and an exit status."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from xpot_core import interrupts
+from xpot_core.cli.common import say
+from xpot_core.cli.group import cli
+from xpot_core.errors import XpotError, file_error
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; the exit status."""
+    # The switch may stand anywhere: it is most often added to the end of a line that went wrong.
+    debug = "--debug" in arguments
+    rest = [a for a in arguments if a != "--debug"]
+    try:
+        status = cli.main(args=["--debug", *rest] if debug else rest, prog_name="xpot", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe (head, less) has what it wanted
+        return 0
+    except BaseException as error:
+        return _told(error, debug)
+
+
+def _told(error: BaseException, debug: bool) -> int:
+    # A library that is interrupted while it is imported may raise something else instead.
+    if interrupts.came() or isinstance(error, click.Abort | KeyboardInterrupt | interrupts.Interrupt):
+        say("interrupted", err=True)
+        return 1
+    if debug:
+        raise error
+    known = file_error(error) if isinstance(error, OSError) else error
+    if isinstance(known, XpotError):
+        say(f"error: {known}", err=True)
+        return known.exit_status
+    if isinstance(error, SystemExit | interrupts.ProcessExit):
+        what = (
+            f"something called {'sys.exit' if isinstance(error, SystemExit) else 'os._exit'}({error.code!r})"
+        )
+    else:
+        what = f"unexpected {type(error).__name__}: {error}"
+    say(
+        f"error: {what}\n"
+        "  remedy: this is a fault of xpot or of a plugin; run again with --debug and report it",
+        err=True,
+    )
+    return 1

@@ -1,0 +1,62 @@
+"""The command ``xpot`` itself: which commands there are, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any
+
+import click
+
+from xpot_core import __version__
+
+COMMANDS = {
+    "init": "print a commented study file",
+    "run": "run or resume a study",
+    "fit": "one fit at the fixed values",
+    "show": "tables of a study",
+    "compare": "studies side by side",
+    "retry": "put failed trials back, for the next run",
+    "report": "one HTML file with figures",
+    "validate": "physical tests of a fitted potential",
+    "export": "hand over a potential, or a committee of them",
+    "select": "frames on which good models disagree",
+    "doctor": "check data and installation before hours are spent",
+    "plugins": "what is installed, and in which state; check a plugin, start a new one",
+    "cache": "descriptors and matrices kept on disk: show or clear",
+    "schema": "JSON Schema of the study file",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's file when it is called: ``xpot --help`` stays instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"xpot_core.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from xpot_core.errors import nearest
+
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            ctx.fail(f"no such command '{args[0]}'; {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="xpot")
+@click.option("--debug", is_flag=True, help="Show Python tracebacks and debug messages.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Find the hyperparameters that make a machine-learned interatomic potential good."""
+    ctx.obj = {"debug": debug}
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s")
