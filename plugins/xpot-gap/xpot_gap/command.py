@@ -12,17 +12,18 @@ from ase.data import atomic_numbers
 
 from xpot_core.api import InputError, resolve
 from xpot_gap.options import Angle3b, DescriptorChoice, Distance2b, GapOptions, Soap, SoapTurbo
+from xpot_gap.settings import by_group, descriptor_list
 
 CORE_FILE = "core.xml"
-LONGEST_ARGUMENT = 900
-"""gap_fit stops at arguments of more than 1,023 characters; a file of settings may have 10,000."""
 MOST_GROUPS = 20
 """gap_fit's parser of ``config_type_sigma`` holds about 30 groups; beyond this, sigmas go with the frames."""
 MOST_SPARSE_GROUPS = 100
 """gap_fit's parser of ``config_type_n_sparse`` holds 200 fields, two for each group."""
 
-# Words that mean something to gap_fit when they stand as a config type.
-_RESERVED = {"default", "isolated_atom"}
+_LONGEST_NAME = 60
+# Words that mean something to gap_fit when they stand as a config type, or that it reads as numbers or logicals
+# where it looks for text.
+_RESERVED = {"default", "isolated_atom", "t", "f", "true", "false", "nan", "inf", "infinity"}
 
 
 @dataclass(frozen=True)
@@ -67,21 +68,21 @@ class DescriptorCommand:
         if isinstance(self.n_sparse, int):
             number = f"n_sparse={self.n_sparse}"
         else:
-            number = (
-                f"config_type_n_sparse={{{{{':'.join(f'{g}:{n}' for g, n in self.n_sparse.items() if n)}}}}}"
-            )
+            given = by_group([f"{g}:{n}" for g, n in self.n_sparse.items() if n])
+            number = f"config_type_n_sparse={{{{{given}}}}}"
         return f"{self.settings} {number} sparse_method={self.sparse_method}"
 
 
 def safe_names(groups: Sequence[str]) -> dict[str, str]:
-    """Group -> a config type that survives gap_fit's parser, which splits at blanks, colons and braces.
+    """Group -> a config type that survives gap_fit's parser.
 
-    Names that are safe already stay as they are.
+    It splits at blanks, colons and braces, and takes ``1``, ``T`` or ``nan`` for something else than text, so that
+    such a frame has no config type. Names that are safe already stay as they are.
     """
     names: dict[str, str] = {}
     for group in groups:
-        name = re.sub(r"[^A-Za-z0-9_.+-]", "_", group) or "_"
-        if name.lower() in _RESERVED:
+        name = re.sub(r"[^A-Za-z0-9_.+-]", "_", group)[:_LONGEST_NAME]
+        if name.lower() in _RESERVED or not re.match(r"[A-Za-z_]", name):
             name = f"group_{name}"
         stem, count = name, 1
         while name in names.values():
@@ -227,10 +228,10 @@ def sigma_arguments(options: GapOptions, names: Mapping[str, str]) -> list[str]:
     given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
     default = " ".join(repr(max(v.values()) if isinstance(v, dict) else v) for v in given)
     arguments = [f"default_sigma={{{default} 0.0}}"]
-    by_group = sigmas_by_group(options, names)
-    if by_group and len(names) <= MOST_GROUPS:
-        parts = [":".join([names[g], *map(repr, values), "0.0"]) for g, values in by_group.items()]
-        arguments.append(f"config_type_sigma={{{':'.join(parts)}}}")
+    own = sigmas_by_group(options, names)
+    if own and len(names) <= MOST_GROUPS:
+        parts = [":".join([names[g], *map(repr, values), "0.0"]) for g, values in own.items()]
+        arguments.append(f"config_type_sigma={{{by_group(parts)}}}")
     return arguments
 
 
@@ -248,7 +249,7 @@ def gap_fit_arguments(
     """The arguments of one gap_fit run; every file name is relative to its working folder."""
     arguments = [
         f"at_file={data_file}",
-        f"gap={{{' : '.join(d.text for d in descriptors)}}}",
+        f"gap={{{descriptor_list([d.text for d in descriptors])}}}",
         *sigmas,
         f"e0={{{':'.join(f'{s}:{value!r}' for s, value in e0.items())}}}",
         f"sparse_jitter={options.sparse_jitter!r}",

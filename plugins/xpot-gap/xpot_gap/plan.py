@@ -21,7 +21,6 @@ from xpot_core.api import (
 from xpot_gap import xml
 from xpot_gap.command import (
     CORE_FILE,
-    LONGEST_ARGUMENT,
     MOST_GROUPS,
     MOST_SPARSE_GROUPS,
     DescriptorCommand,
@@ -42,6 +41,13 @@ from xpot_gap.runner import (
     gap_fit_program,
     parse_dry_run,
     run,
+)
+from xpot_gap.settings import (
+    LONGEST_ARGUMENT,
+    LONGEST_VALUE,
+    check_descriptor_list,
+    descriptor_list,
+    write_settings,
 )
 
 LOG = "fit.log"
@@ -87,15 +93,14 @@ class Plan:
             raise InputError("the training structures have no atoms")
         _check_mappings(options, data.groups)
         names = safe_names(data.groups)
+        descriptors = describe_descriptors(options, data.elements, names)
+        if len(descriptor_list([d.text for d in descriptors])) > LONGEST_VALUE:
+            # Each descriptor repeats the names where n_sparse goes by group.
+            names = {group: f"g{i}" for i, group in enumerate(data.groups, 1)}
+            descriptors = describe_descriptors(options, data.elements, names)
+        check_descriptor_list(descriptor_list([d.text for d in descriptors]), len(descriptors))
         e0, notes = reference_energies(options, data)
-        return cls(
-            options,
-            tuple(describe_descriptors(options, data.elements, names)),
-            names,
-            e0,
-            request.seed,
-            notes,
-        )
+        return cls(options, tuple(descriptors), names, e0, request.seed, notes)
 
     @property
     def cutoff(self) -> float:
@@ -231,7 +236,7 @@ class Plan:
         program = str(gap_fit_program(self.options.program))
         if max(map(len, arguments)) <= LONGEST_ARGUMENT:
             return [program, *arguments]
-        (directory / SETTINGS).write_text("\n".join(arguments) + "\n", encoding="utf-8")
+        write_settings(directory / SETTINGS, arguments)
         return [program, f"config_file={SETTINGS}"]
 
     def check_sigmas(self, log: str) -> None:
