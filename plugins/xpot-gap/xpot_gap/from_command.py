@@ -283,6 +283,11 @@ def _n_sparse(pairs: Mapping[str, str], key: str, groups: Sequence[str], notes: 
     return known | dict.fromkeys(others, rest)
 
 
+def _fields(text: str) -> list[str]:
+    """gap_fit splits lists by config type at blanks, too."""
+    return [part for part in re.split(r"[ :;]+", text) if part]
+
+
 def _whole(text: str, key: str) -> int:
     try:
         return int(text)
@@ -310,7 +315,7 @@ def _symbol(text: str, key: str) -> str:
 
 
 def _by_group(text: str, key: str) -> dict[str, int]:
-    parts = text.split(":")
+    parts = _fields(text)
     if len(parts) % 2:
         raise InputError(
             "must give a number for each config type",
@@ -325,7 +330,7 @@ def _sigmas(default: str, by_type: str, groups: Sequence[str], notes: list[str])
     first = [_real(v, "default_sigma") for v in re.split(r"[ ,]+", default.strip()) if v]
     if len(first) != 4:
         raise InputError("default_sigma must give four numbers", value=default)
-    parts = by_type.strip().split(":") if by_type else []
+    parts = _fields(by_type)
     if len(parts) % 5:
         raise InputError(
             "config_type_sigma must give a name and four numbers for each config type", value=by_type
