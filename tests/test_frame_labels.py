@@ -17,8 +17,12 @@ from data_cases import Load
 from xpot_core.config import study_from_dict
 from xpot_core.errors import InputError
 from xpot_core.metrics import error_table
+from xpot_core.outcome import write_predictions
 from xpot_core.pipeline import TrialRunner
-from xpot_core.types import Predictions, bare_atoms
+from xpot_core.report.predictions import read_set
+from xpot_core.scripts import write_references
+from xpot_core.testing.frames import frames_from_json, frames_to_json
+from xpot_core.types import FRAME_LABELS, Predictions, bare_atoms
 
 
 def cells(count: int = 6) -> list[Atoms]:
@@ -239,3 +243,28 @@ def test_masked_forces_stand_in_no_error(folder: Path, load: Load) -> None:
     table = error_table(Predictions(np.zeros(4), wrong), frames)
     assert table.total("force").count == 12 + 6 + 0 + 12
     assert table.total("force").square == pytest.approx(6.0)
+
+
+def test_what_is_written_says_what_was_read(folder: Path, load: Load) -> None:
+    made = cells(6)
+    made[0].info.update(energy_sigma=0.02, force_sigma=0.3, virial_sigma=0.4, config_weight=3.0)
+    made[1].arrays["force_component_sigma"] = np.arange(1.0, 13.0).reshape(4, 3)
+    made[1].arrays["force_mask"] = np.array([True, False, True, True])
+    made[2].info["virial_sigma"] = np.arange(1.0, 10.0)
+    write(folder / "l.xyz", made)
+    keys = {"weight": "config_weight"}
+    first = load(train="l.xyz", keys=keys).data
+    write_references(folder / "again.xyz", first.frames)
+    again = load(train="again.xyz", keys=keys).data
+    zeros = Predictions(np.zeros(6), [np.zeros((4, 3))] * 6)
+    write_predictions(folder / "predictions.xyz", first.frames, zeros)
+    third = load(train="predictions.xyz", keys=keys).data
+    through = frames_from_json(frames_to_json(first.frames))
+    for other in (again.frames, third.frames, through):
+        for one, two in zip(first.frames, other, strict=True):
+            for label in FRAME_LABELS:
+                assert np.array_equal(one.label(label), two.label(label)), label
+    pair = read_set(folder / "predictions.xyz")[1].forces
+    assert pair is not None
+    assert pair[0].shape == (1, 3)
+    assert pair[0] == pytest.approx(first.frames[1].forces[1:2])

@@ -21,6 +21,10 @@ from xpot_core.testing.toy_options import ToyOptions
 
 COUNT = itertools.count()
 
+def without(request, **labels):
+    frames = tuple(dataclasses.replace(f, **labels) for f in request.data.frames)
+    return dataclasses.replace(request, data=dataclasses.replace(request.data, frames=frames))
+
 class Design(ToyDesign):
     def __init__(self, basis, data):
         super().__init__(basis, data)
@@ -42,7 +46,7 @@ class Predictor(ToyPredictor):
 
 @hookimpl
 def xpot_register_fitters():
-    return [Provider("NAME", "faulty on purpose", __name__ + ":Fitter", ToyOptions, produces=("NAME-format", "numpy-pair"))]
+    return [Provider("NAME", "faulty on purpose", __name__ + ":Fitter", ToyOptions, produces=("NAME-format", "numpy-pair"), frame_labels=("energy_sigma", "force_mask"))]
 
 @hookimpl
 def xpot_register_predictors():
@@ -89,6 +93,9 @@ FAULTS: dict[str, dict[str, str]] = {
     },
     "errors_are_those_of_the_predictions": {"predict": "found.energies[:] *= 1.001"},
     "several_elements": {"predict": "found.energies[:] = 0.0"},
+    "declared_frame_labels_have_an_effect": {"prepare": "request = without(request, energy_sigma=None)"},
+    "masked_forces_have_no_effect": {"prepare": "request = without(request, force_mask=None)"},
+    "staged_fit_weighs_frames_as_the_plain_one": {"fit": "request = without(request, energy_sigma=None)"},
     "parallel_fits_do_not_disturb_each_other": {
         "fit": "shared = request.directory.parent.parent / 'shared.txt'; shared.write_text(str(len(request.data.frames))); "
         "import time; time.sleep(3.0); "

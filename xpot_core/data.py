@@ -189,7 +189,7 @@ def _check_sets(sets: Mapping[str, list[Frame]], config: DataConfig, warnings: l
 
 
 def _check_units(frames: Sequence[Frame], warnings: list[str]) -> None:
-    forces = [float(np.abs(f.forces).max()) for f in frames if f.forces is not None and f.n_atoms]
+    forces = [float(np.abs(f.counted).max(initial=0.0)) for f in frames if f.counted is not None]
     if forces and max(forces) > _FORCE_WARNING:
         warnings.append(f"the largest force is {max(forces):.3g} eV/Å: are the forces in eV/Å?")
     by_formula: dict[str, list[float]] = {}
@@ -274,7 +274,7 @@ def group_table(frames: Sequence[Frame]) -> list[dict[str, Any]]:
     for group in sorted({f.group for f in frames}):
         members = [f for f in frames if f.group == group]
         energies = [f.energy / f.n_atoms for f in members if f.energy is not None]
-        forces = [float(np.abs(f.forces).max()) for f in members if f.forces is not None]
+        forces = [float(np.abs(f.counted).max()) for f in members if f.counted is not None and f.counted.size]
         rows.append(
             {
                 "group": group,

@@ -13,7 +13,7 @@ import numpy as np
 
 from xpot_core.errors import InputError
 from xpot_core.study_config import Keys
-from xpot_core.types import BoolArray, FloatArray
+from xpot_core.types import BoolArray, FloatArray, Frame, bare_atoms
 
 
 def labels_of(atoms: Any, keys: Keys, path: Path, source: str) -> dict[str, Any]:
@@ -39,6 +39,36 @@ def force_columns(key: str) -> tuple[str, ...]:
     """Columns that may hold a sigma of forces, the most detailed first: gap_fit's two, then the key itself."""
     rest = key.removeprefix("force_")
     return (f"force_component_{rest}", f"force_atom_{rest}", key) if rest != key else (key,)
+
+
+def image_of(frame: Frame) -> Any:
+    """The atoms of a frame with all that it says, under the names that a study file expects by default.
+
+    A weight stands under ``config_weight``, which a study has to name.
+    """
+    atoms = bare_atoms(frame.atoms)
+    atoms.info["config_type"] = frame.group
+    if frame.energy is not None:
+        atoms.info["REF_energy"] = frame.energy
+    if frame.forces is not None:
+        atoms.arrays["REF_forces"] = frame.forces
+    if frame.virial is not None:
+        atoms.info["REF_virial"] = frame.virial.ravel()  # nine numbers: others read no matrix
+    if frame.energy_sigma is not None:
+        atoms.info["energy_sigma"] = frame.energy_sigma
+    if (sigma := frame.force_sigma) is not None and sigma.size:
+        if (sigma == sigma[0, 0]).all():
+            atoms.info["force_sigma"] = float(sigma[0, 0])
+        else:
+            atoms.arrays["force_component_sigma"] = sigma
+    if (sigma := frame.virial_sigma) is not None:
+        same = (sigma == sigma[0, 0]).all()
+        atoms.info["virial_sigma"] = float(sigma[0, 0]) if same else sigma.ravel()
+    if frame.force_mask is not None:
+        atoms.arrays["force_mask"] = ~frame.force_mask
+    if frame.weight != 1.0:
+        atoms.info["config_weight"] = frame.weight
+    return atoms
 
 
 class _Labels:

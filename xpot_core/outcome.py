@@ -10,6 +10,7 @@ import numpy as np
 
 from xpot_core.errors import DISK_FULL, InfeasibleError, InputError, TrialError, TrialTimeoutError
 from xpot_core.foreign_text import printable
+from xpot_core.frame_labels import image_of
 from xpot_core.logs import log_tail
 from xpot_core.trials import Failure, TrialResult, TrialState
 from xpot_core.types import Frame, Predictions
@@ -57,15 +58,9 @@ def write_predictions(path: Path, frames: Sequence[Frame], predictions: Predicti
 
     images = []
     for i, frame in enumerate(frames):
-        atoms = frame.atoms.copy()
-        atoms.info = {"config_type": frame.group, "pred_energy": float(predictions.energies[i])}
+        atoms = image_of(frame)
+        atoms.info["pred_energy"] = float(predictions.energies[i])
         atoms.arrays["pred_forces"] = np.asarray(predictions.forces[i])
-        if frame.energy is not None:
-            atoms.info["REF_energy"] = frame.energy
-        if frame.forces is not None:
-            atoms.arrays["REF_forces"] = frame.forces
-        if frame.virial is not None:
-            atoms.info["REF_virial"] = frame.virial.ravel()
         if predictions.virials is not None and np.isfinite(predictions.virials[i]).all():
             atoms.info["pred_virial"] = predictions.virials[i].ravel()
         if predictions.energy_variance is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xpot_core.data import Dataset
 from xpot_core.errors import InputError
+from xpot_core.frame_labels import image_of
 from xpot_core.registry import Registry
 from xpot_core.types import FittedPotential, Frame
 
@@ -131,16 +132,19 @@ for name in SETS:
     for atoms in read(Path(__file__).with_name(f"{{name}}.xyz"), ":"):
         energy, force = predict(atoms)
         group = atoms.info["config_type"]
+        counted = np.ones(len(atoms), dtype=bool)
+        if "force_mask" in atoms.arrays:  # true: the force of this atom is left out
+            counted = atoms.arrays["force_mask"] == 0
         for key in (group, "all"):
             e, f = errors.setdefault(key, ([], []))
             if "REF_energy" in atoms.info:
                 e.append(np.array([(energy - atoms.info["REF_energy"]) / len(atoms)]))
             if "REF_forces" in atoms.arrays:
-                f.append((force - atoms.arrays["REF_forces"]).ravel())
+                f.append((force - atoms.arrays["REF_forces"])[counted].ravel())
         if "REF_energy" in atoms.info:
             energies.append([name, group, len(atoms), atoms.info["REF_energy"], energy])
         if "REF_forces" in atoms.arrays:
-            pairs = zip(atoms.arrays["REF_forces"].ravel(), force.ravel())
+            pairs = zip(atoms.arrays["REF_forces"][counted].ravel(), force[counted].ravel())
             forces += [[name, group, *pair] for pair in pairs]
     print(f"{{name:12s}} {{'group':20s}} {{'E meV/atom':>12s}} {{'F eV/Å':>12s}}")
     for key in sorted(errors, key=lambda k: (k == "all", k)):
@@ -220,18 +224,7 @@ def calculator_source(potential: FittedPotential, registry: Registry) -> str:
 
 
 def write_references(path: Path, frames: Sequence[Frame]) -> None:
-    """Frames with ``REF_energy``, ``REF_forces``, ``REF_virial`` and ``config_type``, as extended XYZ."""
+    """Frames with their reference values and labels under the default names, as extended XYZ."""
     from ase.io import write
 
-    images = []
-    for frame in frames:
-        atoms = frame.atoms.copy()
-        atoms.info = {"config_type": frame.group}
-        if frame.energy is not None:
-            atoms.info["REF_energy"] = frame.energy
-        if frame.forces is not None:
-            atoms.arrays["REF_forces"] = frame.forces
-        if frame.virial is not None:
-            atoms.info["REF_virial"] = frame.virial.ravel()
-        images.append(atoms)
-    write(path, images, format="extxyz")
+    write(path, [image_of(frame) for frame in frames], format="extxyz")

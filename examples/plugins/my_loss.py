@@ -28,7 +28,7 @@ class RelativeForceLoss:
         errors = error_table(predictions, reference)
         ratios = []
         for group in errors.groups:
-            forces = [f.forces.ravel() for f in reference if f.group == group and f.forces is not None]
+            forces = [f.counted.ravel() for f in reference if f.group == group and f.counted is not None]
             rmse = errors.total("force", [group]).rmse
             if forces and not math.isnan(rmse):
                 size = float(np.sqrt((np.concatenate(forces) ** 2).mean()))

@@ -18,7 +18,7 @@ from xpot_core.types import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """One structure of a set; what the reference does not have is None."""
+    """One structure of a set; what the reference does not have is None, masked forces are left out."""
 
     identity: str
     group: str
@@ -63,7 +63,10 @@ def _structure(atoms: Any) -> Structure:
     if "REF_forces" in arrays and "pred_forces" in arrays:
         # A single atom's row is read as a flat vector by some versions of ASE.
         shape = (len(atoms), 3)
-        forces = (arrays["REF_forces"].reshape(shape), arrays["pred_forces"].reshape(shape))
+        pair = [arrays[k].reshape(shape) for k in ("REF_forces", "pred_forces")]
+        if "force_mask" in arrays:  # true: the force of this atom is left out
+            pair = [values[arrays["force_mask"].ravel() == 0] for values in pair]
+        forces = (pair[0], pair[1]) if pair[0].size else None
     if "REF_virial" in info and "pred_virial" in info:
         pair = [voigt(np.asarray(info[k], dtype=float).reshape(3, 3)) for k in ("REF_virial", "pred_virial")]
         if np.isfinite(pair).all():

@@ -14,14 +14,15 @@ Examples
 from __future__ import annotations
 
 from xpot_core.testing.fitter_rules import FitRules
+from xpot_core.testing.label_rules import LabelRules
 from xpot_core.testing.predictor_rules import PredictorRules
 from xpot_core.testing.staged_rules import StagedRules
 
 
-class FitterContract(FitRules, StagedRules, PredictorRules):
+class FitterContract(FitRules, StagedRules, LabelRules, PredictorRules):
     """All rules of a fitter, staged or not, and of its predictor.
 
     See the bases for attributes: `FitterBench` (``tiny_options``, ``two_element_options``, ``elements``,
     ``predictor``, tolerances), `FitRules` (``other_values``, ``along_with``, ``without_effect``),
-    `StagedRules` (``staged_tolerance``) and `Contract` (``expected_failures``).
+    `StagedRules` (``staged_tolerance``), `LabelRules` (``label_options``) and `Contract` (``expected_failures``).
     """

@@ -10,12 +10,15 @@ import functools
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpot_core.types import FloatArray, Frame, TrainingData
+from xpot_core.frame_labels import image_of
+from xpot_core.row_factors import sigma_means
+from xpot_core.types import BoolArray, FloatArray, Frame, TrainingData
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -112,32 +115,22 @@ def training_data(chosen: Sequence[Frame], folds: int = 0) -> TrainingData:
     """Frames as training data, with fold labels if asked."""
     labels = tuple(i % folds if folds else -1 for i in range(len(chosen)))
     elements = tuple(sorted({s for f in chosen for s in f.atoms.get_chemical_symbols()}))
-    return TrainingData(tuple(chosen), labels, elements, tuple(sorted({f.group for f in chosen})))
+    data = TrainingData(tuple(chosen), labels, elements, tuple(sorted({f.group for f in chosen})))
+    return replace(data, sigma_means=sigma_means(data))
 
 
 def write_frames(path: Path, chosen: Sequence[Frame]) -> Path:
     """Extended XYZ with the keys that a study file expects by default."""
     from ase.io import write
 
-    images = []
-    for one in chosen:
-        atoms = one.atoms.copy()
-        atoms.info["config_type"] = one.group
-        if one.energy is not None:
-            atoms.info["REF_energy"] = one.energy
-        if one.virial is not None:
-            atoms.info["REF_virial"] = one.virial.ravel()
-        if one.forces is not None:
-            atoms.arrays["REF_forces"] = one.forces
-        images.append(atoms)
-    write(path, images, format="extxyz")
+    write(path, [image_of(one) for one in chosen], format="extxyz")
     return path
 
 
 def frames_to_json(chosen: Sequence[Frame]) -> str:
     """Frames as text, every digit kept."""
 
-    def plain(array: FloatArray | None) -> Any:
+    def plain(array: FloatArray | BoolArray | None) -> Any:
         return None if array is None else np.asarray(array).tolist()
 
     return json.dumps(
@@ -152,6 +145,12 @@ def frames_to_json(chosen: Sequence[Frame]) -> str:
                 "virial": plain(f.virial),
                 "group": f.group,
                 "source": f.source,
+                "energy_sigma": f.energy_sigma,
+                "force_sigma": plain(f.force_sigma),
+                "virial_sigma": plain(f.virial_sigma),
+                "force_mask": plain(f.force_mask),
+                "weight": f.weight,
+                "together": f.together,
             }
             for f in chosen
         ]
@@ -164,8 +163,9 @@ def frames_from_json(text: str) -> tuple[Frame, ...]:
 
     made = []
     for row in json.loads(text):
-        atoms = Atoms(row["symbols"], positions=row["positions"], cell=row["cell"], pbc=row["pbc"])
-        forces = None if row["forces"] is None else np.array(row["forces"])
-        virial = None if row["virial"] is None else np.array(row["virial"])
-        made.append(frame(atoms, row["energy"], forces, virial, row["group"], row["source"]))
+        for name in ("forces", "virial", "force_sigma", "virial_sigma", "force_mask"):
+            row[name] = None if row[name] is None else np.array(row[name])
+        geometry = {name: row.pop(name) for name in ("symbols", "positions", "cell", "pbc")}
+        bare = frame(Atoms(**geometry))
+        made.append(replace(bare, **row))
     return tuple(made)

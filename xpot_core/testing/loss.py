@@ -82,6 +82,15 @@ class LossContract(Contract):
         chosen[-1] = replace(chosen[-1], energy=None, forces=None, virial=None)
         assert math.isclose(self._value(found, chosen), kept, rel_tol=1e-12)
 
+    def test_masked_forces_are_left_out(self) -> None:
+        """Whatever is predicted for a force that the mask leaves out, the loss is the same."""
+        chosen, found = list(frames()), _predictions(frames(), 0.1)
+        mask = np.arange(chosen[0].n_atoms) > 1
+        chosen[0] = replace(chosen[0], force_mask=mask)
+        wrong = [found.forces[0] + 9.0 * ~mask[:, None], *found.forces[1:]]
+        spoilt = Predictions(found.energies, wrong, found.virials)
+        assert math.isclose(self._value(found, chosen), self._value(spoilt, chosen), rel_tol=1e-12)
+
     def test_no_reference_at_all_is_no_number(self) -> None:
         """NaN, or an error: never a loss of 0 that would look like the best."""
         bare = [replace(f, energy=None, forces=None, virial=None) for f in frames()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -57,13 +58,7 @@ class StagedRules(FitterBench):
     def test_evaluation_frames_are_never_trained_on(self) -> None:
         """An external validation set is in the design and not in the fit."""
         data, options = self.data(), self.options()
-        held = TrainingData(
-            data.frames,
-            (*data.folds[:-3], *[EVALUATE_ONLY] * 3),
-            data.elements,
-            data.groups,
-            data.reference_energies,
-        )
+        held = replace(data, folds=(*data.folds[:-3], *[EVALUATE_ONLY] * 3))
         with scratch() as folder:
             design = self.prepare(options, held, folder / "design")
             staged = design.fit(options, directory=self._folder(folder / "staged"))
@@ -83,7 +78,7 @@ class StagedRules(FitterBench):
                 )
                 for name, part in (("train", data.training(fold)), ("validation", data.evaluation(fold))):
                     predictions = self.predict(potential, part.frames, folder / f"fit-{fold}")
-                    _same_errors(
+                    same_errors(
                         getattr(errors, name), error_table(predictions, part.frames), f"{name}, fold {fold}"
                     )
 
@@ -220,7 +215,8 @@ def _with(raw: dict[str, Any], changes: Mapping[str, float], groups: tuple[str, 
     return changed
 
 
-def _same_errors(a: ErrorTable, b: ErrorTable, where: str) -> None:
+def same_errors(a: ErrorTable, b: ErrorTable, where: str) -> None:
+    """Both tables hold the same counts and root mean squares."""
     for quantity in ("energy", "energy_sqrt", "force", "virial"):
         one, other = a.sums.get(quantity, {}), b.sums.get(quantity, {})
         if quantity == "virial" and not one:

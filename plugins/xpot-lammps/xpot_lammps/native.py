@@ -30,6 +30,7 @@ from xpot_core.api import (
     OptionsModel,
     PredictError,
     Predictions,
+    bare_atoms,
 )
 from xpot_lammps.session import BAR, LammpsError, LammpsSession
 from xpot_lammps.structures import periodic
@@ -244,7 +245,7 @@ class LammpsPredictor:
         calc = LammpsCalculator(potential)
         try:
             for i, frame in enumerate(frames):
-                atoms = frame.atoms.copy()
+                atoms = bare_atoms(frame.atoms)  # constraints would hide forces
                 atoms.calc = calc
                 energies[i] = atoms.get_potential_energy()
                 forces.append(np.array(atoms.get_forces()))

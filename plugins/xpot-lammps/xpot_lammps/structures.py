@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import read
 
-from xpot_core.api import Frame, InputError, TrainingData, nearest
+from xpot_core.api import Frame, InputError, TrainingData, bare_atoms, nearest
 from xpot_lammps.options.shared import StructureOptions
 
 _VACUUM = 12.0  # Å on either side: images see nothing of each other at any cutoff in use
@@ -79,9 +79,7 @@ def starting_structure(
         raise InputError(
             f"the structure holds {', '.join(missing)}, which the potential does not know", key="structure"
         )
-    return periodic(
-        Atoms(atoms.get_chemical_symbols(), atoms.get_positions(), cell=atoms.cell, pbc=atoms.pbc)
-    )
+    return periodic(atoms)
 
 
 def _chosen(options: StructureOptions, frames: Sequence[Frame], relaxed: bool) -> Atoms:
@@ -153,7 +151,7 @@ def _per_atom(frame: Frame, candidates: Sequence[Frame]) -> tuple[float, float]:
 
 def periodic(atoms: Atoms) -> Atoms:
     """A copy with vacuum in directions that are open: LAMMPS and every calculator run it alike."""
-    copy = atoms.copy()
+    copy = bare_atoms(atoms)
     for axis in np.flatnonzero(~copy.pbc):
         copy.center(vacuum=_VACUUM, axis=int(axis))
     copy.pbc = True

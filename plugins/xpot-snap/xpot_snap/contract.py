@@ -14,4 +14,5 @@ CONTRACT: dict[str, Any] = {
         "zbl_inner": {"reference": "zbl"},
         "zbl_outer": {"reference": "zbl"},
     },
+    "label_options": {"virial_sigma": {"vweight": 0.1}},
 }
