@@ -19,7 +19,7 @@ PLUGINS = ROOT.parent / "plugins"
 
 # Each room may import what stands above it, never what stands below.
 LAYERS = [
-    ["logs"],
+    ["logs", "bounds"],
     ["errors", "foreign_text", "types", "trials", "processes", "libraries", "interrupts", "cache"],
     ["options", "metrics", "isolated_atoms", "row_factors"],
     ["space", "validation"],

@@ -141,7 +141,7 @@ def load_committee(folder: Path) -> list[FittedPotential]:
     try:
         members = json.loads(path.read_text(encoding="utf-8"))["members"]
         found = [FittedPotential.from_json(m["potential"]) for m in members]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"is no committee: {error}", file=path, remedy="xpot export STUDY --committee 5 --to DIR"
         ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from xpot_core import bounds
 from xpot_core.errors import InputError, file_error
 from xpot_core.foreign_text import printable
 from xpot_core.study_config import StudyConfig, provider_block
@@ -107,10 +110,78 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    # Hundreds of digits take long to read, and nothing can hold them.
+    value = loader.construct_yaml_int(node) if len(node.value) <= bounds.NUMBER_LENGTH else None
+    if value is None or abs(value) > bounds.LARGEST_INTEGER:
+        raise InputError(
+            "is too large for a whole number",
+            line=node.start_mark.line + 1,
+            key=f"{node.value[:20]}...",
+            remedy="write a number with a point or an exponent, such as 1.0e20, where one is meant",
+        )
+    return int(value)
+
+
+def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    text = str(loader.construct_yaml_str(node))
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InputError(
+            "holds what is no character",
+            line=node.start_mark.line + 1,
+            key=printable(text[:40]),
+            remedy="take \\0 and half characters (\\ud800 to \\udfff) out",
+        )
+    return text
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:str", _text)
+
+
+def _check_size(root: yaml.Node) -> None:
+    """Refuse texts that would grow without bound: an alias stands for all that its anchor holds."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node, depth: int) -> int:
+        line = node.start_mark.line + 1
+        if depth > bounds.DEPTH:
+            raise InputError(f"is nested deeper than {bounds.DEPTH} levels", line=line, remedy=_YAML_REMEDY)
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) not in sizes:
+            sizes[id(node)] = 1  # for an alias inside of its own anchor, which the loader refuses
+            members = (
+                node.value
+                if isinstance(node, yaml.SequenceNode)
+                else [n for pair in node.value for n in pair]
+            )
+            sizes[id(node)] = 1 + sum(size(member, depth + 1) for member in members)
+        if sizes[id(node)] > bounds.VALUES:
+            raise InputError(
+                f"holds more than {bounds.VALUES} values, aliases counted as what they stand for",
+                line=line,
+                remedy="write less, or make several studies",
+            )
+        return sizes[id(node)]
+
+    size(root, 0)
+
+
 def parse_yaml(text: str) -> Any:
-    """Safe YAML to plain data; faults are `InputError`s with a line."""
+    """Safe YAML to plain data, of bounded size; faults are `InputError`s with a line."""
+    if len(text) > bounds.STUDY_BYTES:
+        raise InputError(f"is longer than {bounds.STUDY_BYTES} characters", remedy="write less")
     try:
-        return yaml.load(text, Loader=_Loader)  # derived from SafeLoader
+        loader = _Loader(text)  # derived from SafeLoader
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return None
+            _check_size(root)
+            return loader.construct_document(root)
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
@@ -129,6 +200,8 @@ def flow_yaml(value: Any) -> str:
 
 def line_of(text: str, key: str | None) -> int | None:
     """Line (from 1) of a dotted key, or of the deepest part of it that stands in the text."""
+    if len(text) > bounds.STUDY_BYTES:
+        return None
     try:
         node = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError):
@@ -188,7 +261,7 @@ class StudyFile:
 
     def resolve(self, name: str) -> Path:
         """A path of the study file as an absolute one."""
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))  # ~nobody stays as it is: there is no such file
         return path if path.is_absolute() else (self.base / path)
 
 
@@ -206,7 +279,8 @@ def read_study(path: str | Path, overrides: Sequence[str] = (), base: Path | Non
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:  # no more than is ever read: it may be a device that never ends
+            text = stream.read(4 * bounds.STUDY_BYTES).decode("utf-8")
     except FileNotFoundError as error:
         raise InputError("study file does not exist", file=path, remedy="xpot init writes one") from error
     except OSError as error:
@@ -250,6 +324,12 @@ def _validated(raw: Mapping[str, Any]) -> StudyConfig:
     except ValidationError as error:
         raise input_error(error, StudyConfig) from error
     check_name(config.study, "study")
+    if math.prod(len(values) for values in config.matrix.values()) > bounds.MEMBERS:
+        raise InputError(
+            f"makes more than {bounds.MEMBERS} studies",
+            key="matrix",
+            remedy="vary fewer keys, or fewer values",
+        )
     v = config.data.validation
     given = [n for n in ("kfold", "fraction", "file") if getattr(v, n) is not None]
     if len(given) != 1:

@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from xpot_core import bounds
 from xpot_core.errors import InputError, nearest
 from xpot_core.options import (
     Expansion,
@@ -48,6 +49,12 @@ def build_space(
     """
     builder = _Builder(tuple(groups), tuple(elements))
     template = builder.model(model, {} if raw is None else raw, "")
+    if len(builder.parameters) > bounds.HYPERPARAMETERS:
+        raise InputError(
+            f"{len(builder.parameters)} hyperparameters are searched, and {bounds.HYPERPARAMETERS} are the most",
+            key=builder.parameters[0].name,
+            remedy="fix some of them; per: group makes one for each group of the data",
+        )
     space = Space(tuple(builder.parameters), template)
     _check_ends(model, space)
     return space

@@ -85,6 +85,7 @@ class Study:
             self.dataset = load_dataset(file)
             self.runner = TrialRunner(file, dataset=self.dataset, registry=self.registry)
             self.space = self.runner.space
+            self._check_number()
             self.starts = starting_points(self.config.start_with, self.space)
             frames = self.dataset.data.training()
             for key, blocks in tests:
@@ -107,6 +108,16 @@ class Study:
         name, options = next(iter(getattr(self.config, kind).items()))
         self._known(kind, name)
         return self.registry.create(kind, name, options)
+
+    def _check_number(self) -> None:
+        """Some optimizers are made for few hyperparameters."""
+        searched, most = len(self.space) - len(self.runner.inner), self.optimizer.provider.most_parameters
+        if searched > most:
+            raise InputError(
+                f"moves at most {most} hyperparameters, and {searched} are searched",
+                key=f"optimizer.{self.optimizer.name}",
+                remedy="fix some of them, or use random, sobol or optuna-tpe",
+            )
 
     def _known(self, kind: Any, name: str, *, key: str | None = None) -> None:
         try:

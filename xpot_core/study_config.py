@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FiniteFloat
 
+from xpot_core import bounds
 from xpot_core.options import OptionsModel, option
 
 _LEAST_BYTES = 1_000_000
@@ -158,7 +159,7 @@ class DataConfig(OptionsModel):
 class Budget(OptionsModel):
     """When the search ends."""
 
-    trials: int = option(50, "Number of finished trials, failed ones included.", ge=1)
+    trials: int = option(50, "Number of finished trials, failed ones included.", ge=1, le=bounds.TRIALS)
     time: Duration | None = option(None, "Wall time of one `xpot run`, e.g. 2h.", unit="s")
     failures: int = option(10, "Stop after this many failures in a row with the same message.", ge=1)
     patience: int | None = option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ def with_paths(model: type[BaseModel], options: Any, base: Path) -> Any:
             if name in found:
                 found[name] = with_paths(inner, found[name], base)
         elif option_info(field).path and isinstance(found.get(name), str):
-            found[name] = str(base / Path(found[name]).expanduser())
+            found[name] = str(base / os.path.expanduser(found[name]))
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from xpot_core import bounds
 from xpot_core.cli.common import (
     ask_trust,
     console,
@@ -20,17 +21,21 @@ from xpot_core.cli.common import (
 @click.command()
 @study_file_argument
 @click.option(
-    "--trials", type=click.IntRange(min=1), help="Number of finished trials, overriding the study file."
+    "--trials",
+    type=click.IntRange(min=1, max=bounds.TRIALS),
+    help="Finished trials, overriding the study file.",
 )
 @click.option(
     "--time", "time_limit", type=str, help="Wall time of this run, e.g. 2h, overriding the study file."
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Worker processes: runs with the executor 'local'."
+    "--workers",
+    type=click.IntRange(min=1, max=bounds.WORKERS),
+    help="Worker processes, of the executor 'local'.",
 )
 @click.option(
     "--repeat",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=bounds.MEMBERS),
     metavar="N",
     help="Run N studies that differ by the seed alone, and summarise them.",
 )

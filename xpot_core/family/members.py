@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from xpot_core import bounds
 from xpot_core.config import StudyFile, set_key, study_from_dict
 from xpot_core.errors import InputError
 
@@ -80,6 +82,14 @@ def members_of(file: StudyFile, repeat: int | None = None) -> tuple[Member, ...]
         _check(matrix, repeat)
     except InputError as error:
         raise file.located(error) from error
+    made = math.prod(len(values) for values in matrix.values()) * (repeat or 1)
+    if made > bounds.MEMBERS:
+        raise InputError(
+            f"makes {made} studies, and {bounds.MEMBERS} are the most",
+            key="--repeat",
+            value=repeat,
+            remedy="vary fewer keys, or repeat less often",
+        )
     names, texts = short_keys(list(matrix)), {key: _texts(values) for key, values in matrix.items()}
     seeds = [file.config.seed + i for i in range(repeat or 1)]
     members = []

@@ -313,7 +313,7 @@ def read_family(directory: Path) -> dict[str, Any]:
         raise error.at(file=path) from error
     except FileNotFoundError as error:
         raise InputError("there is no family here", file=path, remedy="xpot run makes it") from error
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"is damaged: {error}", file=path, remedy="remove it and run the same command again"
         ) from error

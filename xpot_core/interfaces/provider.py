@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from xpot_core.bounds import HYPERPARAMETERS
 from xpot_core.options import OptionsModel
 
 Kind = Literal["fitter", "predictor", "loss", "optimizer", "executor", "validator"]
@@ -46,6 +47,8 @@ class Provider:
         What users of the object should cite.
     objectives
         True for an optimizer that takes several objectives.
+    most_parameters
+        Of an optimizer: how many hyperparameters it can move; beyond, a proposal would take minutes.
     effort
         Of a validator: those with less effort run first, so that a cheap test spares a dear one.
     frame_labels
@@ -64,6 +67,7 @@ class Provider:
     citation: str = ""
     objectives: bool = False
     effort: int = 1
+    most_parameters: int = HYPERPARAMETERS
     frame_labels: tuple[str, ...] = ()
     tools: dict[str, str] = field(default_factory=dict)
     """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``; a predictor's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -183,7 +184,7 @@ def _value(text: str) -> int | float | str:
 
 def _images(file: str) -> list[Atoms]:
     """Structures of a data file; none if there is no such file."""
-    path = Path(file).expanduser()
+    path = Path(os.path.expanduser(file))
     if not path.is_file():
         return []
     try:
