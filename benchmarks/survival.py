@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from survival_starts import containers_allowed, five_starts, three_restarts, two_containers, woken
 from survival_victim import LOCAL, Campaign, all_gone, children
 
 from xpot_core.results import StudyResults
@@ -240,6 +241,20 @@ def clock(folder: Path, times: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def in_containers(
+    campaign: Callable[[Path, int], dict[str, Any]],
+) -> Callable[[Path, int], dict[str, Any]]:
+    """A campaign that needs pid namespaces."""
+
+    def run(folder: Path, times: int) -> dict[str, Any]:
+        reason = containers_allowed()
+        if reason:
+            raise NotPermittedError(reason)
+        return campaign(folder, times)
+
+    return run
+
+
 CAMPAIGNS: dict[str, tuple[Callable[[Path, int], dict[str, Any]], float]] = {
     "kill -9 of the coordinator": (coordinators, 1.0),
     "kill -9 of workers": (workers, 1.0),
@@ -248,6 +263,10 @@ CAMPAIGNS: dict[str, tuple[Callable[[Path, int], dict[str, Any]], float]] = {
     "disk full": (disk_full, 0.1),
     "store read-only": (read_only, 0.1),
     "clock jumping": (clock, 0.2),
+    "two containers": (in_containers(two_containers), 0.2),
+    "take-over of a suspended coordinator": (in_containers(woken), 0.2),
+    "five starts at once": (five_starts, 0.2),
+    "three restarts at once": (three_restarts, 0.2),
 }
 """Campaign and how many rounds of it there are for each kill asked for."""
 

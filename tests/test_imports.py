@@ -51,7 +51,7 @@ LAYERS = [
     ["scripts"],
     ["doctor", "export", "proposal", "study_template", "skeleton"],
     ["committee"],
-    ["physical_tests"],
+    ["physical_tests", "verify"],
     ["report"],
     ["cli"],
 ]

@@ -34,6 +34,10 @@ def survival() -> Any:
         "disk full",
         "store read-only",
         "clock jumping",
+        "two containers",
+        "take-over of a suspended coordinator",
+        "five starts at once",
+        "three restarts at once",
     ],
 )
 def test_nothing_is_lost_or_doubled(survival: Any, name: str, tmp_path: Path) -> None:

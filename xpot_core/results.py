@@ -15,6 +15,7 @@ from xpot_core.metrics import ErrorTable
 from xpot_core.objectives import loss_again, pareto
 from xpot_core.registry import load_registry
 from xpot_core.store import STORE_NAME, Store
+from xpot_core.store_faults import begun_without_store
 from xpot_core.trials import Trial, best_of
 from xpot_core.types import FittedPotential
 
@@ -36,8 +37,17 @@ FAMILY_NAME = "family.json"
 """Stands in the folder of a family of studies; each member has a folder beside it."""
 
 
-def study_directory(target: str | Path, runs: str | Path = "runs") -> Path:
+def study_directory(target: str | Path, runs: str | Path = "runs", *, lost: bool = False) -> Path:
     """The run folder of a study given by its file, its folder or its name.
+
+    Parameters
+    ----------
+    target
+        What the user named.
+    runs
+        Folder that holds the run folders.
+    lost
+        Give also the folder of a study whose store is gone.
 
     Raises
     ------
@@ -47,7 +57,7 @@ def study_directory(target: str | Path, runs: str | Path = "runs") -> Path:
     target, runs = Path(target), Path(runs)
     if target.is_file() and target.suffix in (".yaml", ".yml"):
         directory = runs / read_study(target).config.study
-        if (directory / STORE_NAME).is_file():
+        if _is_study(directory, lost):
             return directory
         _refuse_family(directory)
         raise InputError(
@@ -56,7 +66,7 @@ def study_directory(target: str | Path, runs: str | Path = "runs") -> Path:
             remedy=f"xpot run {target}, or name the folder of its results with --runs",
         )
     for directory in (target, runs / target, *_as_member(target.name, runs)):
-        if (directory / STORE_NAME).is_file():
+        if _is_study(directory, lost):
             return directory
         _refuse_family(directory)
     known = [p.parent.name for pattern in (STORE_NAME, FAMILY_NAME) for p in runs.glob(f"*/{pattern}")]
@@ -66,6 +76,14 @@ def study_directory(target: str | Path, runs: str | Path = "runs") -> Path:
         value=str(target),
         remedy=nearest(target.name, known),
     )
+
+
+def _is_study(directory: Path, lost: bool) -> bool:
+    """Whether the folder is that of a study; one whose store is gone or empty is told, unless `lost`."""
+    error = begun_without_store(directory, STORE_NAME)
+    if error is not None and not lost:
+        raise error
+    return error is not None or (directory / STORE_NAME).is_file()
 
 
 def _as_member(name: str, runs: Path) -> list[Path]:
@@ -113,9 +131,10 @@ class StudyResults:
         directory = study_directory(target, runs).resolve()
         store = Store(directory / STORE_NAME, readonly=True)
         try:
-            facts = {key: store.get(key) for key in _FACTS}
+            stored, trials = store.everything()
+            facts = {key: stored.get(key) for key in _FACTS}
             _check_facts(facts, directory / STORE_NAME)
-            return cls(directory, tuple(store.trials()), facts)
+            return cls(directory, tuple(trials), facts)
         finally:
             store.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -216,6 +216,34 @@ class StoreFile:
             remedy = f"the study has {len(self.trials())} trials, numbered from 0"
             raise InputError(f"there is no trial {number}", remedy=remedy)
         return found[0]
+
+    def faults(self) -> list[str]:
+        """All that is damaged in the file, one sentence each; nothing is raised for a row."""
+        found: list[str] = []
+
+        def note(read: Callable[[], Any]) -> None:
+            try:
+                with self._translated():
+                    read()
+            except InputError as error:
+                text = error.message.removeprefix("is damaged: ")
+                if text not in found:
+                    found.append(text)
+
+        def whole() -> None:
+            found.extend(str(row[0]) for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok")
+
+        def rows(table: str, read: Callable[[sqlite3.Row], Any]) -> None:
+            for row in self._db.execute(f"SELECT * FROM {table}"):
+                note(lambda row=row: read(self._sound(table, row)))  # type: ignore[misc]
+
+        note(whole)
+        note(lambda: rows("meta", self._value))
+        note(lambda: rows("trials", trial_of))
+        if not found:
+            note(self.everything)
+        note(self._lease.owner)
+        return found
 
     def owner(self) -> tuple[str, int] | None:
         """Host and pid of the process that runs the study, if one does."""

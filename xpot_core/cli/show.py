@@ -39,6 +39,13 @@ _REFRESH_SECONDS = 2.0
 )
 @click.option("--failed", is_flag=True, help="Failed trials with hints.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all trials as CSV.")
+@click.option(
+    "--verify",
+    "check",
+    is_flag=True,
+    help="Check the store, best/ and exported bundles by their checksums; STUDY may be a bundle. Exit status 1 "
+    "if anything is damaged.",
+)
 @click.option("--watch", is_flag=True, help="Follow a running study until it ends.")
 @json_option
 @runs_option
@@ -49,27 +56,33 @@ def show(
     alpha: float | None,
     failed: bool,
     as_csv: bool,
+    check: bool,
     watch: bool,
     as_json: bool,
     runs: Path,
-) -> None:
+) -> int:
     """Show the best trials, the errors by group, failures, and where the potential is."""
     from xpot_core.cli.family_run import family_of, show_family
     from xpot_core.results import StudyResults, trial_json
 
     at_most_one({"--json": as_json, "--csv": as_csv, "--watch": watch, "--failed": failed})
     at_most_one({"--alpha": alpha, "--trial": trial})
+    if check:
+        at_most_one(
+            {"--verify": check, "--csv": as_csv, "--watch": watch, "--failed": failed, "--trial": trial}
+        )
+        return _verify(study, runs, as_json)
     family = family_of(study, runs)
     if family is not None:
         of_one = {"--trial": trial is not None, "--watch": watch, "--alpha": alpha is not None}
         show_family(family, as_json=as_json, as_csv=as_csv, failed=failed, for_members=of_one)
-        return
+        return 0
     results = StudyResults.open(study, runs)
     if alpha is not None:
         chosen, loss = results.best_at(alpha)
         if as_json:
             print_json({**trial_json(chosen), "alpha": alpha, "loss_at_alpha": loss})
-            return
+            return 0
         console().print(
             f"alpha {alpha:g}: the smallest loss is {loss:.6g}, of trial {chosen.number}", markup=False
         )
@@ -86,6 +99,29 @@ def show(
         out = console()
         for renderable in _renderables(results, top, trial, failed):
             out.print(renderable)
+    return 0
+
+
+def _verify(study: str, runs: Path, as_json: bool) -> int:
+    from xpot_core.results import FAMILY_NAME
+    from xpot_core.store import STORE_NAME
+    from xpot_core.verify import verify
+
+    folders = [f for f in (Path(study), runs / study) if (f / FAMILY_NAME).is_file()]
+    members = sorted(p.parent for p in folders[0].glob(f"*/{STORE_NAME}")) if folders else [study]
+    reports = [verify(member, runs) for member in members]
+    if as_json:
+        print_json([r.to_json() for r in reports] if folders else reports[0].to_json())
+    out = console()
+    for report in reports if not as_json else []:
+        out.print(f"{report.directory}: checked {', '.join(report.checked) or 'nothing'}", markup=False)
+        for sentence in report.damaged:
+            out.print(f"damaged: {sentence}", markup=False)
+        for remedy in report.remedies:
+            out.print(f"  remedy: {remedy}", markup=False)
+        if not report.damaged:
+            out.print("everything is as it was written", markup=False)
+    return int(any(r.damaged for r in reports))
 
 
 def _renderables(results: StudyResults, top: int, trial: str | None, failed: bool) -> list[RenderableType]:
