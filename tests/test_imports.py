@@ -21,7 +21,7 @@ PLUGINS = ROOT.parent / "plugins"
 LAYERS = [
     ["logs", "bounds"],
     ["errors", "foreign_text", "types", "trials", "processes", "libraries", "interrupts", "cache"],
-    ["options", "metrics", "isolated_atoms", "row_factors"],
+    ["options", "metrics", "isolated_atoms", "row_factors", "cells", "xyz_files"],
     ["space", "validation"],
     ["space_reader"],
     ["observations"],

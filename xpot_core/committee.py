@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpot_core.errors import InputError
-from xpot_core.export import export_trial, potential_of, refuse_full
+from xpot_core.export import complete_or_absent, export_trial, potential_of
 from xpot_core.foreign_text import bare_file_name, json_printable
 from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults
@@ -93,9 +93,20 @@ def export_committee(
     dict
         File or folder -> what it is.
     """
-    refuse_full(to)
     runner = TrialRunner.of_results(results)
     members = choose_members(results.trials, runner.space, n)
+    with complete_or_absent(to) as folder:
+        return _write_members(results, members, runner, folder, scripts, tell)
+
+
+def _write_members(
+    results: StudyResults,
+    members: Sequence[Trial],
+    runner: TrialRunner,
+    to: Path,
+    scripts: bool,
+    tell: Callable[[str], None] | None,
+) -> dict[str, str]:
     written, entries = {}, []
     for trial in members:
         folder = f"trial-{trial.number}"

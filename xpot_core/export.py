@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from xpot_core.types import ExportRequest, FittedPotential
 
 PROVENANCE = "provenance.json"
 CHECKSUMS = "SHA256SUMS"
+_UNFINISHED = ".unfinished-"
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,35 @@ class Exported:
     files: Mapping[str, str]
 
 
-def refuse_full(to: Path) -> None:
-    """Nothing is written into a folder that holds something."""
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+@contextlib.contextmanager
+def complete_or_absent(to: Path) -> Iterator[Path]:
+    """A folder to write to, which becomes `to` at the end; whatever goes wrong before, nothing of it stays.
+
+    Raises
+    ------
+    InputError
+        If `to` exists and is not empty.
+    """
+    if to.exists() and (not to.is_dir() or any(not p.name.startswith(_UNFINISHED) for p in to.iterdir())):
         raise InputError(
             "exists already and is not empty", key="--to", value=str(to), remedy="name a new folder"
         )
+    # Beside the new folder, or in one that is there: it may be a mount point, or where the user stands.
+    parent = to if to.is_dir() else to.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{_UNFINISHED}{to.name}-*"):  # of an export that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    scratch = parent / f"{_UNFINISHED}{to.name}-{os.getpid()}"
+    scratch.mkdir()
+    try:
+        yield scratch
+        if parent != to:
+            scratch.rename(to)
+            return
+        for path in scratch.iterdir():
+            path.rename(to / path.name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def export_trial(
@@ -56,20 +82,26 @@ def export_trial(
     which
         Trial number, or ``best``. Any trial but the best is refitted here, on all training frames.
     to
-        Folder that does not exist or is empty.
+        Folder that does not exist or is empty; it is there at the end, complete, or not at all.
     scripts
         Whether to write scripts that redo dimer curves and errors, with their data.
     runner
         Of the study, if made already.
     """
-    refuse_full(to)
+    with complete_or_absent(to) as folder:
+        made = _export(results, which, folder, scripts, runner)
+    return replace(made, potential=replace(made.potential, directory=to))
+
+
+def _export(
+    results: StudyResults, which: str | int, to: Path, scripts: bool, runner: TrialRunner | None
+) -> Exported:
     trial = results.trial(which)
     if trial.state is not TrialState.COMPLETE:
         raise InputError(
             f"trial {trial.number} is {trial.state}: it has no potential", key="--trial", value=which
         )
     runner = runner or TrialRunner.of_results(results)
-    to.mkdir(parents=True, exist_ok=True)
     potential = potential_of(results, trial, runner, to)
     written = {name: f"potential: {role}" for role, name in potential.files.items()}
     tool = runner.fitter.provider.tool("export")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xpot_core.cells import fault_of_cell, volume_of
 from xpot_core.errors import InputError, file_error, nearest
 from xpot_core.foreign_text import printable
 from xpot_core.frame_labels import labels_of
 from xpot_core.isolated_atoms import is_isolated
 from xpot_core.study_config import DataConfig
 from xpot_core.types import FloatArray, Frame, bare_atoms
+from xpot_core.xyz_files import check_counts, values_as_text
 
 NO_GROUP = "all"
 """Group of frames that name none."""
@@ -33,8 +35,8 @@ def read_frames(
     InputError
         If the file is missing, unreadable or empty, or a reference value is missing or no number.
     """
-    images = read_images(path, key)
     together = config.validation.keep_together
+    images = read_images(path, key, text=(config.group_by, together or config.group_by))
     if (
         key == "data.train"
         and together is not None
@@ -76,8 +78,17 @@ def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled
     return frames
 
 
-def read_images(path: Path, key: str) -> list[Any]:
-    """The structures of one file as ASE reads them, without constraints; `key` is what named the file.
+def read_images(path: Path, key: str, *, text: Collection[str] = ()) -> list[Any]:
+    """The structures of one file as ASE reads them, without constraints.
+
+    Parameters
+    ----------
+    path
+        The file.
+    key
+        What named it.
+    text
+        Info keys whose values are words, even where they look like numbers.
 
     Raises
     ------
@@ -96,8 +107,9 @@ def read_images(path: Path, key: str) -> list[Any]:
         )
     remedy = "name a file of structures that ASE reads, e.g. extended XYZ ending in .xyz"
     try:
-        _check_counts(path, key)
-        images = read(path, index=":")
+        check_counts(path, key)
+        with values_as_text(text):
+            images = read(path, index=":")
     except InputError:
         raise
     except Exception as error:  # ASE raises whatever its many parsers raise
@@ -114,25 +126,6 @@ def read_images(path: Path, key: str) -> list[Any]:
     return images
 
 
-def _check_counts(path: Path, key: str) -> None:
-    """Refuse XYZ frames that say more atoms than the file has lines: ASE would look for them for ever."""
-    if path.suffix not in (".xyz", ".extxyz"):
-        return
-    lines = path.read_bytes().splitlines()
-    at = 0
-    while at < len(lines) and len(lines[at]) < 20 and lines[at].strip().isdigit():
-        count = int(lines[at])
-        if at + 2 + count > len(lines):
-            raise InputError(
-                f"says {count} atoms, and the file ends {max(len(lines) - at - 2, 0)} lines after it",
-                file=path,
-                line=at + 1,
-                key=key,
-                remedy="the file is cut off or damaged: make it again",
-            )
-        at += 2 + count
-
-
 def _keys_present(images: Sequence[Any]) -> str:
     info = sorted({k for a in images for k in a.info})
     arrays = sorted({k for a in images for k in a.arrays} - {"numbers", "positions"})
@@ -141,6 +134,9 @@ def _keys_present(images: Sequence[Any]) -> str:
 
 
 def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Counter[str]) -> Frame:
+    bare = bare_atoms(atoms)
+    _check_structure(bare, source, path)
+    numbers, positions, cell = bare.get_atomic_numbers(), bare.get_positions(), np.array(bare.cell)
     keys = config.keys
     results = dict(atoms.calc.results) if atoms.calc is not None else {}
 
@@ -153,7 +149,7 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
     virial = _virial(look_up(keys.virial, atoms.info), path, source, keys.virial)
     if virial is None and keys.stress is not None:
         stress = _virial(look_up(keys.stress, atoms.info), path, source, keys.stress)
-        virial = None if stress is None else -atoms.get_volume() * stress
+        virial = None if stress is None else _virial_of(stress, atoms, path, source, keys.stress)
     for quantity, value in (("energy", energy), ("forces", forces), ("virial", virial)):
         found[quantity] += value is not None
     label = atoms.info.get(config.group_by, NO_GROUP)
@@ -165,26 +161,6 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
             key="data.group_by",
             value=config.group_by,
             remedy="give every frame a group name, or point group_by at another info key",
-        )
-    bare = bare_atoms(atoms)
-    numbers, positions, cell = bare.get_atomic_numbers(), bare.get_positions(), np.array(bare.cell)
-    if len(bare) == 0:
-        raise InputError(f"{source} has no atoms", file=path, remedy="take the frame out")
-    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-        raise InputError(
-            f"positions or cell of {source} are not finite", file=path, remedy="mend the frame or take it out"
-        )
-    if not numbers.all():
-        raise InputError(
-            f"{source} has an atom of no element (X)",
-            file=path,
-            remedy="give every atom the symbol of its element",
-        )
-    if any(periodic and not vector.any() for periodic, vector in zip(bare.pbc, cell, strict=True)):
-        raise InputError(
-            f"{source} is periodic along a cell vector of length zero",
-            file=path,
-            remedy="give the cell (Lattice=...), or pbc F for a cluster",
         )
     digest = hashlib.sha256(numbers.tobytes() + positions.tobytes() + cell.tobytes() + bytes(bare.pbc))
     together = atoms.info.get(config.validation.keep_together)
@@ -199,6 +175,25 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
         **labels_of(atoms, keys, path, source),
         together=None if together is None else str(together),
     )
+
+
+def _check_structure(atoms: Any, source: str, path: Path) -> None:
+    if len(atoms) == 0:
+        raise InputError(f"{source} has no atoms", file=path, remedy="take the frame out")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise InputError(
+            f"positions or cell of {source} are not finite", file=path, remedy="mend the frame or take it out"
+        )
+    if not atoms.numbers.all():
+        raise InputError(
+            f"{source} has an atom of no element (X)",
+            file=path,
+            remedy="give every atom the symbol of its element",
+        )
+    fault = fault_of_cell(atoms)
+    if fault is not None:
+        remedy = "give the right cell in Å (Lattice=...), or pbc F where it is not periodic"
+        raise InputError(f"{source} {fault}", file=path, remedy=remedy)
 
 
 def _numbers(value: Any, shape: tuple[int, ...], path: Path, source: str, name: str) -> FloatArray | None:
@@ -233,3 +228,18 @@ def _virial(value: Any, path: Path, source: str, name: str | None) -> FloatArray
         xx, yy, zz, yz, xz, xy = flat
         flat = np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz], dtype=object)
     return _numbers(flat, (3, 3), path, source, str(name))
+
+
+def _virial_of(stress: FloatArray, atoms: Any, path: Path, source: str, key: str) -> FloatArray | None:
+    """The virial of a stress; None where there is no volume and the stress only fills its place with zeros."""
+    volume = volume_of(atoms)
+    if volume is not None:
+        return -volume * stress
+    if stress.any():
+        raise InputError(
+            f"{source} has a stress and no volume that it could belong to",
+            file=path,
+            key=key,
+            remedy="give the cell (Lattice=...), or take the stress of this frame out",
+        )
+    return None

@@ -101,10 +101,11 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io import read
+from ase.io import extxyz, read
 
 from potential import calculator
 
+extxyz.UNPROCESSED_KEYS.add("config_type")  # groups are words, even where they look like numbers
 SETS = {names!r}
 VACUUM = 15.0  # Å, where a structure is not periodic
 

@@ -87,8 +87,9 @@ def select(
     results = StudyResults.open(study, runs)
     ask_trust(results.study_file, trust)
     runner = TrialRunner.of_results(results)
-    images = read_images(pool, "--pool")
-    frames = frames_of(images, pool, results.study_file.config.data, labelled=False)
+    config = results.study_file.config.data
+    images = read_images(pool, "--pool", text=[config.group_by])
+    frames = frames_of(images, pool, config, labelled=False)
     tell = console(stderr=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from xpot_core.cells import volume_of
 from xpot_core.errors import InputError
 from xpot_core.frames import frames_of, read_images
 from xpot_core.isolated_atoms import is_isolated, isolated_energies
@@ -117,7 +118,7 @@ def look_at(files: Sequence[Path]) -> DataFacts:
     InputError
         If a file is missing, unreadable or empty, no frame has an energy, or a reference value is no number.
     """
-    images = {path: read_images(path, "--from-data") for path in files}
+    images = {path: read_images(path, "--from-data", text=_GROUP_KEYS) for path in files}
     frames = [atoms for found in images.values() for atoms in found if len(atoms)]
     energy = _pick("energy", (_scalars(a) for a in frames))
     forces = _pick("force", (_vectors(a) for a in frames))
@@ -220,7 +221,8 @@ def _group_key(frames: Sequence[Any]) -> str | None:
 
 
 def _in_vacuum(atoms: Any) -> bool:
-    return not atoms.pbc.all() or float(atoms.get_volume()) / len(atoms) > _GAS
+    volume = volume_of(atoms)
+    return not atoms.pbc.all() or volume is None or volume / len(atoms) > _GAS
 
 
 def _distances(frames: Sequence[Any]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from xpot_core.metrics import voigt
 from xpot_core.report.series import SETS
 from xpot_core.results import StudyResults
 from xpot_core.types import FloatArray
+from xpot_core.xyz_files import values_as_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,9 @@ def read_set(path: Path) -> list[Structure]:
     """Read one ``predictions-<set>.xyz``."""
     from ase.io import read
 
-    return [_structure(atoms) for atoms in read(path, index=":", format="extxyz")]
+    with values_as_text(["config_type"]):
+        images = read(path, index=":", format="extxyz")
+    return [_structure(atoms) for atoms in images]
 
 
 def _structure(atoms: Any) -> Structure:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,3 +61,50 @@ def test_ase_calculator_stress(tmp_path):
     atoms = cells()["rotated"]
     atoms.calc = SnapCalculator(potential.path("include"), potential.elements)
     assert atoms.get_stress() == pytest.approx(calculate_numerical_stress(atoms, eps=1e-5), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pbc", "boundary"),
+    [((False,) * 3, "s s s"), ((True, True, False), "p p s"), ((True, False, True), "p s p")],
+)
+def test_structures_without_a_full_cell(tmp_path, pbc, boundary):
+    from xpot_snap.lammps_session import LammpsSession
+
+    data = small_data(9, 0, 0)
+    frames = []
+    whole = [i for i, f in enumerate(data.frames) if f.atoms.pbc.all()]
+    for frame in (data.frames[i] for i in whole):
+        atoms = frame.atoms.copy()
+        atoms.pbc = pbc
+        atoms.set_cell(np.where(np.array(pbc)[:, None], frame.atoms.cell.array, 0.0))
+        frames.append(replace(frame, atoms=atoms, virial=None, group=".."))
+    data = replace(data, frames=tuple(frames), folds=(-1,) * len(frames), groups=("..",))
+    options = SnapOptions(twojmax=2)
+    potential = SnapFitter().fit(FitRequest(options, data, tmp_path))
+    export(ExportRequest(potential, tmp_path, options, data))
+    written = list((tmp_path / "fitsnap" / "JSON").rglob("*.json"))
+    assert len(written) == len(frames)
+    assert {p.parent.parent.name for p in written} == {"JSON"}
+    assert f"boundary {boundary}" in (tmp_path / "in.lammps").read_text()
+    with LammpsSession() as session:
+        session.commands(
+            [
+                "units metal",
+                "atom_style atomic",
+                f"boundary {boundary}",
+                f"read_data {tmp_path}/structure.data",
+            ]
+        )
+        assert session.lmp.get_natoms() == max(f.n_atoms for f in frames)
+
+
+@pytest.mark.parametrize("group", [".", "..", "..."])
+def test_groups_that_are_folders_already(group):
+    from xpot_snap.fitsnap_input import group_plan
+    from xpot_snap.regression import Weights
+
+    data = small_data(9, 0, 0)
+    frames = [replace(f, group=group) for f in data.frames]
+    weights = Weights({group: 1.0}, {group: 1.0}, {group: 1.0}, 0.0)
+    names, _ = group_plan(frames, weights)
+    assert all(name.strip(".") for name in names)

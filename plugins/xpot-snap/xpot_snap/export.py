@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 
 from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
 from xpot_snap.fitsnap_input import fitsnap_settings, group_plan, record, sections, structure_factors, to_text
+from xpot_snap.geometry import lammps_box
 from xpot_snap.options import SnapOptions
 from xpot_snap.translate import (
     boltzmann_weights,
@@ -35,12 +37,17 @@ def export(request: ExportRequest) -> dict[str, str]:
         raise TypeError(f"expected SnapOptions, got {type(request.options).__name__}")
     folder, potential = request.directory, request.potential
     include = potential.files["include"]
-    (folder / "in.lammps").write_text(lammps_input(include, potential.elements), encoding="utf-8")
     (folder / "ase_calculator.py").write_text(ase_script(include, potential.elements), encoding="utf-8")
-    atoms = typical(request.data).atoms.copy()
+    frame = typical(request.data)
+    atoms = frame.atoms.copy()
     atoms.info.clear()
     write(folder / "structure.xyz", atoms)
-    write_lammps_data(folder / "structure.data", atoms, specorder=list(potential.elements))
+    box = lammps_box(atoms.positions, atoms.cell.array, atoms.pbc, frame.source)
+    (folder / "in.lammps").write_text(
+        lammps_input(include, potential.elements, box.periodic), encoding="utf-8"
+    )
+    boxed = Atoms(atoms.numbers, box.positions, cell=box.cell, pbc=box.periodic)
+    write_lammps_data(folder / "structure.data", boxed, specorder=list(potential.elements))
     written = {
         "in.lammps": "LAMMPS input: run `lmp -in in.lammps` in this folder",
         "structure.data": "a training structure for it",
@@ -124,16 +131,19 @@ def typical(data: TrainingData) -> Frame:
     )
 
 
-def lammps_input(include: str, elements: tuple[str, ...]) -> str:
+def lammps_input(include: str, elements: tuple[str, ...], periodic: tuple[bool, bool, bool]) -> str:
     """A short MD run that shows how the potential is used."""
+    # An open direction shrinks to the atoms and grows with them.
+    boundary = " ".join("p" if p else "s" for p in periodic)
+    replicate = " ".join("2" if p else "1" for p in periodic)
     masses = [f"mass {i + 1} {atomic_masses[atomic_numbers[e]]:.4f}  # {e}" for i, e in enumerate(elements)]
     lines = [
         "# Short NVT run with the potential in this folder: lmp -in in.lammps",
         "units metal",
         "atom_style atomic",
-        "boundary p p p",
+        f"boundary {boundary}",
         "read_data structure.data",
-        "replicate 2 2 2",
+        f"replicate {replicate}",
         *masses,
         f"include {include}",
         "neighbor 1.0 bin",

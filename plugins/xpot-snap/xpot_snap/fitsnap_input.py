@@ -201,6 +201,8 @@ def group_plan(
     table: dict[str, GroupWeights] = {}
     for i, frame in enumerate(frames):
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", frame.group) or "group"
+        if not name.strip("."):
+            name = name.replace(".", "_")  # . and .. are folders that are there already
         of_e = of_f = of_v = 1.0
         if name in RESERVED:
             name += "_"
