@@ -33,6 +33,7 @@ LAYERS = [
     ["config"],
     ["trust"],
     ["sharing", "frame_labels"],
+    ["unused_columns"],
     ["frames"],
     ["data"],
     ["outcome", "validators", "data_use"],

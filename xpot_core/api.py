@@ -20,6 +20,7 @@ from xpot_core.hookspecs import API_VERSION, hookimpl
 from xpot_core.interfaces import (
     CheckedValidator,
     Component,
+    DemandingLoss,
     Design,
     DesignErrors,
     DifferentiableDesign,
@@ -82,6 +83,7 @@ __all__ = [
     "CheckedValidator",
     "Choice",
     "Component",
+    "DemandingLoss",
     "Design",
     "DesignErrors",
     "DifferentiableDesign",

@@ -18,6 +18,8 @@ from xpot_core.row_factors import sigma_means
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
+from xpot_core.unused_columns import Column
+from xpot_core.unused_columns import sentences as unused_sentences
 
 _FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
 _ENERGY_SPREAD_WARNING = 50.0  # eV/atom between frames of one composition
@@ -74,9 +76,10 @@ def load_dataset(study: StudyFile) -> Dataset:
 def _load(study: StudyFile) -> Dataset:
     config = study.config.data
     warnings: list[str] = []
-    train = _read_files(study, config.train, config, "data.train")
-    external = _read_files(study, config.validation.file or [], config, "data.validation")
-    test = _read_files(study, config.test or [], config, "data.test")
+    unused: set[Column] = set()
+    train = _read_files(study, config.train, config, "data.train", unused)
+    external = _read_files(study, config.validation.file or [], config, "data.validation", unused)
+    test = _read_files(study, config.test or [], config, "data.test", unused)
     _check_names([*train, *external, *test], config)
     _check_isolated(train, config)
     reference = isolated_energies(train, config.reference_energies)
@@ -88,6 +91,12 @@ def _load(study: StudyFile) -> Dataset:
         )
     _check_sets({"train": train, "validation": external, "test": test}, config, warnings)
     everything = [*train, *external, *test]
+    read = {
+        "energy": any(f.energy is not None for f in everything),
+        "force": any(f.forces is not None for f in everything),
+        "virial": any(f.virial is not None for f in everything),
+    }
+    warnings += unused_sentences(unused, [quantity for quantity, found in read.items() if found])
     elements = tuple(sorted({s for f in everything for s in f.atoms.get_chemical_symbols()}))
     groups = tuple(sorted({f.group for f in [*train, *external]}))
     if all(is_isolated(f.atoms) for f in train):
@@ -144,10 +153,12 @@ def _check_names(frames: Sequence[Frame], config: DataConfig) -> None:
             )
 
 
-def _read_files(study: StudyFile, names: Sequence[str], config: DataConfig, key: str) -> list[Frame]:
+def _read_files(
+    study: StudyFile, names: Sequence[str], config: DataConfig, key: str, unused: set[Column]
+) -> list[Frame]:
     frames: list[Frame] = []
     for name in names:
-        frames += read_frames(study.resolve(name), config, key=key)
+        frames += read_frames(study.resolve(name), config, key=key, unused=unused)
     return frames
 
 

@@ -17,6 +17,7 @@ from xpot_core.frame_labels import labels_of
 from xpot_core.isolated_atoms import is_isolated
 from xpot_core.study_config import DataConfig
 from xpot_core.types import FloatArray, Frame, bare_atoms
+from xpot_core.unused_columns import Column, unused_columns
 from xpot_core.xyz_files import check_counts, values_as_text
 
 NO_GROUP = "all"
@@ -24,11 +25,17 @@ NO_GROUP = "all"
 
 
 def read_frames(
-    path: Path, config: DataConfig, *, key: str = "data.train", labelled: bool = True
+    path: Path,
+    config: DataConfig,
+    *,
+    key: str = "data.train",
+    labelled: bool = True,
+    unused: set[Column] | None = None,
 ) -> list[Frame]:
     """Read one file with ASE and take out the reference values.
 
-    With ``labelled=False`` a file without reference values is fine: structures to choose from.
+    With ``labelled=False`` a file without reference values is fine: structures to choose from. What looks like
+    reference values and is not read is added to `unused`.
 
     Raises
     ------
@@ -49,6 +56,8 @@ def read_frames(
             value=together,
             remedy=nearest(together, {k for a in images for k in a.info}),
         )
+    if unused is not None:
+        unused |= unused_columns(images, config)
     return frames_of(images, path, config, labelled=labelled)
 
 
@@ -144,7 +153,7 @@ def _frame(atoms: Any, config: DataConfig, source: str, path: Path, found: Count
         # ASE's reader moves the plain names (energy, forces, stress) into a calculator.
         return None if name is None else place.get(name, results.get(name))
 
-    energy = _numbers(look_up(keys.energy, atoms.info), (), path, source, keys.energy)
+    energy = _numbers(look_up(keys.energy, atoms.info), (), path, source, str(keys.energy))
     forces = _numbers(look_up(keys.forces, atoms.arrays), (len(atoms), 3), path, source, str(keys.forces))
     virial = _virial(look_up(keys.virial, atoms.info), path, source, keys.virial)
     if virial is None and keys.stress is not None:

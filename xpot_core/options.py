@@ -55,6 +55,7 @@ class OptionInfo:
     tunable: bool = True
     path: bool = False
     needs_trust: bool = False
+    role: str = ""
 
 
 class OptionsModel(BaseModel):
@@ -122,6 +123,7 @@ def option(
     tunable: bool = True,
     path: bool = False,
     needs_trust: bool = False,
+    role: str = "",
     **constraints: Any,
 ) -> Any:
     """Declare one option of a plugin.
@@ -151,6 +153,9 @@ def option(
     needs_trust
         Names a program, code, commands or a folder that is written to: a study that sets it could do harm on
         the machine of somebody else, so xpot asks before it is run for the first time.
+    role
+        Of a fitter: what the option weighs, ``weight:energy``, ``weight:force``, ``weight:virial``, or ``sigma:`` with
+        one of these. A search over it is warned of where the data have nothing that it weighs.
     **constraints
         Passed to `pydantic.Field` (``gt``, ``ge``, ``lt``, ``le``, ``examples`` ...).
     """
@@ -164,6 +169,7 @@ def option(
         tunable,
         path,
         needs_trust,
+        role,
     )
     extra: dict[str, Any] = {_KEY: {k: v for k, v in asdict(info).items() if v != getattr(OptionInfo(), k)}}
     # pydantic cannot apply a bound to "one number or a mapping of numbers": we do it member by member.

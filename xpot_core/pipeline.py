@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from xpot_core.config import StudyFile, study_from_dict
 from xpot_core.data import Dataset, load_dataset
-from xpot_core.data_use import check_labels
+from xpot_core.data_use import check_labels, without_effect
 from xpot_core.errors import InputError, PredictError
 from xpot_core.evaluation import Clock, Evaluation
 from xpot_core.fidelity import Ladder
@@ -94,6 +94,8 @@ class TrialRunner:
         loss_name, loss_options = next(iter(config.loss.items()))
         check_groups(self.loss.provider.options, loss_options, self.dataset.data.groups, f"loss.{loss_name}")
         check_labels(self.fitter.provider, self.dataset.data)
+        idle = without_effect(self.fitter.provider, self.space, self.dataset.data)
+        self.dataset = replace(self.dataset, warnings=(*self.dataset.warnings, *idle))
         self._read_search(config)
         self._predictor: Component[Predictor] | None = None
         if config.predictor is not None:

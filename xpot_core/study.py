@@ -16,6 +16,7 @@ from xpot_core.begin import take_store
 from xpot_core.claim import claim
 from xpot_core.config import StudyFile
 from xpot_core.data import load_dataset
+from xpot_core.data_use import check_loss
 from xpot_core.errors import InputError, StudyEndedError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
 from xpot_core.interrupts import Interrupt, sigterm_interrupts
@@ -84,6 +85,7 @@ class Study:
                 self._known(kind, self.config.name_of(kind))
             self.dataset = load_dataset(file)
             self.runner = TrialRunner(file, dataset=self.dataset, registry=self.registry)
+            self.dataset = self.runner.dataset  # with what the study makes of it
             self.space = self.runner.space
             self._check_number()
             self.starts = starting_points(self.config.start_with, self.space)
@@ -125,6 +127,13 @@ class Study:
         except InputError as error:
             raise error.at(key=key or kind) from error
 
+    def check_loss(self) -> None:
+        """Refuse a loss that no trial can have a value of; one fit needs no loss."""
+        try:
+            check_loss(self.runner.loss, self.dataset.data)
+        except InputError as error:
+            raise self.file.located(error) from error
+
     # -- running -------------------------------------------------------------------------------
 
     def run(
@@ -159,6 +168,7 @@ class Study:
         StudyLockedError
             If another process runs it.
         """
+        self.check_loss()
         store = take_store(self.directory, restart=restart)
         try:
             with self._heartbeat(), sigterm_interrupts():

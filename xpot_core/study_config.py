@@ -74,7 +74,11 @@ ProviderBlocks = Annotated[list[dict[str, Any]], BeforeValidator(_provider_block
 class Keys(OptionsModel):
     """Names under which the files hold the reference values."""
 
-    energy: str = option("REF_energy", "Key of the total energy in the info of each frame.", unit="eV")
+    energy: str | None = option(
+        "REF_energy",
+        "Key of the total energy in the info of each frame; null for data without energies.",
+        unit="eV",
+    )
     forces: str | None = option(
         "REF_forces",
         "Key of the forces in the arrays of each frame; null for data without forces.",

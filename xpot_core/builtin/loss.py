@@ -37,6 +37,12 @@ class EnergyForceLoss:
         # A term of weight zero is not looked at, so alpha = 1 needs no forces.
         return {quantity: weight for quantity, weight in weights.items() if weight > 0}
 
+    def needs(self) -> Mapping[str, str]:
+        """See `xpot_core.api.DemandingLoss`."""
+        instead = {"energy_sqrt": "alpha: 0", "force": "alpha: 1", "virial": "virial: 0"}
+        found = {q: f"loss: {{energy-force: {{{instead[q]}}}}}" for q in self._weights}
+        return {q.removesuffix("_sqrt"): text for q, text in found.items()}
+
     def compute(self, predictions: Predictions, reference: Sequence[Frame]) -> LossValue:
         """Loss of predictions for frames with reference values."""
         return self.from_errors(error_table(predictions, reference))

@@ -49,6 +49,8 @@ def fit(
                 remedy=f"fix them, e.g. --set fitter.{fitter}.{name}=VALUE, or use xpot run",
             )
         )
+    for warning in study.dataset.warnings:
+        console(stderr=True).print(f"warning: {warning}", markup=False)
     directory = to or study.directory / "fit"
     try:
         model = study.runner.finish({}, directory, seed=study.config.seed)

@@ -28,6 +28,7 @@ def examine(study: Study, *, measure: bool = True) -> Findings:
     check_data(sets, data.reference_energies, findings)
     check_consistency(sets["train"], findings)
     check_space(study, sets["train"], findings)
+    study.check_loss()
     if measure:
         time_a_trial(study, findings)
     return findings

@@ -2,7 +2,7 @@
 
 from xpot_core.interfaces.executor import Executor, ExecutorContext
 from xpot_core.interfaces.fitter import Design, DesignErrors, DifferentiableDesign, Fitter, StagedFitter
-from xpot_core.interfaces.loss import Loss, TableLoss
+from xpot_core.interfaces.loss import DemandingLoss, Loss, TableLoss
 from xpot_core.interfaces.optimizer import Optimizer
 from xpot_core.interfaces.predictor import Predictor
 from xpot_core.interfaces.provider import Component, NoOptions, Provider
@@ -11,6 +11,7 @@ from xpot_core.interfaces.validator import CheckedValidator, Validator
 __all__ = [
     "CheckedValidator",
     "Component",
+    "DemandingLoss",
     "Design",
     "DesignErrors",
     "DifferentiableDesign",

@@ -19,6 +19,15 @@ class Loss(Protocol):
 
 
 @runtime_checkable
+class DemandingLoss(Loss, Protocol):
+    """A loss that says which quantities it cannot do without: a search without them is refused at its start."""
+
+    def needs(self) -> Mapping[str, str]:
+        """``energy``, ``force`` or ``virial`` -> what to write in the study file to do without it."""
+        ...
+
+
+@runtime_checkable
 class TableLoss(Loss, Protocol):
     """A loss that needs error sums only: staged fits then need no predictions at all."""
 

@@ -168,6 +168,7 @@ class SnapOptions(OptionsModel):
         "Weight of energy rows, which are in eV/atom.",
         tune=Range(10.0, 1.0e5, log=True),
         per="group",
+        role="weight:energy",
         stage="regression",
         ge=0.0,
     )
@@ -176,6 +177,7 @@ class SnapOptions(OptionsModel):
         "Weight of force rows, which are in eV/Å.",
         tune=Range(0.1, 100.0, log=True),
         per="group",
+        role="weight:force",
         stage="regression",
         ge=0.0,
     )
@@ -184,6 +186,7 @@ class SnapOptions(OptionsModel):
         "Weight of virial rows, which are stresses in GPa (FitSNAP's vweight, per bar, is 1e-4 of this).",
         tune=Range(1.0e-3, 10.0, log=True),
         per="group",
+        role="weight:virial",
         stage="regression",
         ge=0.0,
     )
