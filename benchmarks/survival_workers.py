@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -120,10 +121,18 @@ def coordinator_killed(folder: Path, rounds: int) -> dict[str, Any]:
     return {"kills": rounds, "processes ended with them": gone, "left over": len(left_over(folder))}
 
 
+def drain(stream: Any) -> None:
+    """Read and forget."""
+    while stream.read(2**16):
+        pass
+
+
 def floods(folder: Path, rounds: int) -> dict[str, Any]:
     """Fits that print 1 GB each."""
     campaign = study(folder, rounds, {"mode": "print", "megabytes": 1000})
     process = campaign.start()
+    # The refit prints as well, where the user sees it.
+    threading.Thread(target=drain, args=(process.stdout,), daemon=True).start()
     most = 0
     while process.poll() is None:
         with contextlib.suppress(psutil.Error):
