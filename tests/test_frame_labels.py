@@ -268,3 +268,12 @@ def test_what_is_written_says_what_was_read(folder: Path, load: Load) -> None:
     assert pair is not None
     assert pair[0].shape == (1, 3)
     assert pair[0] == pytest.approx(first.frames[1].forces[1:2])
+
+
+def test_a_weight_of_one_everywhere_is_there(folder: Path, load: Load) -> None:
+    made = cells()
+    for atoms in made:
+        atoms.info["w"] = 1.0
+        atoms.arrays["m"] = np.zeros(4, dtype=bool)
+    write(folder / "a.xyz", made)
+    assert load(train="a.xyz", keys={"weight": "w", "force_mask": "m"}).data.frames[0].weight == 1.0

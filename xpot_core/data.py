@@ -18,7 +18,7 @@ from xpot_core.row_factors import sigma_means
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
 from xpot_core.types import ALWAYS_TRAIN, EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
-from xpot_core.unused_columns import Column
+from xpot_core.unused_columns import READ, Column
 from xpot_core.unused_columns import sentences as unused_sentences
 
 _FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
@@ -80,7 +80,7 @@ def _load(study: StudyFile) -> Dataset:
     train = _read_files(study, config.train, config, "data.train", unused)
     external = _read_files(study, config.validation.file or [], config, "data.validation", unused)
     test = _read_files(study, config.test or [], config, "data.test", unused)
-    _check_names([*train, *external, *test], config)
+    _check_names([*train, *external, *test], config, {name for kind, name in unused if kind == READ})
     _check_isolated(train, config)
     reference = isolated_energies(train, config.reference_energies)
     if not any(f.energy is not None or f.forces is not None for f in train):
@@ -122,7 +122,7 @@ def _load(study: StudyFile) -> Dataset:
     return Dataset(data, tuple(test), tuple(warnings), digest)
 
 
-def _check_names(frames: Sequence[Frame], config: DataConfig) -> None:
+def _check_names(frames: Sequence[Frame], config: DataConfig, read: set[str]) -> None:
     """Refuse names that somebody wrote and nothing has; a default name may be absent."""
     groups = {f.group for f in frames}
     written = [
@@ -135,7 +135,8 @@ def _check_names(frames: Sequence[Frame], config: DataConfig) -> None:
                 f"keys.{label}",
                 config.keys,
                 getattr(config.keys, label),
-                any(f.label(label) is not None for f in frames),
+                # a weight of 1 everywhere is there and says nothing
+                getattr(config.keys, label) in read or any(f.label(label) is not None for f in frames),
             )
             for label in FRAME_LABELS
         ],

@@ -14,15 +14,18 @@ _WORDS = ("energy", "force", "virial", "stress", "sigma", "weight", "mask")
 _KEY_OF = {"energy": "energy", "force": "forces", "virial": "virial", "stress": "stress"}
 _MOST = 6
 Column = tuple[str, str]
-"""Quantity of `_WORDS` and name."""
+"""Quantity of `_WORDS` and name; `READ` and name for one that a key names."""
+READ = "read"
 
 
 def unused_columns(images: Sequence[Any], config: DataConfig) -> set[Column]:
-    """Values whose name and shape say that they are reference values, sigmas or weights, and that no key names."""
+    """Values whose name and shape say that they are reference values, sigmas or weights, and that no key names.
+
+    Those that a key names are there too, marked as `READ`.
+    """
     keys, fields = config.keys.model_dump(), type(config.keys).model_fields
-    off = {
-        key for key in config.keys.model_fields_set if keys[key] is None
-    }  # somebody knows, and does not want it
+    # Who writes null knows of the column and does not want it.
+    off = {key for key in config.keys.model_fields_set if keys[key] is None}
     used = {name for name in keys.values() if name is not None} | {config.group_by}
     used |= {str(fields[key].default) for key in off}
     used |= set(force_columns(config.keys.force_sigma or "force_sigma"))
@@ -31,10 +34,15 @@ def unused_columns(images: Sequence[Any], config: DataConfig) -> set[Column]:
     for atoms in images:
         results = dict(atoms.calc.results) if atoms.calc is not None else {}
         for name, value in (*atoms.info.items(), *atoms.arrays.items(), *results.items()):
-            kind = next((w for w in _WORDS if w in str(name).lower()), None)
-            if kind is None or kind in silent or name in used:
+            if name in used:
+                found.add((READ, str(name)))
                 continue
-            if _fits(kind, name in atoms.arrays, value, len(atoms)):
+            kind = next((w for w in _WORDS if w in str(name).lower()), None)
+            if (
+                kind is not None
+                and kind not in silent
+                and _fits(kind, name in atoms.arrays, value, len(atoms))
+            ):
                 found.add((kind, str(name)))
     return found
 
@@ -50,7 +58,7 @@ def sentences(unused: Iterable[Column], read: Iterable[str]) -> Iterator[str]:
         Which of ``energy``, ``force`` and ``virial`` the frames have.
     """
     rest = sorted(
-        unused, key=lambda column: (column[0] in _KEY_OF, column)
+        (c for c in unused if c[0] != READ), key=lambda column: (column[0] in _KEY_OF, column)
     )  # what would change a fit comes first
     lacking = [c for c in rest if c[0] in _KEY_OF and {"stress": "virial"}.get(c[0], c[0]) not in set(read)]
     if lacking:

@@ -16,10 +16,20 @@ class MieOptions(OptionsModel):
     repulsive: float = option(12.0, "Exponent of the repulsive term.", tune=Range(9.0, 16.0), gt=0)
     attractive: float = option(6.0, "Exponent of the attractive term.", tune=Range(4.0, 8.0), gt=0)
     energy_weight: PerGroup[float] = option(
-        10.0, "Weight of energies (eV/atom).", tune=Range(0.1, 1000.0, log=True), per="group", ge=0
+        10.0,
+        "Weight of energies (eV/atom).",
+        tune=Range(0.1, 1000.0, log=True),
+        per="group",
+        role="weight:energy",
+        ge=0,
     )
     force_weight: PerGroup[float] = option(
-        1.0, "Weight of forces (eV/Å).", tune=Range(0.01, 100.0, log=True), per="group", ge=0
+        1.0,
+        "Weight of forces (eV/Å).",
+        tune=Range(0.01, 100.0, log=True),
+        per="group",
+        role="weight:force",
+        ge=0,
     )
 
     @model_validator(mode="after")
