@@ -216,6 +216,12 @@ def sigmas_by_group(options: GapOptions, groups: Iterable[str]) -> dict[str, tup
     given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
     if not any(isinstance(v, dict) for v in given):
         return {}
+    return all_sigmas(options, groups)
+
+
+def all_sigmas(options: GapOptions, groups: Iterable[str]) -> dict[str, tuple[float, float, float]]:
+    """Group -> sigma of energy (eV/atom), force (eV/Å) and virial (eV/atom)."""
+    given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
     return {g: (resolve(given[0], g), resolve(given[1], g), resolve(given[2], g)) for g in groups}
 
 

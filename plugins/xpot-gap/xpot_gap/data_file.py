@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from xpot_core.api import FitError, FloatArray, Frame, InputError, TrainingData, isolated_energies
+from xpot_gap.frame_sigmas import WrittenSigmas, numbers
 from xpot_gap.options import GapOptions
 
 VACUUM = 10.0
@@ -22,6 +23,8 @@ class Counts:
     energies: int
     forces: int
     virials: int
+    sigmas: Mapping[str, int] = field(default_factory=dict)
+    """Sigmas that stand with the frames, by gap_fit's names."""
 
 
 def write_data_file(
@@ -31,7 +34,7 @@ def write_data_file(
     *,
     virials: bool,
     cutoff: float,
-    sigmas: Mapping[str, tuple[float, float, float]] | None = None,
+    sigmas: WrittenSigmas | None = None,
 ) -> Counts:
     """Write frames for gap_fit.
 
@@ -51,8 +54,7 @@ def write_data_file(
     cutoff
         Longest cutoff in Å, for the vacuum around cells that are not periodic.
     sigmas
-        Group -> sigma of energy, force and virial, written into each frame. gap_fit takes those as
-        absolute, so they are scaled by sqrt(n_atoms) here.
+        Which sigmas are written into frames; None for none.
     """
     n_energies = n_forces = n_virials = 0
     # gap_fit keeps an index of frames beside the file and trusts it if it is not older by the second:
@@ -64,28 +66,33 @@ def write_data_file(
             info = [f"config_type={names[frame.group]}"]
             columns = "species:S:1:pos:R:3"
             values = [np.asarray(frame.atoms.positions, dtype=float)]
+            of_frame, of_components = sigmas.of(frame, virials=virials) if sigmas else ([], None)
+            info += of_frame
             if frame.energy is not None:
                 info.append(f"energy={float(frame.energy)!r}")
                 n_energies += 1
             if frame.forces is not None:
                 columns += ":force:R:3"
                 values.append(np.asarray(frame.forces, dtype=float))
-                n_forces += frame.forces.size
+                n_forces += frame.forces.size if frame.counted is None else frame.counted.size
+            if of_components is not None:
+                columns += ":force_component_sigma:R:3"
+                values.append(of_components)
+            # For gap_fit the mask says whose forces are left out.
+            mask = [""] * frame.n_atoms
+            if frame.force_mask is not None:
+                columns += ":force_mask:L:1"
+                mask = [" F" if counts else " T" for counts in frame.force_mask]
             if virials and frame.virial is not None:
-                info.append(f'virial="{_numbers(frame.virial)}"')
+                info.append(f'virial="{numbers(frame.virial)}"')
                 n_virials += 6
-            if sigmas:
-                energy, force, virial = sigmas[frame.group]
-                root = frame.n_atoms**0.5
-                info.append(
-                    f"energy_sigma={energy * root!r} force_sigma={force!r} virial_sigma={virial * root!r}"
-                )
             lattice = periodic_cell(frame, cutoff + VACUUM)
-            file.write(f'{frame.n_atoms}\nLattice="{_numbers(lattice)}" Properties={columns} ')
+            file.write(f'{frame.n_atoms}\nLattice="{numbers(lattice)}" Properties={columns} ')
             file.write(f'{" ".join(info)} pbc="T T T"\n')
-            for symbol, row in zip(frame.atoms.get_chemical_symbols(), np.hstack(values), strict=True):
-                file.write(f"{symbol} {_numbers(row)}\n")
-    return Counts(n_energies, n_forces, n_virials)
+            symbols = frame.atoms.get_chemical_symbols()
+            for symbol, row, left_out in zip(symbols, np.hstack(values), mask, strict=True):
+                file.write(f"{symbol} {numbers(row)}{left_out}\n")
+    return Counts(n_energies, n_forces, n_virials, dict(sigmas.found) if sigmas else {})
 
 
 def periodic_cell(frame: Frame, vacuum: float) -> FloatArray:
@@ -106,10 +113,6 @@ def periodic_cell(frame: Frame, vacuum: float) -> FloatArray:
             cell[axis] = direction * (extent + vacuum)
         return cell
     return np.array(atoms.cell.array, dtype=float)
-
-
-def _numbers(values: FloatArray) -> str:
-    return " ".join(repr(float(v)) for v in np.asarray(values).ravel())
 
 
 def _check_numbers(frame: Frame) -> None:

@@ -121,6 +121,8 @@ class GapDesign:
         training, evaluation = data.training(), data.evaluation()
         self._folds = data.fold_numbers
         self._rows = row_map(training.frames, training.folds, data.groups)
+        # Blocks of each kind: the groups and, where frames bring sigmas, one for them all.
+        self._width = len(data.groups) + int(self._rows.own.any())
         self._held_rows = row_map(evaluation.frames, evaluation.folds, data.groups)
         self._factor = sparse_factor(trained.sparse)
         self._gram_bytes = gram_bytes
@@ -128,8 +130,8 @@ class GapDesign:
 
     @property
     def n_blocks(self) -> int:
-        """Number of sigmas: one for each kind of value in each group."""
-        return len(KINDS) * len(self._groups)
+        """Number of sigmas: for each kind of value one in each group, and one where frames bring theirs."""
+        return len(KINDS) * self._width
 
     def fit(
         self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
@@ -237,7 +239,7 @@ class GapDesign:
         if needed > self._gram_bytes:
             return None
         if self._grams is None:
-            block = self._rows.kind * len(self._groups) + self._rows.group
+            block = self._rows.block(self._width)
             self._grams = GramBlocks.leaving_out(
                 self._factor,
                 self._trained.kernel,
@@ -251,18 +253,18 @@ class GapDesign:
         return self._grams[leave_out]
 
     def _block_weights(self, options: GapOptions) -> FloatArray:
-        """1/sigma^2 of each block, kinds first; 0 where virials are not fitted."""
+        """1/sigma^2 of each block, kinds first, 1 for frames' own sigmas; 0 where virials are not fitted."""
         given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
         sigma = np.array([[resolve(value, group) for group in self._groups] for value in given], dtype=float)
-        weight = 1.0 / sigma**2
+        weight = np.ones((len(KINDS), self._width))
+        weight[:, : len(self._groups)] = 1.0 / sigma**2
         if not options.virials:
             weight[VIRIAL] = 0.0
         return weight.ravel()
 
     def _row_weights(self, options: GapOptions, leave_out: int | None) -> FloatArray:
         """1/variance of each row; 0 for rows that are left out."""
-        by_block = self._block_weights(options).reshape(len(KINDS), -1)
-        weight = by_block[self._rows.kind, self._rows.group] * self._rows.scale**2
+        weight = self._block_weights(options)[self._rows.block(self._width)] * self._rows.scale**2
         if leave_out is not None:
             weight[self._rows.fold == leave_out] = 0.0
         return weight
@@ -274,7 +276,7 @@ class GapDesign:
             raise PluginError(
                 f"'{name}' is no hyperparameter of the regression: errors have no gradient by it"
             )
-        start = kinds[option] * len(self._groups)
+        start = kinds[option] * self._width
         return [start + i for i, g in enumerate(self._groups) if not group or g == group]
 
     def _checked(self, options: BaseModel) -> GapOptions:
@@ -356,6 +358,9 @@ def _key(plan: Plan, arguments: Sequence[str], frames: Sequence[Frame], parent: 
         digest.update(f"{plan.names[frame.group]}|{frame.energy!r}".encode())
         for values in (frame.atoms.positions, frame.atoms.cell.array, frame.forces, frame.virial):
             digest.update(b"-" if values is None else np.ascontiguousarray(values, dtype=float).tobytes())
+        # Sigmas and weights have no part in the kernels.
+        if frame.force_mask is not None:
+            digest.update(b"mask" + np.ascontiguousarray(frame.force_mask, dtype=bool).tobytes())
     program = gap_fit_program(plan.options.program)
     core = plan.options.core_param_file
     facts = {

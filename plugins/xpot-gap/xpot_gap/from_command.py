@@ -35,7 +35,10 @@ _OURS = {
     "parameter_name_prefix",
 }
 _DESCRIPTOR_OURS = {"covariance_type", "add_species", "n_species", "species_Z", "Z", "Z1", "Z2"}
+# Our names and gap_fit's; it takes the stress where a frame has no virial, in ASE's sign and order.
+_KEYS = (("energy", "energy"), ("forces", "force"), ("virial", "virial"), ("stress", "stress"))
 _ALIASES = {
+    "kernel_regularisation_parameter_name": "sigma_parameter_name",
     "atoms_filename": "at_file",
     "default_kernel_regularisation": "default_sigma",
     "config_type_kernel_regularisation": "config_type_sigma",
@@ -67,9 +70,15 @@ def study_from_command(command: str) -> dict[str, Any]:
         raise InputError("the command has no at_file= or no gap=", remedy="quote the whole gap_fit command")
     prefix = settings.get("parameter_name_prefix", "")
     keys: dict[str, str | None] = {
-        ours: prefix + get(f"{theirs}_parameter_name", theirs)
-        for ours, theirs in (("energy", "energy"), ("forces", "force"), ("virial", "virial"))
+        ours: prefix + get(f"{theirs}_parameter_name", theirs) for ours, theirs in _KEYS
     }
+    # Those of the core are gap_fit's defaults.
+    sigma = prefix + get("sigma_parameter_name", "sigma")
+    if sigma != "sigma":
+        keys |= {f"{kind}_sigma": f"{kind}_{sigma}" for kind in ("energy", "force", "virial")}
+    mask = prefix + get("force_mask_parameter_name", "force_mask")
+    if mask != "force_mask":
+        keys["force_mask"] = mask
     if settings.get("sigma_per_atom", "T").upper().startswith("F"):
         raise InputError("sigma_per_atom=F is not supported", remedy="give sigmas per atom")
     train, group_by = get("at_file"), settings.get("config_type_parameter_name", "config_type")
@@ -79,7 +88,9 @@ def study_from_command(command: str) -> dict[str, Any]:
     groups = sorted({str(atoms.info.get(group_by, "all")) for atoms in images})
     if images:
         _drop_absent(keys, images, notes)
-    elif by_type or "config_type_n_sparse" in descriptors:
+    else:
+        del keys["stress"]
+    if not images and (by_type or "config_type_n_sparse" in descriptors):
         notes.append(
             f"{train} was not found, so its groups are not known: name every group wherever one is named. "
             f"gap_fit takes default_sigma={{{settings.get('default_sigma', '')}}} for those without a name."
@@ -197,10 +208,14 @@ def _images(file: str) -> list[Atoms]:
 
 def _drop_absent(keys: dict[str, str | None], images: Sequence[Atoms], notes: list[str]) -> None:
     """Forces or virials that the data does not have are no fault for gap_fit, but for a study file."""
-    for quantity in ("forces", "virial"):
+    for quantity in ("forces", "virial", "stress"):
         name = keys[quantity]
         places = ((a.info, a.arrays, a.calc.results if a.calc else {}) for a in images)
-        if not any(name in place for own in places for place in own):
+        if any(name in place for own in places for place in own):
+            continue
+        if quantity == "stress":
+            del keys[quantity]
+        else:
             keys[quantity] = None
             notes.append(f"No structure has {quantity} under the name {name}.")
 

@@ -26,6 +26,7 @@ def xpot_register_fitters() -> Iterable[Provider]:
         options=GapOptions,
         packages=("quippy",),
         produces=("gap-xml",),
+        frame_labels=("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight"),
         citation=_CITATION,
         tools={
             "contract": "xpot_gap.contract:CONTRACT",

@@ -24,6 +24,7 @@ from xpot_gap.command import (
     MOST_GROUPS,
     MOST_SPARSE_GROUPS,
     DescriptorCommand,
+    all_sigmas,
     describe_descriptors,
     gap_fit_arguments,
     safe_names,
@@ -31,6 +32,7 @@ from xpot_gap.command import (
     sigmas_by_group,
 )
 from xpot_gap.data_file import Counts, reference_energies, write_data_file
+from xpot_gap.frame_sigmas import WrittenSigmas
 from xpot_gap.options import GapOptions, SoapTurbo
 from xpot_gap.runner import (
     TAIL,
@@ -126,20 +128,21 @@ class Plan:
     def write_inputs(
         self, directory: Path, frames: Sequence[Frame], data_file: str, *, virials: bool, sigmas: bool
     ) -> Counts:
-        """Write data file and core potential; with `sigmas`, those that do not fit into the arguments."""
+        """Write data file and core potential; with `sigmas`, those of frames and what the arguments cannot hold."""
         if self.options.core_param_file:
             source = Path(self.options.core_param_file)
             if not source.is_file():
                 raise InputError("no such file", key="core_param_file", value=str(source))
             shutil.copyfile(source, directory / CORE_FILE)
-        by_group = sigmas_by_group(self.options, self.names)
+        every_frame = bool(sigmas_by_group(self.options, self.names)) and len(self.names) > MOST_GROUPS
+        written = WrittenSigmas(all_sigmas(self.options, self.names), every_frame=every_frame)
         return write_data_file(
             directory / data_file,
             frames,
             self.names,
             virials=virials,
             cutoff=self.cutoff,
-            sigmas=by_group if sigmas and len(self.names) > MOST_GROUPS else None,
+            sigmas=written if sigmas else None,
         )
 
     def foresee(self, directory: Path, arguments: Sequence[str], limits: Limits, threads: int) -> DryRun:

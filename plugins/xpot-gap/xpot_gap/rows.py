@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from xpot_core.api import ErrorSums, ErrorTable, FitError, FloatArray, Frame
 from xpot_gap.dump import LinearSystem
+from xpot_gap.frame_sigmas import virial_sigma
 
 ENERGY, FORCE, VIRIAL = 0, 1, 2
 KINDS = ("energy", "force", "virial")
@@ -35,38 +36,68 @@ class RowMap:
         Shape (n,): fold label of the frame.
     n_atoms
         Shape (n,): size of the frame.
+    sigma
+        Shape (n,): sigma that the frame brings, NaN where it has none.
+    weight
+        Shape (n,): factor on the weight, of the frame.
     """
 
     kind: IntArray
     group: IntArray
     fold: IntArray
     n_atoms: IntArray
+    sigma: FloatArray
+    weight: FloatArray
+
+    @property
+    def own(self) -> npt.NDArray[np.bool_]:
+        """Rows whose sigma the frame brings, shape (n,): no option has a say in it."""
+        return ~np.isnan(self.sigma)
+
+    @property
+    def size(self) -> FloatArray:
+        """Factor on the sigma of options that follows from the size of a cell: sqrt(n_atoms), 1 for forces."""
+        return np.where(self.kind == FORCE, 1.0, np.sqrt(self.n_atoms))
 
     @property
     def scale(self) -> FloatArray:
-        """Factor that makes sigma^2 the variance of every row: 1/sqrt(n_atoms), 1 for forces."""
-        return np.where(self.kind == FORCE, 1.0, 1.0 / np.sqrt(self.n_atoms))
+        """Factor that makes all variances of a block sigma^2, or 1 where the frame brings its sigma."""
+        return np.sqrt(self.weight) / np.where(self.own, self.sigma, self.size)
+
+    def block(self, width: int) -> IntArray:
+        """Block of each row, `width` blocks of each kind: its group, or the last for a sigma of its own."""
+        return self.kind * width + np.where(self.own, width - 1, self.group)
 
     def take(self, mask: npt.NDArray[np.bool_]) -> RowMap:
         """Only some rows."""
-        return RowMap(self.kind[mask], self.group[mask], self.fold[mask], self.n_atoms[mask])
+        return RowMap(*(getattr(self, field.name)[mask] for field in fields(self)))
 
 
 def row_map(frames: Sequence[Frame], folds: Sequence[int], groups: Sequence[str]) -> RowMap:
     """The order in which gap_fit sets up its rows: all energies, then forces and virial of each frame."""
     index = {group: i for i, group in enumerate(groups)}
-    rows: list[tuple[int, int, int, int, int]] = []
+    rows: list[FloatArray] = []
+
+    def add(frame: Frame, fold: int, kind: int, n: int, sigma: FloatArray | float | None) -> None:
+        own = np.full(n, np.nan if sigma is None else sigma)
+        same = (kind, index[frame.group], fold, frame.n_atoms)
+        rows.append(np.column_stack([np.tile(same, (n, 1)), own, np.full(n, frame.weight)]))
+
     for frame, fold in zip(frames, folds, strict=True):
         if frame.energy is not None:
-            rows.append((ENERGY, index[frame.group], fold, frame.n_atoms, 1))
+            add(frame, fold, ENERGY, 1, frame.energy_sigma)
     for frame, fold in zip(frames, folds, strict=True):
-        if frame.forces is not None:
-            rows.append((FORCE, index[frame.group], fold, frame.n_atoms, 3 * frame.n_atoms))
+        if frame.counted is not None:
+            sigma = frame.force_sigma
+            if sigma is not None:
+                sigma = (sigma if frame.force_mask is None else sigma[frame.force_mask]).ravel()
+            add(frame, fold, FORCE, frame.counted.size, sigma)
         if frame.virial is not None:
-            rows.append((VIRIAL, index[frame.group], fold, frame.n_atoms, 6))
-    table = np.array([row[:4] for row in rows], dtype=np.int64).reshape(-1, 4)
-    expanded = np.repeat(table, [row[4] for row in rows], axis=0)
-    return RowMap(*np.ascontiguousarray(expanded.T))
+            of_virial = virial_sigma(frame)
+            add(frame, fold, VIRIAL, 6, None if of_virial is None else of_virial.ravel()[_LOWER])
+    table = np.concatenate([np.zeros((0, 6)), *rows]).T
+    kind, group, fold_label, n_atoms = np.ascontiguousarray(table[:4]).astype(np.int64)
+    return RowMap(kind, group, fold_label, n_atoms, *np.ascontiguousarray(table[4:]))
 
 
 def check_layout(
@@ -81,7 +112,7 @@ def check_layout(
     FitError
         If variances or target values are not those of the frames.
     """
-    variance = np.array(PROBE_SIGMAS)[rows.kind] ** 2 / rows.scale**2
+    variance = (np.array(PROBE_SIGMAS)[rows.kind] * rows.size) ** 2
     fits = len(rows.kind) == len(system.target) and np.allclose(system.variance, variance, rtol=1e-6)
     if fits and not core:
         fits = np.allclose(system.target, _targets(frames, e0), rtol=1e-8, atol=1e-6)
@@ -100,8 +131,8 @@ def _targets(frames: Sequence[Frame], e0: Mapping[str, float]) -> FloatArray:
     ]
     rest: list[FloatArray] = []
     for frame in frames:
-        if frame.forces is not None:
-            rest.append(-np.asarray(frame.forces).ravel())
+        if frame.counted is not None:
+            rest.append(-frame.counted.ravel())
         if frame.virial is not None:
             rest.append(-np.asarray(frame.virial).ravel()[_LOWER])
     return np.concatenate(energies + rest) if energies or rest else np.zeros(0)

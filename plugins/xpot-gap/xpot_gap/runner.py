@@ -287,6 +287,15 @@ def check_counts(log: str, given: Counts) -> None:
                 remedy="it drops what it cannot read: look at the data file in the trial's folder",
                 log=log[-TAIL:],
             )
+    for name, expected in given.sigmas.items():
+        match = re.search(rf"setting of {name} found:\s*(\d+)", log)
+        if match is None or int(match[1]) != expected:
+            raise FitError(
+                f"gap_fit used {match[1] if match else 'an unknown number of'} {name} of frames, "
+                f"the data has {expected}",
+                remedy="it drops what it cannot read: look at the data file in the trial's folder",
+                log=log[-TAIL:],
+            )
 
 
 def check_sigmas(log: str, expected: Mapping[str, tuple[float, float, float]]) -> None:
