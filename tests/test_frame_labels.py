@@ -113,6 +113,7 @@ def test_labels_are_read_as_gap_fit_reads_them(folder: Path, load: Load) -> None
     made[4].arrays["force_mask"] = np.array([0, 1, 0, 0])
     made[4].info["virial_sigma"] = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     made[5].arrays["force_mask"] = np.zeros(4, dtype=bool)
+    made[5].info["virial_component_sigma"] = np.arange(1.0, 10.0)
     made[5].info["config_weight"] = 2.5
     write(folder / "l.xyz", made)
     frames = load(train="l.xyz", keys={"weight": "config_weight"}).data.frames
@@ -124,6 +125,7 @@ def test_labels_are_read_as_gap_fit_reads_them(folder: Path, load: Load) -> None
     assert frames[3].force_mask.tolist() == [False, True, True, False]
     assert frames[4].force_mask.tolist() == [True, False, True, True]
     assert frames[4].virial_sigma.tolist() == [[1, 6, 5], [6, 2, 4], [5, 4, 3]]
+    assert frames[5].virial_sigma.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
     assert frames[5].force_mask is None
     assert [f.weight for f in frames] == [1, 1, 1, 1, 1, 2.5, 1]
     assert frames[6].energy_sigma is frames[6].force_sigma is frames[6].virial_sigma is None

@@ -99,8 +99,12 @@ class _Labels:
         return None if whole is None else np.full((self.n, 3), whole)
 
     def virial_sigma(self, key: str | None) -> FloatArray | None:
-        """One number, six (xx yy zz yz xz xy) or nine -> shape (3, 3)."""
-        if key is None or key not in self.atoms.info:
+        """One number, six (xx yy zz yz xz xy) or nine -> shape (3, 3); gap_fit's name for the nine comes first."""
+        if key is None:
+            return None
+        by_component = "virial_component_" + key.removeprefix("virial_")
+        key = by_component if by_component in self.atoms.info else key
+        if key not in self.atoms.info:
             return None
         shapes = {1: (1, 1), 6: (6,), 9: (3, 3)}
         wanted = "one number, or nine, or six in the order xx yy zz yz xz xy"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +14,14 @@ from ase import Atoms
 from ase.io import write
 from gap_cases import make_data, make_options, make_request
 from xpot_gap.fitter import GapFitter
+from xpot_gap.from_command import study_from_command
 from xpot_gap.hooks import xpot_register_fitters
 from xpot_gap.predictor import GapPredictor
 from xpot_gap.runner import gap_fit_program
 
 from xpot_core.api import FittedPotential, FloatArray, Frame, TrainingData
+from xpot_core.config import study_from_dict
+from xpot_core.pipeline import TrialRunner
 
 pytest.importorskip("quippy")
 
@@ -136,3 +141,70 @@ def test_the_fitter_says_which_labels_it_uses() -> None:
         "force_mask",
         "weight",
     }
+
+
+SOAP = (
+    "gap={distance_2b cutoff=4.0 covariance_type=ard_se delta=0.5 theta_uniform=1.0 n_sparse=8 "
+    "sparse_method=uniform} default_sigma={0.01 0.1 0.05 0} e0={Cu:0.0} rnd_seed=1 gp_file=g.xml"
+)
+
+
+def test_imported_command_reads_sigmas_and_stress_as_gap_fit(tmp_path: Path) -> None:
+    """A prefix and a name of its own for the sigmas; stress where a frame has no virial."""
+    images = []
+    for i, frame in enumerate(make_data(6).frames):
+        atoms = Atoms(frame.atoms)
+        volume = atoms.get_volume()
+        atoms.info = {
+            "x_energy": frame.energy,
+            "energy_x_err": 0.01 * 10**i,
+            "x_stress": np.ravel(-frame.virial / volume),
+        }
+        if i == 0:
+            atoms.info = atoms.info | {"x_virial": np.ravel(2 * frame.virial)}
+        atoms.arrays["force_component_x_err"] = np.full((8, 3), 0.02)
+        atoms.arrays["x_force"] = np.array(frame.forces)
+        atoms.arrays["x_left"] = np.arange(8) == i
+        images.append(atoms)
+    write(tmp_path / "train.xyz", images, format="extxyz")
+    command = (
+        f"gap_fit at_file={tmp_path / 'train.xyz'} {SOAP} parameter_name_prefix=x_ sigma_parameter_name=err "
+        "force_mask_parameter_name=left"
+    )
+    study = study_from_command(command)
+    assert study["data"]["keys"] == {
+        "energy": "x_energy",
+        "forces": "x_force",
+        "virial": "x_virial",
+        "stress": "x_stress",
+        "energy_sigma": "energy_x_err",
+        "force_sigma": "force_x_err",
+        "virial_sigma": None,
+        "force_mask": "x_left",
+    }
+    runner = TrialRunner(study_from_dict({k: v for k, v in study.items() if k != "#"}, str(tmp_path)))
+    ours = runner.finish({}, tmp_path / "ours", seed=study["seed"]).potential
+    ran = subprocess.run(
+        [
+            gap_fit_program(),
+            *shlex.split(
+                command.replace("gap={", "'gap={")
+                .replace("uniform}", "uniform}'")
+                .replace("={0.01", "='{0.01")
+                .replace("0.05 0}", "0.05 0}'")
+            )[1:],
+            "sparse_separate_file=F",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    assert re.search(r"target virials .*found: 36", ran.stdout)
+    assert re.search(r"target forces .*found: 126", ran.stdout)
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "g.xml").rename(tmp_path / "theirs" / "gap.xml")
+    theirs = FittedPotential.from_files("gap-xml", tmp_path / "theirs", {"potential": "gap.xml"}, ("Cu",))
+    data = make_data(6)
+    assert np.abs(energies(ours, data, tmp_path) - energies(theirs, data, tmp_path)).max() < 1e-6

@@ -208,15 +208,24 @@ def _images(file: str) -> list[Atoms]:
 
 def _drop_absent(keys: dict[str, str | None], images: Sequence[Atoms], notes: list[str]) -> None:
     """Forces or virials that the data does not have are no fault for gap_fit, but for a study file."""
-    for quantity in ("forces", "virial", "stress"):
-        name = keys[quantity]
-        places = ((a.info, a.arrays, a.calc.results if a.calc else {}) for a in images)
-        if any(name in place for own in places for place in own):
+    present = {
+        name
+        for a in images
+        for place in (a.info, a.arrays, a.calc.results if a.calc else {})
+        for name in place
+    }
+    for quantity, name in list(keys.items()):
+        kind, _, rest = str(name).partition("_")
+        names = {name}
+        if quantity.endswith("_sigma"):
+            names |= {f"{kind}_atom_{rest}", f"{kind}_component_{rest}"}
+        if quantity == "energy" or names & present:
             continue
         if quantity == "stress":
             del keys[quantity]
-        else:
-            keys[quantity] = None
+            continue
+        keys[quantity] = None
+        if quantity in ("forces", "virial"):
             notes.append(f"No structure has {quantity} under the name {name}.")
 
 
