@@ -22,6 +22,7 @@ LAYERS = [
     ["logs", "bounds"],
     ["errors", "foreign_text", "types", "trials", "processes", "libraries", "interrupts", "cache"],
     ["options", "metrics", "isolated_atoms", "row_factors", "cells", "xyz_files"],
+    ["missing_labels"],
     ["space", "validation"],
     ["space_reader"],
     ["observations"],

@@ -14,6 +14,7 @@ from xpot_core.config import StudyFile
 from xpot_core.errors import InputError, nearest
 from xpot_core.frames import NO_GROUP, read_frames
 from xpot_core.isolated_atoms import REACH, is_isolated, isolated_energies
+from xpot_core.missing_labels import doubtful_zeros, without_missing
 from xpot_core.row_factors import sigma_means
 from xpot_core.sharing import kept
 from xpot_core.study_config import DataConfig
@@ -82,6 +83,7 @@ def _load(study: StudyFile) -> Dataset:
     test = _read_files(study, config.test or [], config, "data.test", unused)
     _check_names([*train, *external, *test], config, {name for kind, name in unused if kind == READ})
     _check_isolated(train, config)
+    train, external, test = (without_missing(own, config.missing) for own in (train, external, test))
     reference = isolated_energies(train, config.reference_energies)
     if not any(f.energy is not None or f.forces is not None for f in train):
         raise InputError(
@@ -97,6 +99,7 @@ def _load(study: StudyFile) -> Dataset:
         "virial": any(f.virial is not None for f in everything),
     }
     warnings += unused_sentences(unused, [quantity for quantity, found in read.items() if found])
+    warnings += doubtful_zeros(everything)
     elements = tuple(sorted({s for f in everything for s in f.atoms.get_chemical_symbols()}))
     groups = tuple(sorted({f.group for f in [*train, *external]}))
     if all(is_isolated(f.atoms) for f in train):

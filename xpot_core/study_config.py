@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, FiniteFloat
 
 from xpot_core import bounds
+from xpot_core.missing_labels import Missing
 from xpot_core.options import OptionsModel, option
 
 _LEAST_BYTES = 1_000_000
@@ -154,6 +155,9 @@ class DataConfig(OptionsModel):
     )
     reference_energies: dict[str, FiniteFloat] = option(
         dict, "Energy of the isolated atom by element; overrides isolated atoms in the data.", unit="eV"
+    )
+    missing: Missing = option(
+        Missing, "Values that stand for what was not computed: {forces: zero}, {virial: [group]}."
     )
     duplicates: Literal["error", "warn"] = option(
         "warn", "What happens when identical structures stand in the training set or in two sets."

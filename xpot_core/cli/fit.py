@@ -73,6 +73,8 @@ def fit(
         row = [summary[k] for k in ("energy_rmse", "force_rmse", "virial_rmse")]
         table.add_row(name, *["-" if v is None else f"{v:.4g}" for v in row])
     out = console()
+    for warning in study.dataset.warnings:
+        console(stderr=True).print(f"warning: {warning}", markup=False)
     out.print(table)
     for note in model.potential.notes:
         out.print(f"note: {note}", markup=False)
