@@ -85,6 +85,8 @@ class ExecutorContract(Contract):
             "infeasible": TrialState.INFEASIBLE,
             "ok": TrialState.COMPLETE,
         }
+        if self.isolated:
+            expected["base-exception"] = TrialState.FAILED
         with self._running(_FAULTY) as (executor, folder):
             results = _run(executor, folder, [{"mode": mode} for mode in expected])
         states = {mode: next(r.state for r in results if r.number == i) for i, mode in enumerate(expected)}
