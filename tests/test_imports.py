@@ -25,7 +25,7 @@ LAYERS = [
     ["missing_labels"],
     ["space", "validation"],
     ["space_reader"],
-    ["observations"],
+    ["observations", "finite_space"],
     ["interfaces"],
     ["hookspecs"],
     ["verbs"],

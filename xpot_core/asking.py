@@ -10,6 +10,7 @@ import numpy as np
 
 from xpot_core.errors import InputError, XpotError, nearest
 from xpot_core.fidelity import Ladder
+from xpot_core.finite_space import distinct
 from xpot_core.interfaces import Component, Optimizer
 from xpot_core.ledger import START, Ledger
 from xpot_core.objectives import Objective, scalarised
@@ -128,6 +129,9 @@ class Asker:
             return []
         candidates = self.ask(self.history(trials), wanted)[:wanted]
         values = [dict(c.values) for c in candidates]
+        if self.ladder is None and not self.inner:
+            own = [t.values for t in ordered if not t.from_prior]
+            values = distinct(self.searched, values, own, self.seed)
         rung: dict[str, Any] = {"fidelity": self.ladder.rungs[0]} if self.ladder is not None else {}
         requests = [{**rung, **self._warm(v, ordered)} for v in values]
         return store.add(values, self.optimizer.name, requests, running=True)
