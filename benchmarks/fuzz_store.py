@@ -31,7 +31,7 @@ from typing import Any
 import yaml
 
 from xpot_core import lease, row_checksums
-from xpot_core.cli import _run
+from xpot_core.cli.entry import run
 from xpot_core.testing.frames import frames, write_frames
 
 SECONDS = 10
@@ -58,20 +58,24 @@ def limit(seconds: int) -> Iterator[None]:
     def stop(signum: int, frame: Any) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    # Of this process, since other work on the machine counts for nothing; whoever sleeps is given a minute.
+    before = {s: signal.signal(s, stop) for s in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(6 * seconds)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def xpot(*arguments: object) -> tuple[int, str, str]:
     """Status, output and errors of a command, in this process."""
     out, err = io.StringIO(), io.StringIO()
     with limit(SECONDS), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = _run([str(a) for a in arguments], debug=False)
+        status = run([str(a) for a in arguments])
     return status, out.getvalue(), err.getvalue()
 
 
@@ -209,14 +213,14 @@ def result(command: str, folder: Path) -> tuple[int, str, Any]:
 
 def judge(command: str, folder: Path, expected: Any, kind: str) -> tuple[str, str]:
     """Verdict on one command, and what it said."""
-    begin = time.monotonic()
+    begin = time.process_time()
     try:
         status, text, given = result(command, folder)
     except Hang:
         return "beyond 10 s", ""
     except BaseException as error:
         return "unexpected", repr(error)
-    if time.monotonic() - begin > SECONDS:
+    if time.process_time() - begin > SECONDS:
         return "beyond 10 s", text
     if status not in (0, 1, 2) or "Traceback" in text or "fault of xpot" in text:
         return "unexpected", text

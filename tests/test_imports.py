@@ -41,7 +41,7 @@ LAYERS = [
     ["objectives", "fidelity", "nested"],
     ["evaluation", "pipeline", "worker"],
     ["process_identity", "row_checksums"],
-    ["rows", "lease", "ledger", "store_tables", "store_faults"],
+    ["rows", "lease", "ledger", "store_tables", "store_faults", "stored_shapes"],
     ["store_file"],
     ["store"],
     ["begin"],

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from xpot_core import row_checksums
 from xpot_core.config import read_study, study_from_dict
 from xpot_core.errors import InputError
 from xpot_core.trust import risks_of
@@ -181,6 +182,9 @@ def rewrite(store: Path, change: Callable[[dict[str, Any]], None]) -> None:
     final = json.loads(db.execute("SELECT value FROM meta WHERE key = 'final'").fetchone()[0])
     change(final)
     db.execute("UPDATE meta SET value = ? WHERE key = 'final'", (json.dumps(final),))
+    # Whoever writes a hostile store writes checksums that hold.
+    row_checksums.prepare(db)
+    row_checksums.seal(db, "meta")
     db.commit()
     db.close()
 

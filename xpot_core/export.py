@@ -18,6 +18,8 @@ from xpot_core.foreign_text import json_printable
 from xpot_core.pipeline import TrialRunner
 from xpot_core.results import StudyResults, trial_json
 from xpot_core.scripts import write_scripts
+from xpot_core.store import STORE_NAME
+from xpot_core.store_faults import damaged
 from xpot_core.trials import Trial, TrialState
 from xpot_core.types import ExportRequest, FittedPotential
 
@@ -102,6 +104,10 @@ def _export(
             f"trial {trial.number} is {trial.state}: it has no potential", key="--trial", value=which
         )
     runner = runner or TrialRunner.of_results(results)
+    try:
+        runner.options(trial.values)
+    except KeyError as error:
+        raise damaged(results.directory / STORE_NAME, f"trial {trial.number}: {error.args[0]}") from error
     potential = potential_of(results, trial, runner, to)
     written = {name: f"potential: {role}" for role, name in potential.files.items()}
     tool = runner.fitter.provider.tool("export")

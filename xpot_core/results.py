@@ -15,7 +15,8 @@ from xpot_core.metrics import ErrorTable
 from xpot_core.objectives import loss_again, pareto
 from xpot_core.registry import load_registry
 from xpot_core.store import STORE_NAME, Store
-from xpot_core.store_faults import begun_without_store
+from xpot_core.store_faults import begun_without_store, damaged
+from xpot_core.stored_shapes import wrong_in_facts
 from xpot_core.trials import Trial, best_of
 from xpot_core.types import FittedPotential
 
@@ -328,18 +329,9 @@ def _check_facts(facts: Mapping[str, Any], file: Path) -> None:
         raise InputError(
             "the study ended before it began: nothing stands in it", file=file, remedy="run it again"
         )
-    final = facts["final"]
-    sound = (
-        isinstance(facts["study"], dict)
-        and isinstance(facts["base"], str)
-        and all(isinstance(facts[name] or {}, dict) for name in ("versions", "data", "final"))
-        and (not final or final.keys() >= {"trial", "potential", "errors"})
-        and (not final or isinstance(final["errors"], dict))
-    )
-    if not sound:
-        raise InputError(
-            "is damaged: it holds what no study writes", file=file, remedy="restore it from a copy"
-        )
+    wrong = wrong_in_facts(facts)
+    if wrong is not None:
+        raise damaged(file, f"the fact {wrong!r} is none that a study writes")
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from xpot_core.stored_shapes import wrong_in_trial
 from xpot_core.trials import Failure, Trial, TrialState
 
 RESULT_FIELDS = ("objectives", "parts", "errors", "seconds", "failure", "notes", "potential", "extra")
@@ -39,13 +40,13 @@ def trial_of(row: sqlite3.Row) -> Trial:
     result, values = json.loads(row["result"]), json.loads(row["values"])
     named = {name: result.get(name) or {} for name in ("parts", "errors", "seconds", "extra")}
     if not all(isinstance(part, dict) for part in (values, *named.values(), *named["errors"].values())):
-        raise ValueError(f"trial {row['number']} holds what no trial writes")
+        raise ValueError("it holds what no trial writes")
     request = json.loads(row["request"]) if "request" in row.keys() else {}  # noqa: SIM118 (a Row iterates values)
     extra = {**{k: v for k, v in request.items() if k not in _REQUEST_FIELDS}, **named["extra"]}
     # What an inner search found belongs to the trial like what the optimizer proposed.
     values = {**values, **extra.get("inner", {}).get("values", {})}
     failure = Failure(**result["failure"]) if result.get("failure") else None
-    return Trial(
+    trial = Trial(
         number=row["number"],
         state=TrialState(row["state"]),
         values=values,
@@ -65,3 +66,7 @@ def trial_of(row: sqlite3.Row) -> Trial:
         from_prior=bool(request.get("from_prior", False)),
         fidelity=request.get("fidelity"),
     )
+    wrong = wrong_in_trial(trial)
+    if wrong is not None:
+        raise ValueError(f"its {wrong} is none that a trial writes")
+    return trial

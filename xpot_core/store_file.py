@@ -207,7 +207,13 @@ class StoreFile:
             rows = self._db.execute(
                 f"SELECT * FROM trials WHERE {where} ORDER BY number", arguments
             ).fetchall()
-            return [trial_of(self._sound("trials", row)) for row in rows]
+            return [self._trial(row) for row in rows]
+
+    def _trial(self, row: sqlite3.Row) -> Trial:
+        try:
+            return trial_of(self._sound("trials", row))
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+            raise damaged(self.path, f"trial {row['number']!r}: {error}") from error
 
     def trial(self, number: int) -> Trial:
         """One trial."""
@@ -239,7 +245,7 @@ class StoreFile:
 
         note(whole)
         note(lambda: rows("meta", self._value))
-        note(lambda: rows("trials", trial_of))
+        note(lambda: rows("trials", self._trial))
         if not found:
             note(self.everything)
         note(self._lease.owner)

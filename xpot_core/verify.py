@@ -102,7 +102,7 @@ def _best(directory: Path, report: Verification) -> None:
     if results.final is None or potential is None:
         return
     report.checked.append("best/")
-    sums = {**results.final.get("files", {}), **potential.sha256}
+    sums = {**(results.final.get("files") or {}), **potential.sha256}
     report.found(_differences(directory / "best", sums, "best/"), _AGAIN)
 
 

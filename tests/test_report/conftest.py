@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from xpot_core import row_checksums
 from xpot_core.metrics import ErrorTable, error_table
 from xpot_core.outcome import write_predictions
 from xpot_core.results import StudyResults
@@ -213,6 +214,8 @@ class StudyMaker:
         with sqlite3.connect(path) as db:
             db.execute("UPDATE trials SET started = 1.7e9 + (number / 3) * 2.0")
             db.execute("UPDATE trials SET finished = started + 1.8 WHERE finished IS NOT NULL")
+            row_checksums.prepare(db)
+            row_checksums.seal(db, "trials")
         db.close()
 
 
