@@ -1,9 +1,8 @@
 """Whether energies, forces and virials speak of the same physics: signs and units.
 
-Forces are the slopes of energies, and virials those under strain. A small pair potential fitted to the
-forces alone must therefore predict how energies and virials vary, roughly: silicon, copper and molybdenum give
-correlations above 0.9 and slopes between 0.5 and 2.5. A wrong sign turns the slope round; a wrong unit
-(kbar, GPa, Hartree/Bohr, kcal/mol) changes it by a factor of 14 or more.
+Near structures tell it without a model (`near_pairs`), a rough model fitted to the forces tells it otherwise
+(`rough_model`), and open structures tell it exactly. What no test can tell is not accused: it is *not checked*, with
+the reason.
 """
 
 from __future__ import annotations
@@ -11,137 +10,177 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from xpot_core.doctor.findings import Findings
-from xpot_core.types import FloatArray, Frame
+from xpot_core.doctor.relations import FEWEST, Relation, against_energies, against_forces, open_virials
+from xpot_core.doctor.units import agrees, explain
+from xpot_core.types import Frame
 
-_CUTOFF = 5.0  # Å
-_FUNCTIONS = 8
-_MOST = 150
-"""Structures looked at: more would change nothing but the time."""
-_FEWEST = 5
-_TRUSTED = 0.5
-"""Correlation above which a slope means something."""
-_FACTOR = 6.0
-_RIDGE = 1e-3
+_REMEDY = {
+    "energies": "energies must be those of the whole cell in eV",
+    "forces": "forces must be in eV/Å",
+    "virials": "virials must be in eV per cell, positive under compression (a stress: in eV/Å^3 with ASE's sign)",
+}
+Pair = tuple[str, str]
+"""Two of energies, forces, virials: a ratio of the first over what the second implies."""
+_ENERGY_FORCE: Pair = ("energies", "forces")
+_ENERGY_VIRIAL: Pair = ("energies", "virials")
+_VIRIAL_FORCE: Pair = ("virials", "forces")
 
 
 @dataclass(frozen=True)
-class Relation:
-    """How given values go with those of the pair potential.
+class Fault:
+    """Quantities that contradict others.
 
     Attributes
     ----------
-    correlation
-        Of both after their medians are taken out.
-    slope
-        Given over predicted: the ratio of their spreads, with the sign of the correlation.
+    what
+        The wrong quantity.
+    others
+        What it contradicts.
+    ratio
+        Given over right values.
+    sure
+        Whether a third quantity tells which of the two is wrong.
     """
 
-    correlation: float
-    slope: float
+    what: str
+    others: tuple[str, ...]
+    ratio: float
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of some structures.
+
+    Attributes
+    ----------
+    relations
+        For each two quantities that were compared: their relation.
+    faults
+        What is wrong.
+    """
+
+    relations: dict[Pair, Relation]
+    faults: tuple[Fault, ...]
+
+    def checked(self, *names: str) -> bool:
+        """Whether each of these quantities was compared with another."""
+        known = {q for pair, r in self.relations.items() if r.value is not None for q in pair}
+        return set(names) <= known
+
+    def reason(self, name: str) -> str:
+        """Why a quantity was not checked."""
+        return next((r.reason for pair, r in self.relations.items() if name in pair), "no other quantity")
 
 
 def check_consistency(frames: Sequence[Frame], findings: Findings) -> None:
-    """Warn of forces, energies and virials that contradict each other."""
-    chosen = [f for f in frames if f.forces is not None and f.n_atoms > 1]
-    if len(chosen) < _FEWEST:
-        return
-    if len(chosen) > _MOST:
-        order = np.random.default_rng(0).choice(len(chosen), _MOST, replace=False)
-        chosen = [chosen[i] for i in order]
-    rows = [_rows(f) for f in chosen]
-    coefficients = _fit(np.vstack([r[1] for r in rows]), _forces(chosen))
-    if not np.any(coefficients):
-        return
-    energy = _energies(chosen, [float(r[0] @ coefficients) for r in rows])
-    if energy is not None:
-        _judge(energy, "energies", "forces", "energies in eV and forces in eV/Å?", findings)
-    virial = _virials(chosen, [float(r[2] @ coefficients) for r in rows])
-    if virial is not None:
-        _judge(
-            virial,
-            "virials",
-            "forces",
-            "virials in eV per cell, positive under compression (stress: in eV/Å^3 with ASE's sign)?",
-            findings,
-        )
+    """Warn of energies, forces and virials that contradict each other; say what could not be checked."""
+    several = [f for f in frames if f.energy is not None or f.forces is not None]
+    verdicts = verdicts_of(several)
+    told: dict[str, list[str]] = {}
+    for group, verdict in verdicts.items():
+        own = [f for f in several if group in (f.group, "")]
+        for fault in verdict.faults:
+            told.setdefault(_sentence(fault, own), []).append(group)
+    for sentence, groups in told.items():
+        whole = groups == [""] or len(groups) == len({f.group for f in several})
+        findings.warn((sentence if whole else f"{_in_groups(groups)}: {sentence}"))
+    for name in ("energies", "forces", "virials"):
+        if all(not v.checked(name) for v in verdicts.values()) and _has(name, several):
+            reasons = list(dict.fromkeys(v.reason(name) for v in verdicts.values()))
+            findings.facts.append(
+                f"sign and unit of {name} not checked: {reasons[0] if reasons else 'too few structures'}"
+            )
 
 
-def _judge(relation: Relation, what: str, other: str, question: str, findings: Findings) -> None:
-    if abs(relation.correlation) < _TRUSTED:
-        return
-    if relation.slope < 0:
-        findings.warn(f"{what} have the opposite sign of what the {other} imply: {question}")
-    elif not 1 / _FACTOR < relation.slope < _FACTOR:
-        findings.warn(f"{what} are {relation.slope:.3g} times what the {other} imply: {question}")
-
-
-def _rows(frame: Frame) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Energy (K,), force (3 n_atoms, K) and virial trace (K,) rows of Gaussian pair functions."""
-    from ase.neighborlist import neighbor_list
-
-    i, d, vectors = neighbor_list("idD", frame.atoms, _CUTOFF)
-    centres = np.linspace(1.5, _CUTOFF, _FUNCTIONS)
-    width = 1.05 * (centres[1] - centres[0])
-    x = (d[:, None] - centres) / width
-    value, slope = np.exp(-0.5 * x**2), -x / width * np.exp(-0.5 * x**2)
-    damp = 0.5 * (1 + np.cos(np.pi * d / _CUTOFF))[:, None]
-    damp_slope = (-0.5 * np.pi / _CUTOFF * np.sin(np.pi * d / _CUTOFF))[:, None]
-    value, slope = value * damp, slope * damp + value * damp_slope
-    forces = np.zeros((frame.n_atoms, 3, _FUNCTIONS))
-    # Every pair is listed from both ends, so each end carries half of the energy.
-    np.add.at(forces, i, (vectors / d[:, None])[:, :, None] * slope[:, None, :])
-    trace = -0.5 * (d[:, None] * slope).sum(axis=0)
-    return 0.5 * value.sum(axis=0), forces.reshape(-1, _FUNCTIONS), trace
-
-
-def _forces(frames: Sequence[Frame]) -> FloatArray:
-    return np.concatenate([f.forces.ravel() for f in frames if f.forces is not None])
-
-
-def _centred(rows: Sequence[tuple[float, float]]) -> FloatArray:
-    pairs = np.array(rows)
-    centred: FloatArray = pairs - np.median(pairs, axis=0)
-    return centred
-
-
-def _fit(matrix: FloatArray, target: FloatArray) -> FloatArray:
-    scale = np.sqrt((matrix**2).sum(axis=0))
-    if not scale.all():
-        scale = np.where(scale > 0, scale, 1.0)
-    stacked = np.vstack([matrix / scale, _RIDGE * np.eye(len(scale))])
-    solution = np.linalg.lstsq(stacked, np.concatenate([target, np.zeros(len(scale))]), rcond=None)[0]
-    found: FloatArray = solution / scale
+def verdicts_of(frames: Sequence[Frame]) -> dict[str, Verdict]:
+    """Verdicts by group; under "" that of all structures, where single groups tell too little."""
+    groups = sorted({f.group for f in frames})
+    found = {}
+    for group in groups:
+        own = [f for f in frames if f.group == group]
+        if len(own) >= FEWEST:
+            found[group] = judge(own)
+    names = [n for n in ("energies", "forces", "virials") if _has(n, frames)]
+    if not any(v.faults for v in found.values()) and any(
+        all(not v.checked(n) for v in found.values()) for n in names
+    ):
+        whole = judge(frames) if len(groups) > 1 and len(frames) >= FEWEST else None
+        if whole is not None:
+            found[""] = whole
     return found
 
 
-def _energies(frames: Sequence[Frame], predicted: Sequence[float]) -> Relation | None:
-    """Energies per atom within each composition, whose constants the forces do not know."""
-    by_formula: dict[str, list[tuple[float, float]]] = {}
-    for frame, energy in zip(frames, predicted, strict=True):
-        if frame.energy is not None:
-            formula = frame.atoms.get_chemical_formula(empirical=True)
-            by_formula.setdefault(formula, []).append((energy / frame.n_atoms, frame.energy / frame.n_atoms))
-    parts = [_centred(rows) for rows in by_formula.values() if len(rows) >= _FEWEST]
-    return _relation(np.vstack(parts)) if parts else None
+def judge(frames: Sequence[Frame]) -> Verdict:
+    """Compare what the structures of one kind have, and find which quantity is wrong."""
+    relations: dict[Pair, Relation] = {}
+    if _has("energies", frames):
+        relations[_ENERGY_FORCE], relations[_ENERGY_VIRIAL] = against_energies(frames)
+    if _has("virials", frames):
+        relations[_VIRIAL_FORCE] = open_virials(frames)
+    else:
+        relations.pop(_ENERGY_VIRIAL, None)
+    if _has("forces", frames):
+        ready = [r.value for r in relations.values()]
+        # two of three relations say everything, if they are good
+        if ready.count(None) > max(len(ready) - 2, 0) or any(v is not None and not agrees(v) for v in ready):
+            energy, virial = against_forces(frames)
+            for pair, relation in ((_ENERGY_FORCE, energy), (_VIRIAL_FORCE, virial)):
+                if pair in relations and relations[pair].value is None:
+                    relations[pair] = relation
+    return Verdict(relations, _faults({p: r.value for p, r in relations.items() if r.value is not None}))
 
 
-def _virials(frames: Sequence[Frame], predicted: Sequence[float]) -> Relation | None:
-    rows = [
-        (trace / f.n_atoms, float(np.trace(f.virial)) / f.n_atoms)
-        for f, trace in zip(frames, predicted, strict=True)
-        if f.virial is not None
-    ]
-    if len(rows) < _FEWEST:
-        return None
-    return _relation(_centred(rows))
+def _faults(known: dict[Pair, float]) -> tuple[Fault, ...]:
+    ratios = dict(known)
+    # any two relations give the third
+    if _ENERGY_FORCE in known and _ENERGY_VIRIAL in known:
+        ratios.setdefault(_VIRIAL_FORCE, known[_ENERGY_FORCE] / known[_ENERGY_VIRIAL])
+    elif _ENERGY_FORCE in known and _VIRIAL_FORCE in known:
+        ratios[_ENERGY_VIRIAL] = known[_ENERGY_FORCE] / known[_VIRIAL_FORCE]
+    elif _ENERGY_VIRIAL in known and _VIRIAL_FORCE in known:
+        ratios[_ENERGY_FORCE] = known[_ENERGY_VIRIAL] * known[_VIRIAL_FORCE]
+    bad = [p for p, r in ratios.items() if not agrees(r)]
+    if not bad or all(agrees(r) for r in known.values()):
+        return ()
+    good = [p for p in ratios if p not in bad]
+    if len(ratios) == 3 and len(good) == 1:
+        (culprit,) = {"energies", "forces", "virials"} - set(good[0])
+        ratio = next(_ratio(p, r, culprit) for p, r in known.items() if culprit in p)
+        return (Fault(culprit, good[0], ratio, True),)
+    return tuple(Fault(p[0], (p[1],), known[p], False) for p in bad if p in known)
 
 
-def _relation(pairs: FloatArray) -> Relation | None:
-    given, predicted = (float(np.median(np.abs(pairs[:, column]))) for column in (1, 0))
-    if not (given and predicted):
-        return None
-    correlation = float(np.asarray(np.corrcoef(pairs.T))[0, 1])
-    return Relation(correlation, float(np.copysign(given / predicted, correlation)))
+def _ratio(pair: Pair, ratio: float, culprit: str) -> float:
+    return ratio if pair[0] == culprit else 1.0 / ratio
+
+
+def _has(name: str, frames: Sequence[Frame]) -> bool:
+    values = {"energies": "energy", "forces": "forces", "virials": "virial"}[name]
+    return any(getattr(f, values) is not None for f in frames)
+
+
+def _sentence(fault: Fault, frames: Sequence[Frame]) -> str:
+    others = " and ".join(fault.others)
+    opposite = fault.ratio < 0
+    if opposite and agrees(-fault.ratio):
+        text = f"{fault.what} have the opposite sign of what the {others} imply"
+        likely = ""
+    else:
+        text = f"{fault.what} are {fault.ratio:.3g} times what the {others} imply"
+        likely = explain(fault.what, fault.ratio, frames)
+        if not fault.sure and not likely:
+            other = explain(fault.others[0], 1.0 / fault.ratio, frames)
+            likely = f"or {fault.others[0]} are {other}" if other else ""
+    if fault.sure:
+        return f"{text}{f', like {likely}' if likely else ''}: {_REMEDY[fault.what]}"
+    return (
+        f"{text}{f' ({likely})' if likely else ''}: one of both is wrong; "
+        f"{_REMEDY[fault.what]}, {_REMEDY[fault.others[0]]}"
+    )
+
+
+def _in_groups(groups: Sequence[str]) -> str:
+    shown = ", ".join(f"'{g}'" for g in groups[:3]) + (f" and {len(groups) - 3} more" if len(groups) > 3 else "")
+    return f"group{'s' if len(groups) > 1 else ''} {shown}"
