@@ -1,8 +1,9 @@
-"""Right sets of many kinds, drawn by number, and the faults that are planted in them: what the doctor is measured on."""
+"""Right sets of many kinds, drawn by number, and faults planted in them: what the doctor is measured on."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -14,6 +15,8 @@ from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.cluster import Octahedron
 
+from xpot_core.doctor.consistency import check_consistency
+from xpot_core.doctor.findings import Findings
 from xpot_core.frames import frames_of, read_frames
 from xpot_core.study_config import DataConfig
 from xpot_core.types import Frame
@@ -58,7 +61,11 @@ def rattled(atoms: Atoms, rng: np.random.Generator, move: float, strain: float =
 
 def _metal(rng: np.random.Generator) -> tuple[str, Atoms, Atoms]:
     element = str(rng.choice(sorted(METALS)))
-    return element, bulk(element, "fcc", a=METALS[element]), bulk(element, "fcc", a=METALS[element], cubic=True)
+    return (
+        element,
+        bulk(element, "fcc", a=METALS[element]),
+        bulk(element, "fcc", a=METALS[element], cubic=True),
+    )
 
 
 def _count(rng: np.random.Generator) -> int:
@@ -270,3 +277,33 @@ FAULTS: dict[str, tuple[str, Callable[[Frame], Frame]]] = {
     "forces in Hartree/Bohr": ("forces", _forces(1 / 51.42)),
 }
 """Fault -> what is wrong, and how it is planted in a frame."""
+
+
+def diagnosis(frames: Frames) -> Findings:
+    """What the doctor says of signs and units."""
+    findings = Findings()
+    check_consistency(frames, findings)
+    return findings
+
+
+def outcome(frames: Frames, fault: str) -> str | None:
+    """``found``, ``not checked``, ``wrong`` (accuses something else) or ``missed``; None where nothing changes."""
+    what, plant = FAULTS[fault]
+    faulty = [plant(f) for f in frames]
+    if all(_same(a, b) for a, b in zip(frames, faulty, strict=True)):
+        return None
+    findings = diagnosis(faulty)
+    if not findings.warnings:
+        return "not checked" if any(what in fact for fact in findings.facts) else "missed"
+    return "found" if all(_accuses(w, what) for w in findings.warnings) else "wrong"
+
+
+def _accuses(warning: str, what: str) -> bool:
+    named = re.search("(energies|forces|virials) (are|have)", warning)
+    either = "one of both is wrong" in warning and what in warning.split("one of both")[0]
+    return either or (named is not None and named[1] == what)
+
+
+def _same(a: Frame, b: Frame) -> bool:
+    pairs = ((a.energy, b.energy), (a.forces, b.forces), (a.virial, b.virial))
+    return all(x is None or y is None or np.allclose(x, y, rtol=1e-6, atol=1e-6) for x, y in pairs)

@@ -150,7 +150,7 @@ FAULTS: list[tuple[Any, str]] = [
     (scale_info("REF_virial", KBAR), "virials are"),
     (scale_info("REF_virial", 1 / 160.2), "virials are"),
     (scale_forces(-1.0), "opposite sign"),
-    (scale_forces(1 / HARTREE_PER_BOHR), "times what the forces imply"),
+    (scale_forces(1 / HARTREE_PER_BOHR), "like Hartree/Bohr"),
     (scale_info("REF_energy", 23.06), "energies are"),
     (energy_per_atom, "do not grow with the number of atoms"),
     (energy_slip, "energy per atom of"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from xpot_core.doctor.findings import Findings
 from xpot_core.doctor.relations import FEWEST, Relation, against_energies, against_forces, open_virials
-from xpot_core.doctor.units import agrees, explain
+from xpot_core.doctor.units import agrees, explain, look_alike
 from xpot_core.types import Frame
 
 _REMEDY = {
@@ -78,15 +78,19 @@ def check_consistency(frames: Sequence[Frame], findings: Findings) -> None:
     """Warn of energies, forces and virials that contradict each other; say what could not be checked."""
     several = [f for f in frames if f.energy is not None or f.forces is not None]
     verdicts = verdicts_of(several)
-    told: dict[str, list[str]] = {}
-    for group, verdict in verdicts.items():
-        own = [f for f in several if group in (f.group, "")]
-        for fault in verdict.faults:
-            told.setdefault(_sentence(fault, own), []).append(group)
-    for sentence, groups in told.items():
-        whole = groups == [""] or len(groups) == len({f.group for f in several})
-        findings.warn((sentence if whole else f"{_in_groups(groups)}: {sentence}"))
+    told = _together(verdicts)
+    for fault, groups in told:
+        everywhere = "" in groups or len(groups) == len({f.group for f in several})
+        own = several if everywhere else [f for f in several if f.group in groups]
+        sentence = _sentence(fault, own)
+        findings.warn(sentence if everywhere else f"{_in_groups(groups)}: {sentence}")
     for name in ("energies", "forces", "virials"):
+        own = [f for f in several if _has(name, [f])]
+        alike = look_alike(name, own) if own else ""
+        if alike and not told:
+            findings.facts.append(
+                f"{alike} would look alike here: no test can tell the unit of {name} from it"
+            )
         if all(not v.checked(name) for v in verdicts.values()) and _has(name, several):
             reasons = list(dict.fromkeys(v.reason(name) for v in verdicts.values()))
             findings.facts.append(
@@ -94,14 +98,33 @@ def check_consistency(frames: Sequence[Frame], findings: Findings) -> None:
             )
 
 
+def _together(verdicts: dict[str, Verdict]) -> list[tuple[Fault, list[str]]]:
+    """Faults of the same kind in several groups as one, with the middle of their ratios."""
+    kinds: dict[tuple[object, ...], list[tuple[Fault, str]]] = {}
+    for group, verdict in verdicts.items():
+        for fault in verdict.faults:
+            kinds.setdefault((fault.what, fault.sure, fault.ratio < 0), []).append((fault, group))
+    sure = {what for what, is_sure, _ in kinds if is_sure}
+    found = []
+    for (_, is_sure, _), members in kinds.items():
+        # a group that cannot tell which of two is wrong adds nothing to one that can
+        if is_sure or not sure & {members[0][0].what, *members[0][0].others}:
+            middle = sorted(members, key=lambda m: m[0].ratio)[len(members) // 2][0]
+            found.append((middle, [group for _, group in members]))
+    return found
+
+
 def verdicts_of(frames: Sequence[Frame]) -> dict[str, Verdict]:
-    """Verdicts by group; under "" that of all structures, where single groups tell too little."""
+    """Verdicts by group; under "" that of small groups together, or of all where single groups tell too little."""
     groups = sorted({f.group for f in frames})
     found = {}
     for group in groups:
         own = [f for f in frames if f.group == group]
         if len(own) >= FEWEST:
             found[group] = judge(own)
+    rest = [f for f in frames if f.group not in found]
+    if len(rest) >= FEWEST:
+        found[""] = judge(rest)
     names = [n for n in ("energies", "forces", "virials") if _has(n, frames)]
     if not any(v.faults for v in found.values()) and any(
         all(not v.checked(n) for v in found.values()) for n in names
@@ -182,5 +205,7 @@ def _sentence(fault: Fault, frames: Sequence[Frame]) -> str:
 
 
 def _in_groups(groups: Sequence[str]) -> str:
-    shown = ", ".join(f"'{g}'" for g in groups[:3]) + (f" and {len(groups) - 3} more" if len(groups) > 3 else "")
+    shown = ", ".join(f"'{g}'" for g in groups[:3]) + (
+        f" and {len(groups) - 3} more" if len(groups) > 3 else ""
+    )
     return f"group{'s' if len(groups) > 1 else ''} {shown}"

@@ -7,14 +7,14 @@ is small and the quantity makes a good part of what is compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from xpot_core.doctor.near_pairs import Work, work_between
 from xpot_core.doctor.rough_model import fit_to_forces, rows_of
 from xpot_core.metrics import voigt
+from xpot_core.near_pairs import Work, work_between
 from xpot_core.types import FloatArray, Frame
 
 FEWEST = 5
@@ -131,7 +131,9 @@ def against_forces(frames: Sequence[Frame]) -> tuple[Relation, Relation]:
         for f, r in zip(chosen, rows, strict=True)
         if f.energy is not None
     ]
-    virials = [(f, r.virial @ coefficients) for f, r in zip(chosen, rows, strict=True) if f.virial is not None]
+    virials = [
+        (f, r.virial @ coefficients) for f, r in zip(chosen, rows, strict=True) if f.virial is not None
+    ]
     given = np.array([_deviator(voigt(f.virial)) / f.n_atoms for f, _ in virials if f.virial is not None])
     predicted = np.array([_deviator(v) / f.n_atoms for f, v in virials])
     return _energies(energies), _compare(given, predicted, "shear parts of virials")
@@ -206,6 +208,3 @@ def open_virials(frames: Sequence[Frame]) -> Relation:
         return Relation(None, "no open structures with virials")
     found = _compare(given, implied, "virials", _OPEN_CORRELATION)
     return found if found.value is None else Relation(found.value, "sum r x F of open structures")
-
-
-Test = Callable[[Sequence[Frame]], Relation]

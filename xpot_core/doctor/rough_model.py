@@ -114,14 +114,13 @@ def fit_to_forces(rows: Sequence[Rows], forces: Sequence[FloatArray]) -> tuple[F
     sides = np.array([r.forces.T @ f.ravel() for r, f in zip(rows, forces, strict=True)])
     total_gram, total_side = grams.sum(axis=0), sides.sum(axis=0)
     fold = np.arange(len(rows)) % 4
-    wrong = sum(
-        float(((forces[n].ravel() - rows[n].forces @ coefficients) ** 2).sum())
-        for k in range(4)
-        for coefficients in [
-            _solve(total_gram - grams[fold == k].sum(axis=0), total_side - sides[fold == k].sum(axis=0))
-        ]
-        for n in np.flatnonzero(fold == k)
-    )
+    wrong = 0.0
+    for k in range(4):
+        out = fold == k
+        held = _solve(total_gram - grams[out].sum(axis=0), total_side - sides[out].sum(axis=0))
+        for own, values, left_out in zip(rows, forces, out, strict=True):
+            if left_out:
+                wrong += float(((values.ravel() - own.forces @ held) ** 2).sum())
     whole = sum(float((f**2).sum()) for f in forces)
     return _solve(total_gram, total_side), 1.0 - wrong / whole if whole else 0.0
 

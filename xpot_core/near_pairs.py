@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from xpot_core.types import FloatArray, Frame
 _MOST = 40
 """Structures of one family looked at."""
 _STRAIN = 0.15
-"""Largest principal strain between two structures."""
+"""Largest norm of the strain between two structures."""
 _SAME = 1e-6
 """Strain below which two cells are the same."""
 _MOVE = 0.25
@@ -33,6 +34,8 @@ class Work:
     energy, force, virial
         Shape (n_pairs,), eV: difference of the energies, work of the forces, work of the virials. The virial part is
         NaN where there are none (and the cells differ).
+    size
+        Shape (n_pairs,): a measure of the error of the trapezoidal rule, Å^2 times the root of the number of atoms.
     first, second
         Position of both structures in the list given.
     """
@@ -49,7 +52,9 @@ def work_between(frames: Sequence[Frame]) -> Work:
     """Pairs of near structures among frames with energies and forces."""
     rows = [row for family in _families(frames) for row in _family(frames, family)]
     table = np.array(rows, dtype=float).reshape(-1, 6)
-    return Work(table[:, 2], table[:, 3], table[:, 4], table[:, 5], table[:, 0].astype(int), table[:, 1].astype(int))
+    return Work(
+        table[:, 2], table[:, 3], table[:, 4], table[:, 5], table[:, 0].astype(int), table[:, 1].astype(int)
+    )
 
 
 def _families(frames: Sequence[Frame]) -> list[list[int]]:
@@ -70,13 +75,13 @@ def _family(frames: Sequence[Frame], members: Sequence[int]) -> Iterator[tuple[f
     own = [frames[i] for i in members]
     if len(own) < 2:
         return
-    periodic = own[0].atoms.pbc
     spacing = _spacing(own[0])
     for a in range(len(own)):
         for b in range(a):
-            found = _pair(own[b], own[a], periodic, spacing)
-            if found is not None:
-                yield (members[b], members[a], *found)
+            step = step_between(own[b], own[a])
+            if step is not None and step.strain < _STRAIN and step.move < _MOVE * spacing:
+                size = np.sqrt(own[a].n_atoms) * (step.move**2 + (spacing * step.strain) ** 2)
+                yield (members[b], members[a], step.energy, step.force, step.virial, size)
 
 
 def _spacing(frame: Frame) -> float:
@@ -86,12 +91,33 @@ def _spacing(frame: Frame) -> float:
     return 2.0 * float(covalent_radii[frame.atoms.numbers].mean())
 
 
-def _pair(
-    a: Frame, b: Frame, periodic: np.ndarray, spacing: float
-) -> tuple[float, float, float, float] | None:
-    """Energy difference, work of forces and of virials (eV), and the size of the step; None if it is too far."""
-    assert a.energy is not None and b.energy is not None
+class Step(NamedTuple):
+    """From one structure to another with as many atoms.
+
+    Attributes
+    ----------
+    energy, force, virial
+        eV: difference of the energies, work of the forces, work of the virials (NaN where there are none, and the
+        cells differ).
+    move
+        Root mean square displacement of the atoms in the strained cell, Å.
+    strain
+        Norm of the strain.
+    """
+
+    energy: float
+    force: float
+    virial: float
+    move: float
+    strain: float
+
+
+def step_between(a: Frame, b: Frame) -> Step | None:
+    """Compare two structures with energies, atom by atom in their order; None if the cells differ much."""
+    assert a.energy is not None
+    assert b.energy is not None
     x, y = a.atoms.positions, b.atoms.positions
+    periodic = a.atoms.pbc
     if periodic.any():
         found = _deformation(*(_lattice(f) for f in (a, b))) or _deformation(*(_reduced(f) for f in (a, b)))
         if found is None:
@@ -103,12 +129,10 @@ def _pair(
         shift -= shift.mean(axis=0)
         move = shift @ (0.5 * (h + k))
         # as the part of the middle cell, which makes the rule symmetric in both ends
-        strain = np.linalg.solve(np.eye(3) + 0.5 * strain, strain)
+        strain = np.asarray(np.linalg.solve(np.eye(3) + 0.5 * strain, strain))
     else:
         turn, strain = _rotation(x, y).T, np.zeros((3, 3))
         move = (y - y.mean(axis=0)) @ turn.T - (x - x.mean(axis=0))
-    if np.sqrt((move**2).sum(axis=1).mean()) > _MOVE * spacing:
-        return None
     work = 0.0
     if a.forces is not None and b.forces is not None:
         work = -0.5 * float(((a.forces + b.forces @ turn.T) * move).sum())
@@ -118,8 +142,13 @@ def _pair(
             virial = np.nan
         else:
             virial = -0.5 * float(((a.virial + turn @ b.virial @ turn.T) * strain).sum())
-    size = np.sqrt(a.n_atoms) * float((move**2).sum(axis=1).mean() + spacing**2 * (strain**2).sum())
-    return b.energy - a.energy, work, virial, size
+    return Step(
+        b.energy - a.energy,
+        work,
+        virial,
+        float(np.sqrt((move**2).sum(axis=1).mean())),
+        float(np.linalg.norm(strain)),
+    )
 
 
 def _lattice(frame: Frame) -> FloatArray:
@@ -139,7 +168,7 @@ def _reduced(frame: Frame) -> FloatArray:
 def _deformation(h: FloatArray, k: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray] | None:
     """`h`, the strain that makes it `k`, and the rotation that brings the second structure onto the first."""
     u, s, v = np.linalg.svd(np.linalg.solve(h, k))
-    if np.abs(s - 1.0).max() > _STRAIN:
+    if np.abs(s - 1.0).max() > _STRAIN:  # rather other lattice vectors than this strain
         return None
     return h, (u * (s - 1.0)) @ u.T, u @ v
 
