@@ -42,6 +42,7 @@ COMMANDS = {
     "optimizer-cost": "optimizer_cost.py --sizes 50",
     "regret": "optimizer_regret.py --only random skopt-gp --seeds 1 --trials 60",
     "executors": "executor_efficiency.py --quick",
+    "doctor": "doctor_power.py --sets 24 --to results",
 }
 
 
@@ -89,7 +90,8 @@ def main() -> None:
     target = given.to.resolve() / "benchmarks"
     shutil.rmtree(given.to, ignore_errors=True)
     shutil.copytree(Path(__file__).parent, target, ignore=shutil.ignore_patterns("__pycache__"))
-    (given.to / "examples").symlink_to(ROOT / "examples")
+    for folder in ("examples", "tests"):
+        (given.to / folder).symlink_to(ROOT / folder)
     data = os.environ.get("XPOT_DATA", str(ROOT.parent / "shared" / "data"))
     variables = {**environment(), "XPOT_DATA": str(Path(data).resolve())}
     # the copies must find each other's modules, not those that they are copies of
