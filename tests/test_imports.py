@@ -35,7 +35,7 @@ LAYERS = [
     ["trust"],
     ["sharing", "frame_labels"],
     ["unused_columns"],
-    ["frames"],
+    ["frames", "near_pairs"],
     ["data"],
     ["outcome", "validators", "data_use"],
     ["objectives", "fidelity", "nested"],
