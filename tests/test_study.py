@@ -101,7 +101,11 @@ def test_grid_is_exhausted_before_the_budget(study: Make, raw: dict[str, Any]) -
 
 def test_time_budget(study: Make, faulty_raw: dict[str, Any]) -> None:
     slow = study(
-        {**modes("ok", seconds=0.4), "optimizer": "random", "budget": {"trials": 500, "time": "2s"}},
+        {
+            **modes("ok", seconds=0.4, level={"min": 1.0, "max": 2.0}),
+            "optimizer": "random",
+            "budget": {"trials": 500, "time": "2s"},
+        },
         base=faulty_raw,
     )
     outcome, results = run(slow)
@@ -113,7 +117,12 @@ def test_time_budget(study: Make, faulty_raw: dict[str, Any]) -> None:
 
 def test_stop_from_another_thread(study: Make, faulty_raw: dict[str, Any]) -> None:
     slow = study(
-        {**modes("ok", seconds=0.2), "optimizer": "random", "budget": {"trials": 500}}, base=faulty_raw
+        {
+            **modes("ok", seconds=0.2, level={"min": 1.0, "max": 2.0}),
+            "optimizer": "random",
+            "budget": {"trials": 500},
+        },
+        base=faulty_raw,
     )
     one = Study(read_study(slow))
     timer = threading.Timer(1.0, one.stop)
