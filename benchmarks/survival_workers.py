@@ -66,7 +66,7 @@ def left_over(folder: Path) -> list[int]:
 def forking_workers(folder: Path, rounds: int) -> dict[str, Any]:
     """Fits that leave forks, pools and programs with sessions of their own behind, and die."""
     modes = {"mode": {"choices": ["ok", *FORKING]}}
-    campaign = study(folder, 10 * rounds, {**modes, "level": "tune"}, seed=5)
+    campaign = study(folder, 10 * rounds, modes, seed=5)
     taken = run(campaign, patience=60 + 10.0 * campaign.budget)
     trials = StudyResults.open(campaign.directory).trials
     begun = {mode: sum(t.values["mode"] == mode for t in trials) for mode in FORKING}
@@ -88,7 +88,7 @@ def limits_beside_quick_trials(folder: Path, rounds: int) -> dict[str, Any]:
     modes = {
         "mode": {"choices": ["ok", "sleep", "nan", "infeasible", "exception", "fit-error", "exit", "hang"]}
     }
-    campaign = study(folder, 40 * rounds, {**modes, "level": "tune", "seconds": 0.0}, limits={"time": limit})
+    campaign = study(folder, 40 * rounds, {**modes, "seconds": 0.0}, limits={"time": limit})
     run(campaign, patience=60 + 100.0 * rounds)
     over = [t for t in StudyResults.open(campaign.directory).trials if t.values["mode"] == "hang"]
     late = [t.seconds["total"] - limit for t in over]
