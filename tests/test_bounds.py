@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from xpot_core import bounds
 from xpot_core.config import parse_yaml, study_from_dict
-from xpot_core.errors import InputError
+from xpot_core.errors import InputError, file_error
 from xpot_core.trust import risks_of
 
 TEN = range(10)
@@ -115,3 +116,18 @@ def test_devices_and_homes_of_nobody(study: Callable[..., Path], call: Any) -> N
         outcome = call("run", study(change))
         assert outcome.status == 2, outcome.err
         assert "fault of" not in outcome.err
+
+
+@pytest.mark.parametrize("nothing", [0, -0.0, False, "", []])
+@pytest.mark.parametrize("kind", ["loss", "optimizer", "executor", "fitter"])
+def test_options_that_are_no_mapping(study: Callable[..., Path], call: Any, kind: str, nothing: Any) -> None:
+    name = {"loss": "energy-force", "optimizer": "sobol", "executor": "serial", "fitter": "numpy-pair"}[kind]
+    outcome = call("run", study({kind: {name: nothing}}))
+    assert outcome.status == 2
+    assert f"{kind}.{name}" in outcome.err
+
+
+def test_a_full_disk_names_the_file_that_does_not_fit() -> None:
+    """A copy or move that fails has two names; the source is not the one that is full."""
+    error = OSError(errno.ENOSPC, "No space left on device", "source", None, "target")
+    assert str(file_error(error)).startswith("target: no space left")

@@ -197,11 +197,11 @@ def file_error(error: OSError) -> XpotError | None:
     error
         As Python raised it.
     """
+    # Of two names, the second is where something was copied or moved to.
+    path = error.filename2 or error.filename
     if error.errno in DISK_FULL:
         remedy = "free some disk space and run the same command again; nothing that was stored is lost"
-        return XpotError(f"{error.filename or 'a file'}: no space left on the disk", remedy=remedy)
-    # Of two names, the second is where something was moved to.
-    path = error.filename2 or error.filename
+        return XpotError(f"{path or 'a file'}: no space left on the disk", remedy=remedy)
     if error.errno is None or not isinstance(path, str):
         return None
     message = (error.strerror or type(error).__name__).lower()

@@ -126,7 +126,7 @@ class Registry:
         """
         provider = self.provider(kind, name)
         try:
-            validated = validate_options(provider.options, options or {})
+            validated = validate_options(provider.options, {} if options is None else options)
         except InputError as error:
             raise error.at(key=f"{kind}.{name}") from error
         factory = self._factory(kind, provider)
