@@ -36,6 +36,7 @@ LAYERS = [
     ["sharing", "frame_labels"],
     ["unused_columns"],
     ["frames", "near_pairs"],
+    ["misfits"],
     ["data"],
     ["outcome", "validators", "data_use"],
     ["objectives", "fidelity", "nested"],

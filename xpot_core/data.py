@@ -14,6 +14,7 @@ from xpot_core.config import StudyFile
 from xpot_core.errors import InputError, nearest
 from xpot_core.frames import NO_GROUP, read_frames
 from xpot_core.isolated_atoms import REACH, is_isolated, isolated_energies
+from xpot_core.misfits import misfit_warnings
 from xpot_core.missing_labels import doubtful_zeros, without_missing
 from xpot_core.row_factors import sigma_means
 from xpot_core.sharing import kept
@@ -122,6 +123,7 @@ def _load(study: StudyFile) -> Dataset:
         warnings.append(f"group '{group}' stands in the validation set and not in the training set")
     test_print = TrainingData(tuple(test), (ALWAYS_TRAIN,) * len(test), elements, groups).fingerprint()
     digest = hashlib.sha256((data.fingerprint() + test_print).encode()).hexdigest()
+    warnings += misfit_warnings(data, test)
     return Dataset(data, tuple(test), tuple(warnings), digest)
 
 
