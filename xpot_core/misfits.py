@@ -14,7 +14,7 @@ from xpot_core.near_pairs import step_between
 from xpot_core.types import FloatArray, Frame, TrainingData
 
 _NAMED = 3
-_SPAN = 1e-6
+_SPAN = 1e-3
 """Fractions of elements closer to those of the training set than this are determined by them."""
 _NEAR = 1.0
 """Å: lattice vectors and first atoms further apart than this belong to other structures."""
@@ -31,8 +31,10 @@ _VOLUME = 0.1
 """Relative difference of volumes per atom of structures that are compared."""
 _DEVIATION, _STEP = 12.0, 1.0
 """Median deviations, and eV/atom, beyond which no neighbour explains an energy."""
+_REACH = 0.3
+"""Å: what the largest force of a structure may make of its energy per atom."""
 _STRONGER = 2.0
-"""A structure whose largest force is so many times that of its peers may lie high."""
+"""A structure whose largest force is so many times the usual one may lie high."""
 _SECOND_KIND = 0.02
 """Part of the structures from which on strange ones are another kind of structure, and no slips."""
 
@@ -105,11 +107,16 @@ def undetermined(
     known = np.vstack([np.unique(rows, axis=0), atoms])
     if not len(known):
         return []
-    _, singular, axes = np.linalg.svd(known, full_matrices=False)
-    span = axes[singular > _SPAN * singular[0]]
-    asked = fractions(others, elements)
-    outside = np.linalg.norm(asked - asked @ span.T @ span, axis=1) > 1e3 * _SPAN
+    outside = _outside(known, fractions(others, elements))
     return [f for f, out in zip(others, outside, strict=True) if out and f.energy is not None]
+
+
+def _outside(known: FloatArray, asked: FloatArray) -> np.ndarray:
+    """Which rows of the second table are no combination of rows of the first."""
+    _, singular, axes = np.linalg.svd(known, full_matrices=False)
+    span = axes[singular > 1e-9 * max(singular.max(initial=0.0), 1e-300)]
+    found: np.ndarray = np.linalg.norm(asked - asked @ span.T @ span, axis=1) > _SPAN
+    return found
 
 
 def wrong_species(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:
@@ -122,11 +129,13 @@ def wrong_species(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:
         return
     table = fractions(able, elements)
     energies = np.array([f.energy / f.n_atoms for f in able if f.energy is not None])
+    # what the elements make of an energy; the scatter is what their constants leave
+    constants = np.linalg.lstsq(table, energies, rcond=None)[0]
+    expected = table @ constants
+    scatter = float(np.median(np.abs(energies - expected)))
     kinds, kind, counts = np.unique(np.round(table, 6), axis=0, return_inverse=True, return_counts=True)
     kind = kind.ravel()
-    # the usual energy of a composition; the constants of the elements from all of them
-    medians = np.array([np.median(energies[kind == k]) for k in range(len(kinds))])
-    scatter = float(np.median(np.abs(energies - medians[kind])))
+    alone = [counts[k] == 1 and _outside(np.delete(kinds, k, axis=0), kinds[k : k + 1])[0] for k in kind]
     by_size: dict[tuple[int, bytes], list[int]] = {}
     for n, frame in enumerate(able):
         by_size.setdefault((frame.n_atoms, bytes(frame.atoms.pbc)), []).append(n)
@@ -141,9 +150,8 @@ def wrong_species(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:
                 # the rarer composition is the likelier slip
                 if counts[kind[n]] >= counts[kind[m]] or n in told:
                     continue
-                rare = counts[kind[n]] == 1
-                expected = abs(medians[kind[n]] - medians[kind[m]])
-                if not rare and expected < max(_COMPOSITION, _STANDS_OUT * scatter):
+                apart = abs(expected[n] - expected[m]) > max(_COMPOSITION, _STANDS_OUT * scatter)
+                if not (alone[n] or apart):
                     continue
                 if _one_surface(able[n], able[m]):
                     told.add(n)
@@ -207,6 +215,6 @@ def _odd_ones(frames: Sequence[Frame]) -> Iterator[tuple[Frame, float, float]]:
         usual = float(np.median(energy[peers]))
         deviation = abs(float(energy[n]) - usual)
         scatter = float(np.median(np.abs(energy[peers] - usual)))
-        high = force[n] > _STRONGER * force[peers].max() and energy[n] > usual
-        if deviation > max(_STEP, _DEVIATION * scatter) and not high:
+        high = force[n] > _STRONGER * np.median(force[peers]) and energy[n] > usual
+        if deviation > max(_STEP, _DEVIATION * scatter, _REACH * force[n]) and not high:
             yield frames[n], usual, deviation

@@ -93,6 +93,7 @@ def _net_forces(name: str, frames: Sequence[Frame], findings: Findings) -> None:
         f
         for f in frames
         if f.forces is not None
+        and f.force_mask is None  # what is masked is missing from the sum
         and not is_isolated(f.atoms)
         and float(np.linalg.norm(f.forces.sum(axis=0))) / f.n_atoms > _NET_FORCE
     ]
@@ -110,8 +111,8 @@ def _outliers(name: str, frames: Sequence[Frame], findings: Findings) -> None:
         _tell(
             name, with_energy, energies, "energy per atom", "eV/atom", _ENERGY_OUTLIER, _ENERGY_STEP, findings
         )
-        with_forces = [f for f in own if f.forces is not None]
-        forces = np.array([float(np.abs(f.forces).max()) for f in with_forces if f.forces is not None])
+        with_forces = [f for f in own if f.counted is not None and f.counted.size]
+        forces = np.array([float(np.abs(f.counted).max()) for f in with_forces if f.counted is not None])
         _tell(name, with_forces, forces, "largest force", "eV/Å", _FORCE_OUTLIER, _FORCE_STEP, findings)
 
 

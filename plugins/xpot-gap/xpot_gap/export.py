@@ -16,6 +16,7 @@ from ase.io import read
 from quippy.potential import Potential
 
 atoms = read(sys.argv[1])
+atoms.set_constraint()  # ASE would report zero forces on fixed atoms
 atoms.calc = Potential(param_filename=str(Path(__file__).with_name("{potential}")))
 print("energy (eV):", atoms.get_potential_energy())
 print("forces (eV/A):")

@@ -232,8 +232,9 @@ def _default_descriptors() -> list[DescriptorChoice]:
     return [DescriptorChoice(distance_2b=Distance2b()), DescriptorChoice(soap=Soap())]
 
 
-def _sigma(default: float, description: str, unit: str, tune: Range) -> Any:
-    return option(default, description, unit=unit, tune=tune, per="group", stage="regression")
+def _sigma(default: float, description: str, unit: str, tune: Range, quantity: str) -> Any:
+    role = f"sigma:{quantity}"
+    return option(default, description, unit=unit, tune=tune, per="group", stage="regression", role=role)
 
 
 class GapOptions(OptionsModel):
@@ -250,15 +251,17 @@ class GapOptions(OptionsModel):
         "Expected error of energies, given for one atom; a cell of n atoms gets this times sqrt(n).",
         "eV/atom",
         Range(0.001, 0.1, log=True),
+        "energy",
     )
     sigma_force: PerGroup[float] = _sigma(
-        0.1, "Expected error of force components.", "eV/Å", Range(0.01, 0.5, log=True)
+        0.1, "Expected error of force components.", "eV/Å", Range(0.01, 0.5, log=True), "force"
     )
     sigma_virial: PerGroup[float] = _sigma(
         0.1,
         "Expected error of virial components, given for one atom; a cell of n atoms gets this times sqrt(n).",
         "eV/atom",
         Range(0.01, 0.5, log=True),
+        "virial",
     )
     virials: bool = option(True, "Whether virials are fitted.", stage="regression", tunable=False)
     e0: Literal["auto", "isolated", "average"] | dict[str, float] = option(
