@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from doctor_sets import right_sets
 
 from xpot_core.config import study_from_dict
 from xpot_core.data import load_dataset
@@ -73,6 +74,15 @@ def test_an_energy_that_no_neighbour_explains_is_named() -> None:
     found = misfit_warnings(data(frames), [])
     assert len(found) == 1
     assert "data.xyz#3 (Cu4)" in found[0]
+
+
+@pytest.mark.parametrize("first", [0, pytest.param(16, marks=pytest.mark.slow)])
+def test_right_sets_of_many_kinds_are_not_accused(first: int) -> None:
+    for kind, frames in right_sets(16 * (first + 1), first=first):
+        elements = tuple(sorted({s for f in frames for s in f.atoms.get_chemical_symbols()}))
+        folds = tuple(n % 3 for n in range(len(frames)))
+        groups = tuple(sorted({f.group for f in frames}))
+        assert misfit_warnings(TrainingData(tuple(frames), folds, elements, groups, {}), []) == [], kind
 
 
 @pytest.mark.slow

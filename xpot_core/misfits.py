@@ -26,6 +26,8 @@ _COMPOSITION = 0.3
 """eV/atom that another composition should make."""
 _STANDS_OUT = 6.0
 """How many times the scatter within compositions that must be."""
+_COPIED = 1e-6
+"""eV/atom: energies closer than this are one energy written twice."""
 _PEERS, _MOST_PEERS = 5, 40
 _VOLUME = 0.1
 """Relative difference of volumes per atom of structures that are compared."""
@@ -135,7 +137,10 @@ def wrong_species(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:
     scatter = float(np.median(np.abs(energies - expected)))
     kinds, kind, counts = np.unique(np.round(table, 6), axis=0, return_inverse=True, return_counts=True)
     kind = kind.ravel()
-    alone = [counts[k] == 1 and _outside(np.delete(kinds, k, axis=0), kinds[k : k + 1])[0] for k in kind]
+    # a composition of leverage one is no combination of the others
+    left, singular, _ = np.linalg.svd(kinds, full_matrices=False)
+    leverage = (left[:, singular > 1e-9 * singular[0]] ** 2).sum(axis=1)
+    alone = ((counts == 1) & (leverage > 1.0 - 1e-6))[kind]
     by_size: dict[tuple[int, bytes], list[int]] = {}
     for n, frame in enumerate(able):
         by_size.setdefault((frame.n_atoms, bytes(frame.atoms.pbc)), []).append(n)
@@ -151,7 +156,9 @@ def wrong_species(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:
                 if counts[kind[n]] >= counts[kind[m]] or n in told:
                     continue
                 apart = abs(expected[n] - expected[m]) > max(_COMPOSITION, _STANDS_OUT * scatter)
-                if not (alone[n] or apart):
+                # the same energy to all digits is no chance, whatever the elements make of it
+                copied = abs(energies[n] - energies[m]) < _COPIED
+                if not (alone[n] or apart or copied):
                     continue
                 if _one_surface(able[n], able[m]):
                     told.add(n)
