@@ -197,7 +197,7 @@ FIXED = "--set=fitter={numpy-pair: {cutoff: 6.0}}"
         (["report", "argon", "-o", "runs"], "runs: is a directory"),
         (["report", "argon", "-o", "taken/report.html"], "taken: file exists"),
         (["report", "argon", "--figures", "taken"], "taken: file exists"),
-        (["export", "argon", "--to", "taken/out"], "taken/out: not a directory"),
+        (["export", "argon", "--to", "taken/out"], "error: taken: file exists"),
         (["init", "--fitter", "numpy-pair", "-o", "taken/new.yaml"], "taken/new.yaml: not a directory"),
         (["init", "--fitter", "numpy-pair", "-o", "nowhere/new.yaml"], "nowhere/new.yaml: no such file"),
         (["plugins", "new", "mine", "--kind", "loss", "--to", "taken/mine"], "taken/mine"),
@@ -226,7 +226,7 @@ def test_what_the_user_has_no_right_to(study: Make, call: Any, folder: Path, mon
 
     path = study()
     with monkeypatch.context() as closed:
-        closed.setattr(Path, "read_bytes", refuse)
+        closed.setattr("xpot_core.frames.check_counts", refuse)
         outcome = call("run", path)
         assert outcome.status == 2
         assert "train.xyz: data.train: permission denied\n  remedy: " in outcome.err

@@ -25,7 +25,7 @@ def cells(count: int = 9) -> list[Atoms]:
     for i in range(count):
         atoms = bulk("Ar", a=5.3, cubic=True)
         atoms.rattle(0.1, seed=i)
-        atoms.info.update(REF_energy=-1.0 * i, config_type="ab"[i % 2])
+        atoms.info.update(REF_energy=-1.0 - i, config_type="ab"[i % 2])
         atoms.arrays["REF_forces"] = np.random.default_rng(i).normal(size=(4, 3))
         made.append(atoms)
     return made

@@ -66,6 +66,8 @@ def start(study: Any, folder: Path) -> Iterator[Start]:
             cwd=folder,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             start_new_session=True,
+            # where the tests themselves run in the background, Ctrl-C is ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         begun.append(process)
         return process

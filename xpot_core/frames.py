@@ -50,8 +50,7 @@ def read_frames(
         and not any(together in a.info or is_isolated(a) for a in images)
     ):
         raise InputError(
-            f"no frame has info key '{together}'",
-            file=path,
+            f"no frame of {path.name} has info key '{together}'",
             key="data.validation.keep_together",
             value=together,
             remedy=nearest(together, {k for a in images for k in a.info}),
