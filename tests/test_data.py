@@ -139,7 +139,7 @@ def test_keep_together(folder: Path, load: Load) -> None:
         ).data
         for start in range(0, 12, 3):
             assert len(set(data.folds[start : start + 3])) == 1
-    with pytest.raises(InputError, match="no frame of t.xyz has info key 'nothing'"):
+    with pytest.raises(InputError, match=r"no frame of t\.xyz has info key 'nothing'"):
         load(train="t.xyz", validation={"kfold": 2, "keep_together": "nothing"})
     with pytest.raises(InputError, match="cannot split 4 independent frames"):
         load(train="t.xyz", validation={"kfold": 5, "keep_together": "trajectory"})
