@@ -19,7 +19,7 @@ from xpot_core.data import load_dataset
 from xpot_core.data_use import check_loss
 from xpot_core.errors import InputError, StudyEndedError, XpotError
 from xpot_core.interfaces import Component, Executor, ExecutorContext, Optimizer
-from xpot_core.interrupts import Interrupt, sigterm_interrupts
+from xpot_core.interrupts import Interrupt, came, sigterm_interrupts
 from xpot_core.ledger import Ledger
 from xpot_core.pipeline import TrialRunner
 from xpot_core.registry import load_registry
@@ -218,6 +218,8 @@ class Study:
         try:
             executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
             while True:
+                if came():  # the exception of Ctrl-C may have been lost in a destructor or a callback of a library
+                    raise KeyboardInterrupt
                 halted = self._halt(progress, deadline)
                 if halted is None and not exhausted:
                     free = executor.capacity - len(running)
