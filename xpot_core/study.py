@@ -218,7 +218,9 @@ class Study:
         try:
             executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
             while True:
-                if came():  # the exception of Ctrl-C may have been lost in a destructor or a callback of a library
+                if (
+                    came()
+                ):  # the exception of Ctrl-C may have been lost in a destructor or a callback of a library
                     raise KeyboardInterrupt
                 halted = self._halt(progress, deadline)
                 if halted is None and not exhausted:
