@@ -59,6 +59,8 @@ def write_predictions(path: Path, frames: Sequence[Frame], predictions: Predicti
     images = []
     for i, frame in enumerate(frames):
         atoms = image_of(frame)
+        if frame.source:  # file and index, to find a structure again; ASE takes a backslash for an escape
+            atoms.info["source"] = frame.source.replace("\\", "\\\\")
         atoms.info["pred_energy"] = float(predictions.energies[i])
         atoms.arrays["pred_forces"] = np.asarray(predictions.forces[i])
         if predictions.virials is not None and np.isfinite(predictions.virials[i]).all():

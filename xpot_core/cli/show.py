@@ -38,6 +38,15 @@ _REFRESH_SECONDS = 2.0
     help="The best trial at another balance of energies (1) and forces (0), without a new fit.",
 )
 @click.option("--failed", is_flag=True, help="Failed trials with hints.")
+@click.option(
+    "--outliers",
+    type=click.IntRange(min=1),
+    is_flag=False,
+    flag_value=10,
+    metavar="[N]",
+    help="The N structures (10) with the largest errors of every set: file and index, group, errors, share of the "
+    "squared error. Write it after STUDY.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print all trials as CSV.")
 @click.option(
     "--verify",
@@ -55,6 +64,7 @@ def show(
     trial: str | None,
     alpha: float | None,
     failed: bool,
+    outliers: int | None,
     as_csv: bool,
     check: bool,
     watch: bool,
@@ -66,7 +76,9 @@ def show(
     from xpot_core.results import StudyResults, trial_json
 
     at_most_one({"--json": as_json, "--csv": as_csv, "--watch": watch, "--failed": failed})
-    at_most_one({"--alpha": alpha, "--trial": trial})
+    at_most_one({"--alpha": alpha, "--trial": trial, "--outliers": outliers})
+    for flag, value in {"--csv": as_csv, "--watch": watch, "--failed": failed, "--verify": check}.items():
+        at_most_one({"--outliers": outliers, flag: value})
     if check:
         at_most_one(
             {"--verify": check, "--csv": as_csv, "--watch": watch, "--failed": failed, "--trial": trial}
@@ -75,9 +87,13 @@ def show(
     family = family_of(study, runs)
     if family is not None:
         of_one = {"--trial": trial is not None, "--watch": watch, "--alpha": alpha is not None}
+        of_one["--outliers"] = outliers is not None
         show_family(family, as_json=as_json, as_csv=as_csv, failed=failed, for_members=of_one)
         return 0
     results = StudyResults.open(study, runs)
+    if outliers is not None:
+        _outliers(results, outliers, as_json)
+        return 0
     if alpha is not None:
         chosen, loss = results.best_at(alpha)
         if as_json:
@@ -122,6 +138,33 @@ def _verify(study: str, runs: Path, as_json: bool) -> int:
         if not report.damaged:
             out.print("everything is as it was written", markup=False)
     return int(any(r.damaged for r in reports))
+
+
+def _outliers(results: StudyResults, most: int, as_json: bool) -> None:
+    from xpot_core.errors import InputError
+    from xpot_core.report import outliers, tables
+    from xpot_core.report.predictions import predictions_of
+
+    sets = predictions_of(results)
+    if not sets:
+        raise InputError(
+            f"study '{results.name}' has no predictions of a final potential",
+            file=results.directory,
+            remedy=f"run it to its end: xpot run {results.directory / 'study.yaml'}",
+        )
+    found = outliers.outliers(sets)
+    if as_json:
+        largest = {
+            name: [row.to_json() for row in rows]
+            for name, rows in outliers.largest_errors(sets, most).items()
+        }
+        print_json({"study": results.name, "largest": largest, "outliers": [o.to_json() for o in found]})
+        return
+    out = console()
+    for table in tables.outlier_tables(sets, most):
+        out.print(table)
+    for one in found:
+        out.print(one.text(), markup=False)
 
 
 def _renderables(results: StudyResults, top: int, trial: str | None, failed: bool) -> list[RenderableType]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -18,12 +18,12 @@ import numpy as np
 
 from xpot_core.errors import InputError
 from xpot_core.report.compare_tests import ComparedTest, compare_tests
-from xpot_core.report.predictions import Structure, predictions_of
+from xpot_core.report.outliers import Outliers, outliers
+from xpot_core.report.predictions import Structure, predictions_of, squared_errors
 from xpot_core.report.provenance import identity
 from xpot_core.report.resampling import LEVEL, Interval, drawn_errors, interval, swapped
 from xpot_core.report.series import duration, fixed, number
 from xpot_core.results import StudyResults
-from xpot_core.types import FloatArray
 
 FEW = 10
 """With fewer structures an interval says little."""
@@ -99,12 +99,19 @@ class SetComparison:
     ----------
     errors
         Study -> quantity -> RMSE.
+    outliers
+        Study -> structures that make an error of it.
     """
 
     name: str
     structures: int
     errors: Mapping[str, Mapping[str, Interval]]
     verdicts: tuple[Verdict, ...]
+    outliers: Mapping[str, Sequence[Outliers]] = field(default_factory=dict)
+
+    def outlier_lines(self) -> list[str]:
+        """A sentence for each error of a study that a few structures make."""
+        return [f"{study}: {found.text()}" for study, rows in self.outliers.items() for found in rows]
 
     def error_rows(self) -> tuple[list[str], list[tuple[str, ...]]]:
         """Quantities that any study has, and a row a study: its name and its errors as text."""
@@ -193,6 +200,7 @@ class Comparison:
                         }
                         for v in s.verdicts
                     ],
+                    "outliers": {n: [o.to_json() for o in rows] for n, rows in s.outliers.items()},
                 }
                 for s in self.sets
             ],
@@ -308,7 +316,10 @@ def _compare_set(
             )
     if len(common) < FEW:
         comparison.notes.append(f"{len(common)} {name} structures are few: intervals are rough")
-    comparison.sets.append(_bootstrap(comparison.names, name, [[k[i] for i in common] for k in keyed], seed))
+    matched = [[k[i] for i in common] for k in keyed]
+    compared = _bootstrap(comparison.names, name, matched, seed)
+    made = {n: outliers({name: rows}) for n, rows in zip(comparison.names, matched, strict=True)}
+    comparison.sets.append(replace(compared, outliers=made))
 
 
 def _keyed(structures: Sequence[Structure]) -> dict[tuple[str, int], Structure]:
@@ -331,17 +342,6 @@ def _same_reference(a: Structure, b: Structure) -> bool:
     if a.forces is not None and b.forces is not None:
         return bool(np.abs(a.forces[0] - b.forces[0]).max() <= _SAME_FORCE)
     return True
-
-
-def squared_errors(structures: Sequence[Structure], quantity: str) -> tuple[FloatArray, FloatArray]:
-    """Sum of squared errors and number of values of each structure, both of shape (n_structures,)."""
-    square, count = np.zeros(len(structures)), np.zeros(len(structures))
-    for i, s in enumerate(structures):
-        pair: Any = {"energy": s.energy, "force": s.forces, "virial": s.virial}[quantity]
-        if pair is not None:
-            error = (np.asarray(pair[1]) - np.asarray(pair[0])) / (1.0 if quantity == "force" else s.n_atoms)
-            square[i], count[i] = float(np.sum(error**2)), error.size
-    return square, count
 
 
 def _bootstrap(

@@ -48,6 +48,7 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
             table.add_row(Text(name), *errors)
         found.append(table)
         found += [Text(f"  {verdict.text()}") for verdict in part.verdicts if verdict.quantity != "virial"]
+        found += [Text(f"  {line}") for line in part.outlier_lines()]
     if comparison.tests:
         found.append(_tests(comparison))
     found += [Text(f"note: {note}") for note in comparison.notes]

@@ -14,7 +14,7 @@ In a notebook::
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from xpot_core.report import (
     figures_errors,
@@ -24,7 +24,7 @@ from xpot_core.report import (
     figures_trials,
     figures_validators,
 )
-from xpot_core.report.predictions import predictions_of
+from xpot_core.report.predictions import Structure, predictions_of
 from xpot_core.report.series import Series, shown_errors
 from xpot_core.report.style import ReportFigure, figure_style, require_matplotlib
 from xpot_core.results import StudyResults
@@ -33,8 +33,17 @@ _logger = logging.getLogger("xpot.report")
 Maker = Callable[[], ReportFigure | Sequence[ReportFigure | None] | None]
 
 
-def make_figures(results: StudyResults) -> dict[str, ReportFigure]:
+def make_figures(
+    results: StudyResults, sets: Mapping[str, Sequence[Structure]] | None = None
+) -> dict[str, ReportFigure]:
     """Every figure that the study has data for, by name, in the order of the report.
+
+    Parameters
+    ----------
+    results
+        The study.
+    sets
+        Predictions of the winner by set, where they were read already.
 
     Raises
     ------
@@ -43,7 +52,7 @@ def make_figures(results: StudyResults) -> dict[str, ReportFigure]:
     """
     require_matplotlib()
     series = Series.of(results.trials)
-    sets = predictions_of(results)
+    sets = predictions_of(results) if sets is None else sets
     errors = shown_errors(results)
     makers: dict[str, Maker] = {
         "convergence": lambda: figures_search.convergence(results, series),

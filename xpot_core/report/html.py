@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import yaml
 from xpot_core.metrics import ErrorTable
 from xpot_core.report import page, provenance
 from xpot_core.report.figures import make_figures
+from xpot_core.report.outliers import OUTLIER_HEADS, Outliers, outliers
 from xpot_core.report.page import Section, esc
-from xpot_core.report.predictions import prediction_file
+from xpot_core.report.predictions import prediction_file, predictions_of
 from xpot_core.report.series import SETS, duration, error_text, fixed, number, shown_errors
-from xpot_core.report.style import ReportFigure
+from xpot_core.report.style import ReportFigure, require_matplotlib
 from xpot_core.report.tables import (
     TEST_HEADS,
     best_trials,
@@ -55,9 +56,11 @@ def write_report(
     files
         What was written to `figures_dir`.
     """
-    figures = make_figures(results)
+    require_matplotlib()  # before the predictions are read
+    sets = predictions_of(results)
+    figures = make_figures(results, sets)
     path = output or results.directory / "report.html"
-    page.write_page(render(results, figures), path)
+    page.write_page(render(results, figures, outliers(sets)), path)
     written = []
     if figures_dir is not None:
         for figure in figures.values():
@@ -65,7 +68,7 @@ def write_report(
     return path, written
 
 
-def render(results: StudyResults, figures: Mapping[str, ReportFigure]) -> str:
+def render(results: StudyResults, figures: Mapping[str, ReportFigure], made: Sequence[Outliers] = ()) -> str:
     """The whole document."""
     return page.page(
         f"{results.name}: XPOT report",
@@ -73,7 +76,7 @@ def render(results: StudyResults, figures: Mapping[str, ReportFigure]) -> str:
         [
             _result(results, figures),
             _search(results, figures),
-            _accuracy(results, figures),
+            _accuracy(results, figures, made),
             _hyperparameters(results, figures),
             _physical_tests(results, figures),
             _failures(results, figures),
@@ -181,9 +184,15 @@ def _search(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Secti
     return section
 
 
-def _accuracy(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Section:
+def _accuracy(
+    results: StudyResults, figures: Mapping[str, ReportFigure], made: Sequence[Outliers]
+) -> Section:
     section = Section("accuracy", "Accuracy")
     section.add(page.figures(figures.get(n) for n in ("parity", "error-distribution", "group-errors")))
+    if made:
+        section.add(page.heading("Structures that make an error"))
+        cells = [row for found in made for row in found.rows()]
+        section.add(page.table(OUTLIER_HEADS, cells, text=(0, 1, 2)))
     kfold = results.study_file.config.data.validation.kfold
     if kfold and figures.get("parity") is not None:
         text = (

@@ -36,6 +36,8 @@ def _errors(comparison: Comparison, figure: ReportFigure) -> Section:
         for verdict in part.verdicts:
             if verdict.quantity != "virial":
                 section.add(page.paragraph(verdict.text()))
+        for line in part.outlier_lines():
+            section.add(page.paragraph(line, "note"))
     for note in comparison.notes:
         section.add(page.paragraph(f"Note: {note}.", "note"))
     section.add(page.figures([figure]))

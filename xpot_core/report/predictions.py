@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from xpot_core.errors import InputError
+from xpot_core.foreign_text import printable
 from xpot_core.metrics import voigt
 from xpot_core.report.series import SETS
 from xpot_core.results import StudyResults
@@ -19,7 +21,11 @@ from xpot_core.xyz_files import values_as_text
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """One structure of a set; what the reference does not have is None, masked forces are left out."""
+    """One structure of a set; what the reference does not have is None, masked forces are left out.
+
+    `source` is the data file and the index in it; files of older versions do not say it, and it is then the
+    file of the predictions.
+    """
 
     identity: str
     group: str
@@ -27,6 +33,7 @@ class Structure:
     energy: tuple[float, float] | None
     forces: tuple[FloatArray, FloatArray] | None
     virial: tuple[FloatArray, FloatArray] | None
+    source: str = ""
 
     @property
     def n_atoms(self) -> int:
@@ -50,15 +57,28 @@ def predictions_of(results: StudyResults) -> dict[str, list[Structure]]:
 
 
 def read_set(path: Path) -> list[Structure]:
-    """Read one ``predictions-<set>.xyz``."""
+    """Read one ``predictions-<set>.xyz``.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
     from ase.io import read
 
-    with values_as_text(["config_type"]):
-        images = read(path, index=":", format="extxyz")
-    return [_structure(atoms) for atoms in images]
+    try:
+        with values_as_text(["config_type", "source"]):
+            images = read(path, index=":", format="extxyz")
+        return [_structure(atoms, f"{path.name}#{i}") for i, atoms in enumerate(images)]
+    except Exception as error:  # ASE raises whatever its parser raises
+        raise InputError(
+            f"the predictions cannot be read: {type(error).__name__}: {error}",
+            file=path,
+            remedy="xpot show STUDY --verify says what is damaged; xpot run makes it again",
+        ) from error
 
 
-def _structure(atoms: Any) -> Structure:
+def _structure(atoms: Any, place: str) -> Structure:
     info, arrays = atoms.info, atoms.arrays
     energy = forces = virial = None
     if "REF_energy" in info and "pred_energy" in info:
@@ -79,8 +99,9 @@ def _structure(atoms: Any) -> Structure:
     for values in (atoms.get_positions(), np.array(atoms.cell)):
         digest.update((np.round(values, 5) + 0.0).tobytes())
     digest.update(bytes(atoms.pbc))
-    group = str(info.get("config_type", "all"))
-    return Structure(digest.hexdigest(), group, tuple(atoms.get_chemical_symbols()), energy, forces, virial)
+    group, source = str(info.get("config_type", "all")), printable(info.get("source", place), lines=True)
+    symbols = tuple(atoms.get_chemical_symbols())
+    return Structure(digest.hexdigest(), group, symbols, energy, forces, virial, source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +153,17 @@ def pairs(structures: Sequence[Structure], quantity: str, groups: Sequence[str])
         np.concatenate(index or empty).astype(int),
         tuple(groups),
     )
+
+
+def squared_errors(structures: Sequence[Structure], quantity: str) -> tuple[FloatArray, FloatArray]:
+    """Sum of squared errors and number of values of each structure, both of shape (n_structures,)."""
+    square, count = np.zeros(len(structures)), np.zeros(len(structures))
+    for i, s in enumerate(structures):
+        pair: Any = {"energy": s.energy, "force": s.forces, "virial": s.virial}[quantity]
+        if pair is not None:
+            error = (np.asarray(pair[1]) - np.asarray(pair[0])) / (1.0 if quantity == "force" else s.n_atoms)
+            square[i], count[i] = float(np.sum(error**2)), error.size
+    return square, count
 
 
 def atomic_baseline(structures: Sequence[Structure]) -> dict[str, float]:

@@ -10,9 +10,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from xpot_core.errors import InputError
 from xpot_core.foreign_text import csv_text
 from xpot_core.metrics import ErrorTable
 from xpot_core.objectives import QUANTITY_OF
+from xpot_core.report.outliers import LARGEST_HEADS, largest_errors, outliers
+from xpot_core.report.predictions import Structure, predictions_of
 from xpot_core.report.series import SETS, duration, error_text, number, shown_errors, verdict
 from xpot_core.report.terminal import plain_table
 from xpot_core.report.trouble import refused_count, refused_trials, trouble_tables
@@ -32,6 +35,7 @@ def summary_renderables(results: StudyResults) -> list[RenderableType]:
         found += trouble_tables(results)
         return found
     found.append(error_summary(results))
+    found += outlier_lines(results)
     found.append(_facts(results, best))
     return found
 
@@ -93,6 +97,27 @@ def error_summary(results: StudyResults) -> Table:
             row = [error_text(tables[name], q) for q in ("energy", "force", "virial")]
             table.add_row(Text(set_label(results, name)), *row)
     return table
+
+
+def outlier_lines(results: StudyResults) -> list[Text]:
+    """A sentence for each error of the winner that a few structures make."""
+    try:
+        return [Text(found.text()) for found in outliers(predictions_of(results))]
+    except InputError as error:  # the errors themselves stand in the store
+        return [Text(f"outliers are not told: {error}")]
+
+
+def outlier_tables(sets: Mapping[str, Sequence[Structure]], most: int) -> list[Table]:
+    """The structures with the largest errors, a table for each set."""
+    found = []
+    for name, rows in largest_errors(sets, most).items():
+        table = plain_table(title=f"{name}: largest errors, {len(rows)} of {len(sets[name])} structures")
+        for i, head in enumerate(LARGEST_HEADS):
+            table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row.cells()))
+        found.append(table)
+    return found
 
 
 def set_label(results: StudyResults, name: str) -> str:
