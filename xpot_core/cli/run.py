@@ -68,7 +68,7 @@ def run(
     from xpot_core.config import read_study
     from xpot_core.errors import InputError
     from xpot_core.family.run import refuse_over_family
-    from xpot_core.report.tables import summary_renderables
+    from xpot_core.report.tables import outlier_lines, summary_renderables
     from xpot_core.results import StudyResults
     from xpot_core.study import Study
 
@@ -97,6 +97,6 @@ def run(
         if outcome.interrupted:  # so early that nothing stands in the store yet
             return 1
         raise
-    for renderable in summary_renderables(results):
+    for renderable in (*summary_renderables(results), *outlier_lines(results)):
         out.print(renderable)
     return 1 if outcome.interrupted or outcome.failed or results.best is None else 0

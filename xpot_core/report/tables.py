@@ -35,7 +35,6 @@ def summary_renderables(results: StudyResults) -> list[RenderableType]:
         found += trouble_tables(results)
         return found
     found.append(error_summary(results))
-    found += outlier_lines(results)
     found.append(_facts(results, best))
     return found
 
