@@ -90,7 +90,7 @@ class Outliers:
     def text(self) -> str:
         """All of it in one sentence."""
         parts = [
-            f"{s.source} ({s.group}, error {_shown(error)}) makes {_percent(share)}"
+            f"{s.source} ({s.group}, off by {_shown(error)} {self.unit}) makes {_percent(share)}"
             for s, error, share in self._each()
         ]
         them = "it" if len(parts) == 1 else "them"
