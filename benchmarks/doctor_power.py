@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from doctor_sets import DATA, FAULTS, Frames, diagnosis, outcome, right_sets  # noqa: E402
+from doctor_sets import DATA, FAULTS, Frames, diagnosis, outcome, right_sets  # type: ignore[import-not-found]  # noqa: E402
 
 QUANTITIES = ("energies", "forces", "virials")
 

@@ -113,19 +113,19 @@ def run(arguments: list[str], folder: Path) -> Ending:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
-    status = None
-    while status is None:
+    ended_with: int | None = None
+    while ended_with is None:
         ended, code = os.waitpid(child, os.WNOHANG)
         if ended:
-            status = os.waitstatus_to_exitcode(code)
+            ended_with = os.waitstatus_to_exitcode(code)
         elif time.monotonic() - begin > WAITING:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            status = -signal.SIGALRM
+            ended_with = -signal.SIGALRM
         else:
             time.sleep(0.003)
     out, err = ((folder / name).read_text("utf-8", "replace") for name in ("out", "err"))
-    return Ending(status, time.monotonic() - begin, out, err)
+    return Ending(ended_with, time.monotonic() - begin, out, err)
 
 
 def fault(ending: Ending) -> str:
