@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -82,6 +84,11 @@ def woken(folder: Path, times: int) -> dict[str, Any]:
         first = campaign.start(command=[*CONTAINER, *QUICK])
         campaign.progress(len(campaign.known), first)
         os.killpg(first.pid, signal.SIGSTOP)
+        # One that is suspended inside of a transaction keeps the file: others are told so, and none takes over.
+        while locked(campaign.directory / "study.sqlite"):
+            os.killpg(first.pid, signal.SIGCONT)
+            time.sleep(0.02)
+            os.killpg(first.pid, signal.SIGSTOP)
         campaign.known = campaign.finished()
         time.sleep(1.5)
         second = campaign.start(command=[*CONTAINER, *QUICK])
@@ -104,6 +111,17 @@ def woken(folder: Path, times: int) -> dict[str, Any]:
     return {
         "take-overs": times, "woken and told": told, "trials": campaign.budget, "lost": 0, "doubled": 0, "hung": 0,
     }  # fmt: skip
+
+
+def locked(store: Path) -> bool:
+    """Whether a process is in the middle of a transaction."""
+    with contextlib.closing(sqlite3.connect(store, timeout=0.2)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        db.rollback()
+        return False
 
 
 def five_starts(folder: Path, times: int) -> dict[str, Any]:
