@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 from ase.io import read, write
 
-from xpot_core.config import study_from_dict
-from xpot_core.metrics import ErrorTable
-from xpot_core.report.style import BLUE, PAGE, RED, figure_style, label_panel, new_figure
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.report.figures.style import BLUE, PAGE, RED, figure_style, label_panel, new_figure
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.types.error_sums import ErrorTable
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(os.environ.get("XPOT_DATA", "../shared/data")).resolve() / "zuo2020"

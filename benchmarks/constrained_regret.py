@@ -21,7 +21,7 @@ from optimizer_surface import SPACE, StandIn
 from scipy.optimize import minimize
 
 from xpot_core.api import FloatArray, History, Trial, TrialState
-from xpot_core.registry import load_registry
+from xpot_core.plugins.registry import load_registry
 
 RESULTS = Path(__file__).parent / "results"
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {

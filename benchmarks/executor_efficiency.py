@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 import xpot_core.testing
-from xpot_core.claim import identity
-from xpot_core.config import study_from_dict
-from xpot_core.results import StudyResults
-from xpot_core.store import STORE_NAME, Store
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.search.study_identity import identity
+from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.study_file.read import study_from_dict
 from xpot_core.testing.frames import frames, write_frames
-from xpot_core.trials import Trial
+from xpot_core.types.trials import Trial
 
 HERE = Path(__file__).parent
 PLUGINS = [str(Path(xpot_core.testing.__file__).with_name("faulty.py")), str(HERE / "stand_ins.py")]

@@ -20,9 +20,9 @@ import numpy as np
 import psutil
 from executor_efficiency import make, span, table
 
-from xpot_core.results import StudyResults
-from xpot_core.store import STORE_NAME, Store
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.store.store import STORE_NAME, Store
 
 HERE = Path(__file__).parent
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from xpot_core.processes import THREAD_VARIABLES
+from xpot_core.system.processes import THREAD_VARIABLES
 
 _WATCH_SECONDS = 0.2
 

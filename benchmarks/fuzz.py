@@ -34,7 +34,7 @@ import yaml
 from ase.io import read, write
 
 from xpot_core.cli import main as xpot
-from xpot_core.registry import load_registry
+from xpot_core.plugins.registry import load_registry
 
 HERE = Path(__file__).parent
 SECONDS = 10

@@ -23,9 +23,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.io import write
 
-from xpot_core.config import study_from_dict
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
 
 FITTERS: dict[str, dict[str, Any]] = {
     "snap": {"twojmax": 2, "rcutfac": 4.0, "eweight": {"min": 10.0, "max": 1000.0, "log": True}},

@@ -30,8 +30,9 @@ from typing import Any
 
 import yaml
 
-from xpot_core import lease, row_checksums
 from xpot_core.cli.entry import run
+from xpot_core.store import row_checksums
+from xpot_core.store import run_lock as lease
 from xpot_core.testing.frames import frames, write_frames
 
 SECONDS = 10

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from ase.io import read, write
 
-from xpot_core.config import read_study, study_from_dict
-from xpot_core.metrics import ErrorTable
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import read_study, study_from_dict
+from xpot_core.types.error_sums import ErrorTable
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from xpot_core.api import Choice, Float, FloatArray, History, Int, Space, Trial, TrialState
-from xpot_core.registry import load_registry
+from xpot_core.plugins.registry import load_registry
 
 SIZES = (50, 200, 500)
 OPTIMIZERS = (

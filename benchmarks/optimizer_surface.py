@@ -27,10 +27,10 @@ from pathlib import Path
 import numpy as np
 
 from xpot_core.api import FitRequest, Float, FloatArray, Space, TrainingData
-from xpot_core.config import study_from_dict
-from xpot_core.data import load_dataset
-from xpot_core.interfaces import TableLoss
-from xpot_core.registry import Registry, load_registry
+from xpot_core.data.dataset import load_dataset
+from xpot_core.plugins.interfaces import TableLoss
+from xpot_core.plugins.registry import Registry, load_registry
+from xpot_core.study_file.read import study_from_dict
 
 HERE = Path(__file__).parent
 RECORD = HERE / "optimizer_surface.npz"

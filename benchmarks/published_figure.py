@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from published_studies import ELEMENTS, SEARCHES, SELECTIONS, name_of
 
-from xpot_core.report.style import BLUE, PAGE, RED, figure_style, label_panel, new_figure
-from xpot_core.results import StudyResults
-from xpot_core.trials import TrialState
+from xpot_core.report.figures.style import BLUE, PAGE, RED, figure_style, label_panel, new_figure
+from xpot_core.results.read import StudyResults
+from xpot_core.types.trials import TrialState
 
 RESULTS = Path(__file__).parent / "results"
 CURVES = RESULTS / "published_convergence.csv"

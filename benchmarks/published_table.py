@@ -31,10 +31,10 @@ from ase.io import read
 from published_figure import update
 from published_studies import ELEMENTS, PUBLISHED, SEARCHES, SELECTIONS, copied, errors, study, worst
 
-from xpot_core.config import study_from_dict
-from xpot_core.metrics import ErrorTable
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.types.error_sums import ErrorTable
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -27,12 +27,21 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.config import study_from_dict
-from xpot_core.physical_tests import run_tests
-from xpot_core.pipeline import TrialRunner
-from xpot_core.report.style import BLUE, GREY, PAGE, RED, figure_style, label_panel, new_figure, tidy_log
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.deliver.validate_finished import run_tests
+from xpot_core.report.figures.style import (
+    BLUE,
+    GREY,
+    PAGE,
+    RED,
+    figure_style,
+    label_panel,
+    new_figure,
+    tidy_log,
+)
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.trial.runner import TrialRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("XPOT_DATA", ROOT.parent / "shared" / "data")) / "zuo2020"

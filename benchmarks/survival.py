@@ -31,7 +31,7 @@ import psutil
 from survival_starts import containers_allowed, five_starts, three_restarts, two_containers, woken
 from survival_victim import LOCAL, Campaign, all_gone, children
 
-from xpot_core.results import StudyResults
+from xpot_core.results.read import StudyResults
 
 # What `date -s` does to a process: its calendar jumps, its monotonic clock and the process table do not.
 JUMPING = """

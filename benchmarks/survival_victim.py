@@ -19,7 +19,7 @@ import yaml
 
 import xpot_core.testing
 from xpot_core.errors import InputError
-from xpot_core.results import StudyResults
+from xpot_core.results.read import StudyResults
 from xpot_core.testing.frames import frames, write_frames
 
 XPOT = [sys.executable, "-c", "from xpot_core.cli import main; main()"]

@@ -25,8 +25,8 @@ import psutil
 import yaml
 from survival_victim import LOCAL, Campaign, children
 
-from xpot_core.logs import LOG_HEAD, LOG_TAIL
-from xpot_core.results import StudyResults
+from xpot_core.results.read import StudyResults
+from xpot_core.system.logs import LOG_HEAD, LOG_TAIL
 
 FORKING = ("pool-crash", "orphan", "fork", "os-exit")
 

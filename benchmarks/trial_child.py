@@ -25,11 +25,11 @@ import numpy as np
 from ase.io import read, write
 from fresh import cpu_of_tree, run_delay
 
-from xpot_core.config import study_from_dict
-from xpot_core.sharing import sharing
-from xpot_core.store import STORE_NAME, Store
-from xpot_core.study import Study
-from xpot_core.trials import Trial
+from xpot_core.data.reuse import sharing
+from xpot_core.search.loop import Study
+from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.types.trials import Trial
 
 DATA = Path(os.environ.get("XPOT_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")) / "zuo2020"
 RATTLE = 0.01

@@ -36,8 +36,8 @@ from fresh import Spent, environment, spend, together, wait_for_quiet
 from trial_child import Settings, study_file
 from xpot_snap.export import write_fitsnap
 
-from xpot_core.config import study_from_dict
-from xpot_core.study import Study
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"

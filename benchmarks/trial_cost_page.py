@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from xpot_core.report.style import (
+from xpot_core.report.figures.style import (
     BLUE,
     GREEN,
     GREY,

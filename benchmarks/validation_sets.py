@@ -28,10 +28,10 @@ from ase.io import read, write
 from validation_data import DATA, Sets
 from validation_tables import Outcome, Squares, differences, draw, error_table, write_csv
 
-from xpot_core.config import study_from_dict
-from xpot_core.metrics import ErrorTable
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.types.error_sums import ErrorTable
 
 RESULTS = Path(__file__).parent / "results"
 ALPHA = 0.8

@@ -11,7 +11,17 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from xpot_core.report.style import BLUE, GREEN, GREY, PAGE, RED, SKY, figure_style, label_panel, new_figure
+from xpot_core.report.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    PAGE,
+    RED,
+    SKY,
+    figure_style,
+    label_panel,
+    new_figure,
+)
 
 STYLE = {
     "CV": (BLUE, "o"),

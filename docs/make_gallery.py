@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xpot_core.config import flow_yaml
+from xpot_core.study_file.read import flow_yaml
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "examples" / "silicon"
@@ -141,8 +141,8 @@ def main() -> None:
 
 def make(runs: Path) -> str:
     """Figures into FIGURES; returns the page."""
-    from xpot_core.report.figures import make_figures
-    from xpot_core.results import StudyResults
+    from xpot_core.report.figures.draw import make_figures
+    from xpot_core.results.read import StudyResults
 
     for old in FIGURES.glob("*.*"):
         old.unlink()
@@ -198,7 +198,7 @@ def _shell(words: list[str]) -> str:
 
 
 def _figure(study: str, figure: object) -> str:
-    from xpot_core.report.style import ReportFigure
+    from xpot_core.report.figures.style import ReportFigure
 
     assert isinstance(figure, ReportFigure)
     svg = figure.svg().encode()

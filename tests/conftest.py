@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from data_cases import Load
 from study_cases import FAULTY
 
-from xpot_core.config import study_from_dict
-from xpot_core.data import Dataset, load_dataset
-from xpot_core.store import Store
+from xpot_core.data.dataset import Dataset, load_dataset
+from xpot_core.store.store import Store
+from xpot_core.study_file.read import study_from_dict
 
 
 @dataclass

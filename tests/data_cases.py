@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from xpot_core.data import Dataset
+from xpot_core.data.dataset import Dataset
 
 Load = Callable[..., Dataset]
 """Of the fixture ``load``: loads a data block whose paths start in the folder."""

@@ -15,11 +15,11 @@ from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.cluster import Octahedron
 
-from xpot_core.doctor.consistency import check_consistency
-from xpot_core.doctor.findings import Findings
-from xpot_core.frames import frames_of, read_frames
-from xpot_core.study_config import DataConfig
-from xpot_core.types import Frame
+from xpot_core.data.structure_files import frames_of, read_frames
+from xpot_core.setup.doctor.consistency import check_consistency
+from xpot_core.setup.doctor.findings import Findings
+from xpot_core.study_file.schema import DataConfig
+from xpot_core.types.structures import Frame
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("XPOT_DATA", ROOT.parent / "shared" / "data"))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.cli.entry import run
-from xpot_core.config import study_from_dict
-from xpot_core.data import load_dataset
-from xpot_core.registry import load_registry
-from xpot_core.space_reader import build_space
+from xpot_core.data.dataset import load_dataset
+from xpot_core.plugins.registry import load_registry
+from xpot_core.space.read import build_space
+from xpot_core.study_file.read import study_from_dict
 
 
 class Hang(BaseException):

@@ -8,11 +8,11 @@ from typing import Any
 
 import xpot_core.testing
 from xpot_core.cli.progress import SilentObserver
-from xpot_core.config import read_study
 from xpot_core.family import Family, FamilyResults
-from xpot_core.results import StudyResults
-from xpot_core.stopping import RunOutcome
-from xpot_core.study import Study
+from xpot_core.optimize.stopping import RunOutcome
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import read_study
 
 Make = Callable[..., Path]
 """Of the fixture ``study``: writes a study file with some keys replaced."""

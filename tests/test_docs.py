@@ -21,15 +21,15 @@ import pytest
 
 from xpot_core import api
 from xpot_core.cli.group import cli
-from xpot_core.config import parse_yaml, read_study
-from xpot_core.data import load_dataset
-from xpot_core.interfaces.provider import KINDS
-from xpot_core.options import option_info
-from xpot_core.registry import Registry, load_registry
-from xpot_core.results import StudyResults
-from xpot_core.space_reader import build_space
-from xpot_core.study_config import DataConfig, StudyConfig
-from xpot_core.validation import validate_options
+from xpot_core.data.dataset import load_dataset
+from xpot_core.options.check import validate_options
+from xpot_core.options.declare import option_info
+from xpot_core.plugins.interfaces.provider import KINDS
+from xpot_core.plugins.registry import Registry, load_registry
+from xpot_core.results.read import StudyResults
+from xpot_core.space.read import build_space
+from xpot_core.study_file.read import parse_yaml, read_study
+from xpot_core.study_file.schema import DataConfig, StudyConfig
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -30,9 +30,9 @@ def test_accuracy_against_cost_finds_small_and_large_models(
 ) -> None:
     for package in ("xpot_snap", "xpot_lammps", "xpot_optuna"):
         pytest.importorskip(package)
-    from xpot_core.config import read_study
-    from xpot_core.results import StudyResults
-    from xpot_core.study import Study
+    from xpot_core.results.read import StudyResults
+    from xpot_core.search.loop import Study
+    from xpot_core.study_file.read import read_study
 
     monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
     file = read_study(SILICON / "accuracy-cost.yaml", ["budget.trials=12"])
@@ -53,9 +53,9 @@ def test_constraint_refuses_a_smaller_loss_that_does_not_run(
 ) -> None:
     for package in ("xpot_snap", "xpot_lammps"):
         pytest.importorskip(package)
-    from xpot_core.config import read_study
-    from xpot_core.results import StudyResults
-    from xpot_core.study import Study
+    from xpot_core.results.read import StudyResults
+    from xpot_core.search.loop import Study
+    from xpot_core.study_file.read import read_study
 
     monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
 

@@ -188,7 +188,7 @@ def test_help_loads_next_to_nothing() -> None:
 def test_api_and_listing_plugins_load_no_framework() -> None:
     for code in (
         "import xpot_core.api",
-        "from xpot_core.registry import load_registry\nload_registry()",
+        "from xpot_core.plugins.registry import load_registry\nload_registry()",
         MAIN.format("'plugins', '--json'"),
     ):
         assert not HEAVY & loaded(code), code

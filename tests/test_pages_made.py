@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from xpot_core.registry import load_registry
+from xpot_core.plugins.registry import load_registry
 
 DOCS = Path(__file__).parents[1] / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documentation is not beside the tests")

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from xpot_core.builtin.executor_options import LocalOptions
 from xpot_core.builtin.local import LocalExecutor
-from xpot_core.cache import BoundedCache, CacheEntry, cache_folder
+from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
+from xpot_core.data.row_factors import RowFactors, row_factors
 from xpot_core.errors import (
     FitError,
     InfeasibleError,
@@ -16,14 +17,22 @@ from xpot_core.errors import (
     XpotError,
     nearest,
 )
-from xpot_core.hookspecs import API_VERSION, hookimpl
-from xpot_core.interfaces import (
+from xpot_core.optimize.observations import (
+    Observation,
+    Observations,
+    Proposed,
+    observe,
+    own_trials,
+    rng_for,
+    seed_for,
+)
+from xpot_core.options.check import validate_options
+from xpot_core.options.declare import OptionsModel, PerElement, PerGroup, Range, option, resolve
+from xpot_core.plugins.hookspecs import API_VERSION, hookimpl
+from xpot_core.plugins.interfaces import (
     CheckedValidator,
     Component,
     DemandingLoss,
-    Design,
-    DesignErrors,
-    DifferentiableDesign,
     Executor,
     ExecutorContext,
     Fitter,
@@ -36,38 +45,38 @@ from xpot_core.interfaces import (
     TableLoss,
     Validator,
 )
-from xpot_core.isolated_atoms import is_isolated, isolated_energies
-from xpot_core.libraries import preload
-from xpot_core.logs import log_tail, logged
-from xpot_core.metrics import QUANTITIES, ErrorSums, ErrorTable, error_table, voigt
-from xpot_core.observations import Observation, Observations, Proposed, observe, own_trials, rng_for, seed_for
-from xpot_core.options import OptionsModel, PerElement, PerGroup, Range, option, resolve
-from xpot_core.processes import THREAD_VARIABLES, child_process
-from xpot_core.row_factors import RowFactors, row_factors
-from xpot_core.space import Choice, Float, Int, Parameter, Space
-from xpot_core.trials import Candidate, Failure, History, Trial, TrialResult, TrialState, TrialTask
-from xpot_core.types import (
+from xpot_core.space.history import History
+from xpot_core.space.parameters import Choice, Float, Int, Parameter, Space
+from xpot_core.system.cache import BoundedCache, CacheEntry, cache_folder
+from xpot_core.system.logs import log_tail, logged
+from xpot_core.system.processes import THREAD_VARIABLES, child_process
+from xpot_core.system.shared_libraries import preload
+from xpot_core.types.error_sums import QUANTITIES, ErrorSums, ErrorTable, error_table, voigt
+from xpot_core.types.fitting import (
+    Design,
+    DesignErrors,
+    DifferentiableDesign,
+    ExportRequest,
+    FitRequest,
+    FittedPotential,
+    Limits,
+)
+from xpot_core.types.predicting import LossValue, Predictions
+from xpot_core.types.structures import (
     ALWAYS_TRAIN,
     EVALUATE_ONLY,
     FRAME_LABELS,
     BoolArray,
-    ExportRequest,
-    FitRequest,
-    FittedPotential,
     FloatArray,
     Frame,
-    Limits,
-    LossValue,
-    Predictions,
     TrainingData,
-    ValidationReport,
-    ValidationRequest,
     bare_atoms,
 )
-from xpot_core.validation import validate_options
+from xpot_core.types.trials import Candidate, Failure, Trial, TrialResult, TrialState, TrialTask
+from xpot_core.types.validating import ValidationReport, ValidationRequest
 
 if TYPE_CHECKING:
-    from xpot_core.results import StudyResults
+    from xpot_core.results.read import StudyResults
 
 __all__ = [
     "ALWAYS_TRAIN",
@@ -166,7 +175,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Reading studies back needs YAML and the store, which the hooks of a plugin do not: made on demand."""
     if name == "StudyResults":
-        from xpot_core.results import StudyResults
+        from xpot_core.results.read import StudyResults
 
         return StudyResults
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from xpot_core.config import flow_yaml
-from xpot_core.options import OptionInfo, list_item, option_info, scalar_type, submodel
+from xpot_core.options.declare import OptionInfo, list_item, option_info, scalar_type, submodel
+from xpot_core.study_file.read import flow_yaml
 
 
 def option_tables(

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from option_tables import cell, codes, markdown, option_tables, sentence, table
 
-from xpot_core import api, hookspecs, testing
+from xpot_core import api, testing
 from xpot_core.cli import group as cli
-from xpot_core.interfaces.provider import KINDS, Kind, Provider
-from xpot_core.registry import PluginState, Registry, load_registry
-from xpot_core.study_config import StudyConfig
+from xpot_core.plugins import hookspecs
+from xpot_core.plugins.interfaces.provider import KINDS, Kind, Provider
+from xpot_core.plugins.registry import PluginState, Registry, load_registry
+from xpot_core.study_file.schema import StudyConfig
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -8,9 +8,9 @@
 from pathlib import Path
 from tempfile import mkdtemp
 
-from xpot_core.config import read_study
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import read_study
 
 # %% [markdown]
 # ## Run
@@ -54,7 +54,7 @@ frame.sort_values("loss").head(5)[shown].round(3)
 # The figures of `xpot report` by name; each has its matplotlib object, its data and a text for those who cannot see it.
 
 # %%
-from xpot_core.report.figures import make_figures
+from xpot_core.report.figures.draw import make_figures
 
 figures = make_figures(results)
 list(figures)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xpot_core.bounds import WORKERS
-from xpot_core.options import OptionsModel, option
+from xpot_core.options.bounds import WORKERS
+from xpot_core.options.declare import OptionsModel, option
 
 
 class SerialOptions(OptionsModel):

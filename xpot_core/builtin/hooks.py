@@ -5,8 +5,8 @@ from __future__ import annotations
 from xpot_core.builtin.executor_options import LocalOptions, SerialOptions
 from xpot_core.builtin.loss_options import EnergyForceOptions
 from xpot_core.builtin.optimizer_options import PROVIDERS as OPTIMIZERS
-from xpot_core.hookspecs import hookimpl
-from xpot_core.interfaces.provider import Provider
+from xpot_core.plugins.hookspecs import hookimpl
+from xpot_core.plugins.interfaces.provider import Provider
 
 PAPER = "D. F. Thomas du Toit and V. L. Deringer, J. Chem. Phys. 159, 024803 (2023)"
 

@@ -13,10 +13,10 @@ from xpot_core.builtin.executor_options import LocalOptions
 from xpot_core.builtin.watcher import Watcher
 from xpot_core.builtin.worker_process import WorkerProcess
 from xpot_core.errors import TrialError, XpotError
-from xpot_core.interfaces import ExecutorContext
-from xpot_core.logs import log_tail
-from xpot_core.outcome import failed_result
-from xpot_core.trials import TrialResult, TrialTask
+from xpot_core.plugins.interfaces import ExecutorContext
+from xpot_core.system.logs import log_tail
+from xpot_core.trial.failure import failed_result
+from xpot_core.types.trials import TrialResult, TrialTask
 
 _PATIENCE_SECONDS = 0.25
 # With more, workers would wait for each other's results to be stored, and then all end at the same time again.

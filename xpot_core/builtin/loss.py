@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from xpot_core.builtin.loss_options import EnergyForceOptions
 from xpot_core.errors import InputError
-from xpot_core.metrics import ErrorTable, error_table
-from xpot_core.types import Frame, LossValue, Predictions
+from xpot_core.types.error_sums import ErrorTable, error_table
+from xpot_core.types.predicting import LossValue, Predictions
+from xpot_core.types.structures import Frame
 
 
 class EnergyForceLoss:

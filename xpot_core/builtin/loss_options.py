@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from xpot_core.options import OptionsModel, option
+from xpot_core.options.declare import OptionsModel, option
 
 
 class EnergyForceOptions(OptionsModel):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from xpot_core.interfaces import Provider
-from xpot_core.options import OptionsModel, option
+from xpot_core.options.declare import OptionsModel, option
+from xpot_core.plugins.interfaces import Provider
 
 DEFAULT_LEVELS = 5
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from xpot_core.builtin.optimizer_options import DEFAULT_LEVELS, GridOptions, RandomOptions, SobolOptions
 from xpot_core.errors import InputError, nearest
-from xpot_core.observations import own_trials, rng_for, seed_for
-from xpot_core.space import Choice, Int, Parameter, Space
-from xpot_core.trials import Candidate, History
+from xpot_core.optimize.observations import own_trials, rng_for, seed_for
+from xpot_core.space.history import History
+from xpot_core.space.parameters import Choice, Int, Parameter, Space
+from xpot_core.types.trials import Candidate
 
 
 class RandomOptimizer:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-from xpot_core import interrupts
 from xpot_core.builtin.executor_options import SerialOptions
 from xpot_core.errors import StudyEndedError, TrialError
-from xpot_core.interfaces import ExecutorContext
-from xpot_core.outcome import failed_result
-from xpot_core.pipeline import TrialRunner
-from xpot_core.trials import TrialResult, TrialTask, WorkerSpec
+from xpot_core.plugins.interfaces import ExecutorContext
+from xpot_core.system import interrupts
+from xpot_core.trial.failure import failed_result
+from xpot_core.trial.runner import TrialRunner
+from xpot_core.types.trials import TrialResult, TrialTask, WorkerSpec
 
 
 class SerialExecutor:

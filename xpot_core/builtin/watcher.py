@@ -14,8 +14,8 @@ from typing import Any
 
 from xpot_core.builtin.worker_process import WorkerProcess
 from xpot_core.errors import InfeasibleError, TrialError, TrialTimeoutError
-from xpot_core.processes import memory_of_tree
-from xpot_core.types import Limits
+from xpot_core.system.processes import memory_of_tree
+from xpot_core.types.fitting import Limits
 
 _WATCH_SECONDS = 0.25
 # Start-up (imports, reading data) is not the trial's time.

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import TrialError
-from xpot_core.logs import BoundedLog, take, take_rest
-from xpot_core.processes import FAMILY_VARIABLE, THREAD_VARIABLES, end_family, new_family
-from xpot_core.trials import TrialTask
+from xpot_core.system.logs import BoundedLog, take, take_rest
+from xpot_core.system.processes import FAMILY_VARIABLE, THREAD_VARIABLES, end_family, new_family
+from xpot_core.types.trials import TrialTask
 
 _END_SECONDS = 10.0
 _LONGEST_ANSWER = 2**29
@@ -59,7 +59,7 @@ class WorkerProcess:
         self._log = BoundedLog(self.log)
         self._family = new_family()
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "xpot_core.worker"],
+            [sys.executable, "-P", "-m", "xpot_core.trial.worker_process"],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -22,10 +22,10 @@ def cache(plugin: str | None, clear: bool, as_json: bool) -> None:
     """Show (or clear) descriptors and matrices kept on disk, of one PLUGIN or of all."""
     from rich.table import Table
 
-    from xpot_core.cache.folders import cache_items, cache_root, clear_cache
     from xpot_core.errors import InputError, nearest
-    from xpot_core.foreign_text import printable
-    from xpot_core.registry import load_registry
+    from xpot_core.plugins.registry import load_registry
+    from xpot_core.system.cache.folders import cache_items, cache_root, clear_cache
+    from xpot_core.system.foreign_text import printable
 
     if plugin is not None:
         known = {*(item.plugin for item in cache_items()), *(r.plugin for r in load_registry().records)} - {

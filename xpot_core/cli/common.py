@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from xpot_core.config import StudyFile
-    from xpot_core.study import Study
+    from xpot_core.search.loop import Study
+    from xpot_core.study_file.read import StudyFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,7 +72,7 @@ def ask_trust(file: StudyFile, trust: bool) -> None:
     import sys
 
     from xpot_core.errors import InputError
-    from xpot_core.trust import is_trusted, remember, risks_of
+    from xpot_core.study_file.trust import is_trusted, remember, risks_of
 
     risks = risks_of(file)
     if is_trusted(risks, file.base):
@@ -105,7 +105,7 @@ def console(*, stderr: bool = False) -> Console:
 
     Text is shown as it is: brackets are no markup, and escape sequences are written out.
     """
-    from xpot_core.report.terminal import PlainConsole
+    from xpot_core.report.tables.terminal import PlainConsole
 
     found = PlainConsole(stderr=stderr)
     return found if found.is_terminal else PlainConsole(stderr=stderr, width=160, soft_wrap=True)
@@ -113,7 +113,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print text that may hold names from outside."""
-    from xpot_core.foreign_text import printable
+    from xpot_core.system.foreign_text import printable
 
     click.echo(printable(text, lines=True), err=err, nl=nl)
 
@@ -135,8 +135,8 @@ def at_most_one(flags: Mapping[str, object]) -> None:
 
 def open_study(study_file: Path, overrides: tuple[str, ...], runs: Path, trust: bool) -> Study:
     """Read a study file and make the study of it, once the user agrees to what it runs."""
-    from xpot_core.config import read_study
-    from xpot_core.study import Study
+    from xpot_core.search.loop import Study
+    from xpot_core.study_file.read import read_study
 
     file = read_study(study_file, overrides)
     ask_trust(file, trust)
@@ -147,7 +147,7 @@ def print_json(data: Any) -> None:
     """Print plain data as JSON that every parser reads: NaN becomes null."""
     import json
 
-    from xpot_core.foreign_text import json_printable
+    from xpot_core.system.foreign_text import json_printable
 
     click.echo(json_printable(json.dumps(_finite(data), indent=2, ensure_ascii=False)))
 

@@ -25,26 +25,26 @@ def compare(
     Errors have 95 % bootstrap intervals over structures; who is better is told from paired draws. What physical
     tests measured on the winners stands side by side.
     """
-    from xpot_core.report.compare import compare_studies
-    from xpot_core.results import StudyResults
+    from xpot_core.report.statistics.compare import compare_studies
+    from xpot_core.results.read import StudyResults
 
     comparison = compare_studies([StudyResults.open(study, runs) for study in studies])
     if as_json:
         print_json(comparison.to_json())
     else:
-        from xpot_core.report.compare_show import comparison_renderables
+        from xpot_core.report.tables.compare import comparison_renderables
 
         out = console()
         for renderable in comparison_renderables(comparison):
             out.print(renderable)
     if figures_dir is not None:
-        from xpot_core.report.compare_show import comparison_figure
+        from xpot_core.report.tables.compare import comparison_figure
 
         files = comparison_figure(comparison).save(figures_dir)
         say(f"wrote {len(files)} files to {figures_dir}", err=True)
     if output is not None:
-        from xpot_core.report.html_compare import write_comparison
-        from xpot_core.report.style import require_matplotlib
+        from xpot_core.report.figures.style import require_matplotlib
+        from xpot_core.report.html.compare import write_comparison
 
         require_matplotlib()
         say(f"wrote {write_comparison(comparison, output)}", err=True)

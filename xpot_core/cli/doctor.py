@@ -29,7 +29,7 @@ def doctor(
     study_file: Path, no_fit: bool, as_json: bool, trust: bool, runs: Path, overrides: tuple[str, ...]
 ) -> int:
     """Check data, search space and installation, and time one fit. Exit status 1 on warnings."""
-    from xpot_core.doctor import examine
+    from xpot_core.setup.doctor import examine
 
     study = open_study(study_file, overrides, runs, trust)
     findings = examine(study, measure=not no_fit)

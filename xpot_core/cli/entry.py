@@ -6,10 +6,10 @@ import sys
 
 import click
 
-from xpot_core import interrupts
 from xpot_core.cli.common import say
 from xpot_core.cli.group import cli
 from xpot_core.errors import XpotError, file_error
+from xpot_core.system import interrupts
 
 
 def run(arguments: list[str]) -> int:

@@ -31,18 +31,18 @@ def export(
     study: str, trial: str, to: Path, scripts: bool, members: int | None, trust: bool, runs: Path
 ) -> None:
     """Write potential, LAMMPS input, ASE script, provenance and checksums to a folder."""
-    from xpot_core.results import StudyResults
+    from xpot_core.results.read import StudyResults
 
     results = StudyResults.open(study, runs)
     ask_trust(results.study_file, trust)
     if members is not None:
-        from xpot_core.committee import export_committee
+        from xpot_core.deliver.committee import export_committee
 
         if trial != "best":
             raise click.UsageError("give either --trial or --committee")
         written = export_committee(results, members, to, scripts=scripts)
     else:
-        from xpot_core.export import export_trial
+        from xpot_core.deliver.export import export_trial
 
         written = dict(export_trial(results, trial, to, scripts=scripts).files)
     for name, text in written.items():

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from xpot_core.cli.common import console, print_json, say
 
 if TYPE_CHECKING:
-    from xpot_core.config import StudyFile
     from xpot_core.family import FamilyResults, Member
-    from xpot_core.study import Observer, Study
+    from xpot_core.search.loop import Observer, Study
+    from xpot_core.study_file.read import StudyFile
 
 
 def family_of(study: str, runs: Path) -> FamilyResults | None:
@@ -35,7 +35,7 @@ def run_family(
     """Run or resume every member and print the summary; the exit status."""
     from xpot_core.cli.progress import make_observer
     from xpot_core.family import Family
-    from xpot_core.report.family import family_renderables
+    from xpot_core.report.statistics.family import family_renderables
 
     family = Family(file, runs, repeat=repeat)
     out, warned = console(), set()
@@ -80,7 +80,7 @@ def show_family(
     if as_json:
         print_json(family.to_json())
         return
-    from xpot_core.report.family import family_csv, family_renderables
+    from xpot_core.report.statistics.family import family_csv, family_renderables
 
     if as_csv:
         say(family_csv(family), nl=False)

@@ -37,7 +37,7 @@ def fit(
     The fitter block must hold fixed values only; ``--set`` gives those that the study searches.
     """
     from xpot_core.errors import InputError, XpotError
-    from xpot_core.outcome import failed_result
+    from xpot_core.trial.failure import failed_result
 
     study = open_study(study_file, overrides, runs, trust)
     if len(study.space):

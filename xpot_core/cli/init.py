@@ -49,9 +49,9 @@ def init(
     from_gap_fit: str | None,
 ) -> None:
     """Print a study file with each option's meaning, unit, default and range; or propose one from data."""
-    from xpot_core.config import check_name
     from xpot_core.errors import InputError
-    from xpot_core.study_template import imported_study, path_from, study_template
+    from xpot_core.study_file.read import check_name
+    from xpot_core.study_file.template import imported_study, path_from, study_template
 
     sources = {
         "--from-data": from_data,
@@ -73,8 +73,8 @@ def init(
         return
     folder = output.parent if output is not None else Path()
     if from_data:
-        from xpot_core.proposal import Wishes, look_at, propose_study
-        from xpot_core.registry import load_registry
+        from xpot_core.plugins.registry import load_registry
+        from xpot_core.setup.proposal import Wishes, look_at, propose_study
 
         wishes = Wishes(
             from_data,

@@ -12,8 +12,8 @@ import click
 from xpot_core.cli.common import say
 
 if TYPE_CHECKING:
-    from xpot_core.proposal import DataFacts
-    from xpot_core.registry import Registry
+    from xpot_core.plugins.registry import Registry
+    from xpot_core.setup.proposal import DataFacts
 
 _DATA = ("*.xyz", "*.extxyz", "*.db", "*.traj")
 
@@ -28,9 +28,9 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
     chosen
         The parameters of the command that the user did give: the others are only defaults.
     """
-    from xpot_core.proposal import Wishes, default_fitter, default_optimizer, propose_study
-    from xpot_core.proposal.propose import cores
-    from xpot_core.registry import load_registry
+    from xpot_core.plugins.registry import load_registry
+    from xpot_core.setup.proposal import Wishes, default_fitter, default_optimizer, propose_study
+    from xpot_core.setup.proposal.propose import cores
 
     registry = load_registry()
     say("A study file for your data. Enter takes the answer in brackets, Ctrl-C ends without a file.\n")
@@ -69,7 +69,7 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
 def _training(given: str | None) -> tuple[Path, DataFacts]:
     """Ask until a file can be read."""
     from xpot_core.errors import InputError
-    from xpot_core.proposal import look_at
+    from xpot_core.setup.proposal import look_at
 
     if given is not None:
         return Path(given), look_at([Path(given)])

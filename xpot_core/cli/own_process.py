@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from xpot_core import interrupts
 from xpot_core.cli import _end_at_once
 from xpot_core.cli.entry import run
-from xpot_core.foreign_text import printable
+from xpot_core.system import interrupts
+from xpot_core.system.foreign_text import printable
 
 PATIENCE_SECONDS = 10.0
 """How long threads of plugins may go on when the command is done."""

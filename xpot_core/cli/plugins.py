@@ -41,8 +41,8 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
         if as_json:
             raise click.UsageError(f"--json belongs behind '{ctx.invoked_subcommand}'")
         return
-    from xpot_core.registry import PluginRecord, PluginState, load_registry
-    from xpot_core.registry.catalogue import PUBLISHED
+    from xpot_core.plugins.registry import PluginRecord, PluginState, load_registry
+    from xpot_core.plugins.registry.catalogue import PUBLISHED
 
     registry = load_registry()
     records = list(registry.records)

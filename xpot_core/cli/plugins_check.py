@@ -10,11 +10,11 @@ import click
 from xpot_core.cli.common import PATH, json_option, print_json, say
 
 if TYPE_CHECKING:
-    from xpot_core.registry import Registry
+    from xpot_core.plugins.registry import Registry
     from xpot_core.testing.contract import Finding
 
 KINDS = ("fitter", "predictor", "loss", "optimizer", "executor", "validator")
-"""Those of `xpot_core.interfaces.provider`, whose import would cost every ``--help`` 0.3 s; a test compares them."""
+"""Those of `plugins.interfaces.provider`, whose import would cost every ``--help`` 0.3 s; a test compares them."""
 _SHORT = {"kept": "ok", "broken": "FAIL", "expected failure": "expected", "not applicable": "-"}
 
 
@@ -32,7 +32,7 @@ def check(name: str, kind: str | None, rules: tuple[str, ...], files: tuple[Path
     Exit status: 0 every rule is kept, or is a declared expected failure; 1 a rule is broken; 2 nobody has
     the name.
     """
-    from xpot_core.registry import load_registry
+    from xpot_core.plugins.registry import load_registry
     from xpot_core.testing.check import contract_class, providers_named
 
     registry = load_registry(files)

@@ -19,8 +19,8 @@ def new(name: str, kind: str, to: Path | None) -> None:
 
     Then install it, test it, and replace its content by yours.
     """
-    from xpot_core.registry import load_registry
-    from xpot_core.skeleton import checked_name, write_skeleton
+    from xpot_core.plugins.registry import load_registry
+    from xpot_core.setup.skeleton import checked_name, write_skeleton
 
     short = checked_name(name, kind, load_registry())  # type: ignore[arg-type]
     folder = Path(f"xpot-{short}") if to is None else to

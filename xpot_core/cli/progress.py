@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xpot_core.metrics import ErrorTable
-from xpot_core.study import Observer, Study
-from xpot_core.trials import Trial, TrialState, best_of
+from xpot_core.search.loop import Observer, Study
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.trials import Trial, TrialState, best_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -21,8 +21,8 @@ def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path
     import logging
 
     from xpot_core.cli.family_run import family_of
-    from xpot_core.report.style import require_matplotlib
-    from xpot_core.results import StudyResults
+    from xpot_core.report.figures.style import require_matplotlib
+    from xpot_core.results.read import StudyResults
 
     family = family_of(study, runs)
     results = StudyResults.open(study, runs) if family is None else None
@@ -31,11 +31,11 @@ def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path
         # With --debug they write thousands of lines about fonts, which is nothing of ours.
         logging.getLogger(name).setLevel(logging.WARNING)
     if results is not None:
-        from xpot_core.report.html import write_report
+        from xpot_core.report.html.study import write_report
 
         path, files = write_report(results, output, figures_dir)
     else:
-        from xpot_core.report.html_family import write_family_report
+        from xpot_core.report.html.family import write_family_report
 
         assert family is not None
         path, files = write_family_report(family, output, figures_dir)

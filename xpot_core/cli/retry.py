@@ -35,9 +35,9 @@ def retry(study: str, trials: tuple[int, ...], states: str | None, everything: b
     """
     import contextlib
 
-    from xpot_core.results import study_directory
-    from xpot_core.store import STORE_NAME, Store
-    from xpot_core.trials import TrialState
+    from xpot_core.results.read import study_directory
+    from xpot_core.store.store import STORE_NAME, Store
+    from xpot_core.types.trials import TrialState
 
     at_most_one({"--trial": trials, "--state": states, "--all": everything})
     directory = study_directory(study, runs)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from xpot_core import bounds
 from xpot_core.cli.common import (
     ask_trust,
     console,
@@ -16,6 +15,7 @@ from xpot_core.cli.common import (
     study_file_argument,
     trust_option,
 )
+from xpot_core.options import bounds
 
 
 @click.command()
@@ -65,12 +65,12 @@ def run(
     """Run or resume a study. Ctrl-C ends it cleanly; the same command continues it."""
     from xpot_core.cli.family_run import run_family
     from xpot_core.cli.progress import make_observer
-    from xpot_core.config import read_study
     from xpot_core.errors import InputError
     from xpot_core.family.run import refuse_over_family
-    from xpot_core.report.tables import outlier_lines, summary_renderables
-    from xpot_core.results import StudyResults
-    from xpot_core.study import Study
+    from xpot_core.report.tables.study import outlier_lines, summary_renderables
+    from xpot_core.results.read import StudyResults
+    from xpot_core.search.loop import Study
+    from xpot_core.study_file.read import read_study
 
     if time_limit is not None:
         overrides = (*overrides, f"budget.time={time_limit}")

@@ -17,9 +17,9 @@ def schema() -> None:
 
 def study_schema() -> dict[str, Any]:
     """JSON Schema of the study file; provider blocks list what is installed."""
-    from xpot_core.interfaces.provider import Kind
-    from xpot_core.registry import load_registry
-    from xpot_core.study_config import StudyConfig
+    from xpot_core.plugins.interfaces.provider import Kind
+    from xpot_core.plugins.registry import load_registry
+    from xpot_core.study_file.schema import StudyConfig
 
     registry = load_registry()
     root = StudyConfig.model_json_schema(by_alias=True)

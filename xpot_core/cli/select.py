@@ -21,8 +21,8 @@ from xpot_core.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from xpot_core.committee import Disagreement
-    from xpot_core.types import Frame
+    from xpot_core.deliver.committee import Disagreement
+    from xpot_core.types.structures import Frame
 
 
 @click.command()
@@ -79,10 +79,10 @@ def select(
 
     from ase.io import write
 
-    from xpot_core import committee
-    from xpot_core.frames import frames_of, read_images
-    from xpot_core.pipeline import TrialRunner
-    from xpot_core.results import StudyResults
+    from xpot_core.data.structure_files import frames_of, read_images
+    from xpot_core.deliver import committee
+    from xpot_core.results.read import StudyResults
+    from xpot_core.trial.runner import TrialRunner
 
     results = StudyResults.open(study, runs)
     ask_trust(results.study_file, trust)
@@ -131,7 +131,7 @@ def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequenc
     import numpy as np
     from rich.text import Text
 
-    from xpot_core.report.terminal import plain_table
+    from xpot_core.report.tables.terminal import plain_table
 
     table = plain_table()
     for head in ("frame", "group", "atoms", "energy std meV/atom", "force std eV/Å"):

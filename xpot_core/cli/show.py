@@ -21,7 +21,7 @@ from xpot_core.cli.common import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from xpot_core.results import StudyResults
+    from xpot_core.results.read import StudyResults
 
 _REFRESH_SECONDS = 2.0
 
@@ -73,7 +73,7 @@ def show(
 ) -> int:
     """Show the best trials, the errors by group, failures, and where the potential is."""
     from xpot_core.cli.family_run import family_of, show_family
-    from xpot_core.results import StudyResults, trial_json
+    from xpot_core.results.read import StudyResults, trial_json
 
     at_most_one({"--json": as_json, "--csv": as_csv, "--watch": watch, "--failed": failed})
     at_most_one({"--alpha": alpha, "--trial": trial, "--outliers": outliers})
@@ -106,7 +106,7 @@ def show(
     if as_json:
         print_json(results.to_json() if trial is None else trial_json(results.trial(trial)))
     elif as_csv:
-        from xpot_core.report.tables import trials_csv
+        from xpot_core.report.tables.study import trials_csv
 
         say(trials_csv(results), nl=False)
     elif watch:
@@ -119,9 +119,9 @@ def show(
 
 
 def _verify(study: str, runs: Path, as_json: bool) -> int:
-    from xpot_core.results import FAMILY_NAME
-    from xpot_core.store import STORE_NAME
-    from xpot_core.verify import verify
+    from xpot_core.deliver.verify import verify
+    from xpot_core.results.read import FAMILY_NAME
+    from xpot_core.store.store import STORE_NAME
 
     folders = [f for f in (Path(study), runs / study) if (f / FAMILY_NAME).is_file()]
     members = sorted(p.parent for p in folders[0].glob(f"*/{STORE_NAME}")) if folders else [study]
@@ -142,8 +142,9 @@ def _verify(study: str, runs: Path, as_json: bool) -> int:
 
 def _outliers(results: StudyResults, most: int, as_json: bool) -> None:
     from xpot_core.errors import InputError
-    from xpot_core.report import outliers, tables
-    from xpot_core.report.predictions import predictions_of
+    from xpot_core.report.statistics import outliers
+    from xpot_core.report.statistics.predictions import predictions_of
+    from xpot_core.report.tables import study as tables
 
     sets = predictions_of(results)
     if not sets:
@@ -170,8 +171,9 @@ def _outliers(results: StudyResults, most: int, as_json: bool) -> None:
 def _renderables(results: StudyResults, top: int, trial: str | None, failed: bool) -> list[RenderableType]:
     from rich.text import Text
 
-    from xpot_core.report import tables, trouble
-    from xpot_core.report.series import shown_errors
+    from xpot_core.report.statistics.series import shown_errors
+    from xpot_core.report.tables import failures as trouble
+    from xpot_core.report.tables import study as tables
 
     if trial is not None:
         shown = results.trial(trial)
@@ -200,8 +202,8 @@ def _watch(results: StudyResults, top: int) -> None:
     from rich.console import Group
     from rich.live import Live
 
-    from xpot_core.results import StudyResults
-    from xpot_core.store import STORE_NAME, Store
+    from xpot_core.results.read import StudyResults
+    from xpot_core.store.store import STORE_NAME, Store
 
     def running() -> bool:
         with contextlib.closing(Store(results.directory / STORE_NAME, readonly=True)) as store:

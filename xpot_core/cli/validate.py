@@ -33,9 +33,9 @@ from xpot_core.cli.common import (
 @runs_option
 def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, trust: bool, runs: Path) -> int:
     """Run physical tests on the potential of a trial. Status 1 if it fails one."""
-    from xpot_core.config import read_provider_block
-    from xpot_core.physical_tests import run_tests
-    from xpot_core.results import StudyResults
+    from xpot_core.deliver.validate_finished import run_tests
+    from xpot_core.results.read import StudyResults
+    from xpot_core.study_file.read import read_provider_block
 
     results = StudyResults.open(study, runs)
     ask_trust(results.study_file, trust)
@@ -45,7 +45,7 @@ def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, trus
     if as_json:
         print_json(rows)
     else:
-        from xpot_core.report.tables import tests_table
+        from xpot_core.report.tables.study import tests_table
 
         out.print(tests_table(rows))
     return 0 if all(row["passed"] for row in rows) else 1

@@ -4,7 +4,7 @@ Examples
 --------
 From Python::
 
-    from xpot_core.config import read_study
+    from xpot_core.study_file.read import read_study
     from xpot_core.family import Family
 
     family = Family(read_study("study.yaml"), repeat=10)

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xpot_core import bounds
-from xpot_core.config import StudyFile, set_key, study_from_dict
 from xpot_core.errors import InputError
+from xpot_core.options import bounds
+from xpot_core.study_file.read import StudyFile, set_key, study_from_dict
 
 _LONGEST = 24
 _FIXED = {"study": "names the family", "matrix": "cannot stand inside of itself"}

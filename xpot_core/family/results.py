@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xpot_core.config import check_name, read_study
 from xpot_core.errors import InputError
-from xpot_core.metrics import ErrorTable
-from xpot_core.results import FAMILY_NAME, StudyResults
-from xpot_core.store import STORE_NAME, Store
-from xpot_core.trials import Trial
+from xpot_core.results.read import FAMILY_NAME, StudyResults
+from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.study_file.read import check_name, read_study
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.trials import Trial
 
 SETS = ("validation", "test")
 QUANTITIES = {

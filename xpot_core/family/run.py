@@ -13,19 +13,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from xpot_core.begin import beginning, move_aside
-from xpot_core.claim import STUDY_NAME
-from xpot_core.config import StudyFile
+from xpot_core.data.reuse import sharing
 from xpot_core.errors import InputError, StudyChangedError, StudyLockedError, XpotError
 from xpot_core.family.members import Member, blamed, concerns, members_of
 from xpot_core.family.results import FamilyResults, read_family
-from xpot_core.interrupts import Interrupt, sigterm_interrupts
-from xpot_core.lease import Owner
-from xpot_core.results import FAMILY_NAME
-from xpot_core.sharing import sharing
-from xpot_core.stopping import RunOutcome
-from xpot_core.store import STORE_NAME, Store
-from xpot_core.study import Observer, Study
+from xpot_core.optimize.stopping import RunOutcome
+from xpot_core.results.read import FAMILY_NAME
+from xpot_core.search.begin import beginning, move_aside
+from xpot_core.search.loop import Observer, Study
+from xpot_core.search.study_identity import STUDY_NAME
+from xpot_core.store.run_lock import Owner
+from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.study_file.read import StudyFile
+from xpot_core.system.interrupts import Interrupt, sigterm_interrupts
 
 _logger = logging.getLogger("xpot")
 Watch = Callable[[int, Member, Study], AbstractContextManager[Observer | None]]

@@ -14,12 +14,14 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.interfaces import Component, Design, Fitter, Predictor, StagedFitter
-from xpot_core.space_reader import build_space
+from xpot_core.options.check import validate_options
+from xpot_core.plugins.interfaces import Component, Fitter, Predictor, StagedFitter
+from xpot_core.space.read import build_space
 from xpot_core.testing.contract import Contract, NotApplicable, environment
 from xpot_core.testing.frames import frames, training_data
-from xpot_core.types import FitRequest, FittedPotential, Frame, Predictions, TrainingData
-from xpot_core.validation import validate_options
+from xpot_core.types.fitting import Design, FitRequest, FittedPotential
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import Frame, TrainingData
 
 ONE = ("Si",)
 TWO = ("Ge", "Si")

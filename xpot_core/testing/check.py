@@ -14,8 +14,8 @@ from typing import Any
 
 from xpot_core import testing
 from xpot_core.errors import PluginError
-from xpot_core.interfaces.provider import KINDS, Kind
-from xpot_core.registry import Registry, load_registry
+from xpot_core.plugins.interfaces.provider import KINDS, Kind
+from xpot_core.plugins.registry import Registry, load_registry
 from xpot_core.testing.contract import Contract
 
 TOOL = "contract"

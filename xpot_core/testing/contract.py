@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from xpot_core.errors import InputError
-from xpot_core.interfaces.provider import Kind, Provider
-from xpot_core.options import list_item, scalar_type, submodel, undocumented, walk_options
-from xpot_core.registry import Registry, load_registry
-from xpot_core.validation import validate_options
+from xpot_core.options.check import validate_options
+from xpot_core.options.declare import list_item, scalar_type, submodel, undocumented, walk_options
+from xpot_core.plugins.interfaces.provider import Kind, Provider
+from xpot_core.plugins.registry import Registry, load_registry
 
 HEAVY = (
     "ase",

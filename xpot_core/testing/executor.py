@@ -20,11 +20,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from xpot_core.interfaces import Executor, ExecutorContext
+from xpot_core.plugins.interfaces import Executor, ExecutorContext
 from xpot_core.testing.contract import Contract, NotApplicable, scratch
 from xpot_core.testing.frames import frames, write_frames
-from xpot_core.trials import TrialResult, TrialState, TrialTask, WorkerSpec
-from xpot_core.types import Limits
+from xpot_core.types.fitting import Limits
+from xpot_core.types.trials import TrialResult, TrialState, TrialTask, WorkerSpec
 
 _PATIENCE = 120.0
 
@@ -243,7 +243,9 @@ class ExecutorContract(Contract):
                     orphan = process.ppid() == 1
                     # A fork of a worker carries its command; one without a parent has no business any more.
                     mine = orphan or psutil.Process() in process.parents()
-                    if (mine and "time.sleep(3600)" in command) or (orphan and "xpot_core.worker" in command):
+                    if (mine and "time.sleep(3600)" in command) or (
+                        orphan and "xpot_core.trial.worker_process" in command
+                    ):
                         sleepers.append(process.pid)
             if not sleepers:
                 return

@@ -13,15 +13,17 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.metrics import error_table
-from xpot_core.space_reader import build_space
+from xpot_core.options.check import validate_options
+from xpot_core.space.read import build_space
 from xpot_core.testing.bench import ONE, FitterBench, assert_sound, difference
 from xpot_core.testing.contract import NotApplicable, environment, scratch
 from xpot_core.testing.frames import frame, frames_to_json, labelled, structure
 from xpot_core.testing.perturb import Leaf, accepts, as_search, leaves, other_value, put
 from xpot_core.testing.process import fit_in_process
-from xpot_core.types import FittedPotential, Frame, Predictions
-from xpot_core.validation import validate_options
+from xpot_core.types.error_sums import error_table
+from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import Frame
 
 
 class FitRules(FitterBench):

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpot_core.frame_labels import image_of
-from xpot_core.row_factors import sigma_means
-from xpot_core.types import BoolArray, FloatArray, Frame, TrainingData
+from xpot_core.data.frame_labels import image_of
+from xpot_core.data.row_factors import sigma_means
+from xpot_core.types.structures import BoolArray, FloatArray, Frame, TrainingData
 
 if TYPE_CHECKING:
     from ase import Atoms

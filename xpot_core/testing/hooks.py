@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xpot_core.hookspecs import hookimpl
-from xpot_core.interfaces.provider import NoOptions, Provider
+from xpot_core.plugins.hookspecs import hookimpl
+from xpot_core.plugins.interfaces.provider import NoOptions, Provider
 from xpot_core.testing.toy_options import ToyOptions
 
 

@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.frames import read_frames
-from xpot_core.interfaces import Design
-from xpot_core.metrics import error_table
-from xpot_core.study_config import DataConfig
+from xpot_core.data.structure_files import read_frames
+from xpot_core.study_file.schema import DataConfig
 from xpot_core.testing.bench import ONE, FitterBench, difference
 from xpot_core.testing.contract import NotApplicable, scratch
 from xpot_core.testing.frames import training_data, write_frames
 from xpot_core.testing.staged_rules import same_errors
-from xpot_core.types import FRAME_LABELS, Frame, TrainingData
+from xpot_core.types.error_sums import error_table
+from xpot_core.types.fitting import Design
+from xpot_core.types.structures import FRAME_LABELS, Frame, TrainingData
 
 _FOLDS = 3
 _WRONG = 50.0  # eV/Å

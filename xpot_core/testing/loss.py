@@ -21,11 +21,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xpot_core.interfaces import Loss, TableLoss
-from xpot_core.metrics import ErrorSums, ErrorTable, error_table
+from xpot_core.plugins.interfaces import Loss, TableLoss
 from xpot_core.testing.contract import Contract, NotApplicable
 from xpot_core.testing.frames import frames
-from xpot_core.types import Frame, LossValue, Predictions
+from xpot_core.types.error_sums import ErrorSums, ErrorTable, error_table
+from xpot_core.types.predicting import LossValue, Predictions
+from xpot_core.types.structures import Frame
 
 
 class LossContract(Contract):

@@ -20,10 +20,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xpot_core.interfaces import Component, Optimizer
-from xpot_core.space import Choice, Float, Int, Space
+from xpot_core.plugins.interfaces import Component, Optimizer
+from xpot_core.space.history import History
+from xpot_core.space.parameters import Choice, Float, Int, Space
 from xpot_core.testing.contract import Contract, NotApplicable
-from xpot_core.trials import Candidate, Failure, History, Trial, TrialState
+from xpot_core.types.trials import Candidate, Failure, Trial, TrialState
 
 SPACE = Space(
     (

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from xpot_core.errors import InputError
-from xpot_core.options import OptionInfo, list_item, option_info, scalar_type, strip_none
+from xpot_core.options.declare import OptionInfo, list_item, option_info, scalar_type, strip_none
 
 
 @dataclass(frozen=True)

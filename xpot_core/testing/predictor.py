@@ -25,7 +25,9 @@ from xpot_core.testing.bench import ONE, Fitted, FitterBench, difference
 from xpot_core.testing.contract import NotApplicable, environment, scratch
 from xpot_core.testing.frames import frames_to_json
 from xpot_core.testing.predictor_rules import PredictorRules
-from xpot_core.types import FittedPotential, Frame, Predictions
+from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import Frame
 
 
 class PredictorContract(PredictorRules):

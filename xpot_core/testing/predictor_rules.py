@@ -12,7 +12,8 @@ import numpy as np
 from xpot_core.testing.bench import FitterBench, assert_sound, difference
 from xpot_core.testing.contract import NotApplicable, scratch
 from xpot_core.testing.frames import frame, rotation, structure
-from xpot_core.types import FloatArray, Frame, Predictions
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import FloatArray, Frame
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpot_core.testing.frames import frames_from_json, frames_to_json, training_data
-from xpot_core.types import FitRequest, Frame, Predictions
+from xpot_core.types.fitting import FitRequest
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import Frame
 
 if TYPE_CHECKING:
     from xpot_core.testing.bench import FitterBench
@@ -103,9 +105,9 @@ def main() -> None:
 
 
 def _fit(job: dict[str, Any], folder: Path) -> dict[str, Any]:
-    from xpot_core.registry import load_registry
-    from xpot_core.space_reader import build_space
-    from xpot_core.validation import validate_options
+    from xpot_core.options.check import validate_options
+    from xpot_core.plugins.registry import load_registry
+    from xpot_core.space.read import build_space
 
     registry = load_registry([Path(f) for f in job["files"]])
     fitter = registry.create_fitter(job["fitter"], None)

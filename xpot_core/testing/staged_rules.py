@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from xpot_core.interfaces import DifferentiableDesign
-from xpot_core.metrics import ErrorTable, error_table
+from xpot_core.options.check import validate_options
 from xpot_core.testing.bench import FitterBench, difference
 from xpot_core.testing.contract import NotApplicable, scratch
 from xpot_core.testing.perturb import accepts, leaves, other_value, put
-from xpot_core.types import EVALUATE_ONLY, FittedPotential, TrainingData
-from xpot_core.validation import validate_options
+from xpot_core.types.error_sums import ErrorTable, error_table
+from xpot_core.types.fitting import DifferentiableDesign, FittedPotential
+from xpot_core.types.structures import EVALUATE_ONLY, TrainingData
 
 _FOLDS = 3
 

@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
+from xpot_core.data.row_factors import row_factors
 from xpot_core.errors import FitError
-from xpot_core.interfaces import DesignErrors, NoOptions
-from xpot_core.metrics import error_table
-from xpot_core.options import resolve
-from xpot_core.row_factors import row_factors
+from xpot_core.options.declare import resolve
+from xpot_core.plugins.interfaces import NoOptions
 from xpot_core.testing.toy_options import ToyOptions
-from xpot_core.types import FitRequest, FittedPotential, FloatArray, Frame, Predictions, TrainingData
+from xpot_core.types.error_sums import error_table
+from xpot_core.types.fitting import DesignErrors, FitRequest, FittedPotential
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import FloatArray, Frame, TrainingData
 
 FORMAT = "numpy-pair"
 

@@ -11,9 +11,10 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from xpot_core.interfaces import NoOptions
+from xpot_core.plugins.interfaces import NoOptions
 from xpot_core.testing.toy import ToyPredictor
-from xpot_core.types import FittedPotential, Frame
+from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.structures import Frame
 
 
 class ToyCalculator(Calculator):  # type: ignore[misc]

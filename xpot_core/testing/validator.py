@@ -25,12 +25,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xpot_core.errors import InputError
-from xpot_core.interfaces import CheckedValidator, Validator
-from xpot_core.registry import Registry
+from xpot_core.options.check import validate_options
+from xpot_core.plugins.interfaces import CheckedValidator, Validator
+from xpot_core.plugins.registry import Registry
 from xpot_core.testing.contract import Contract, NotApplicable, environment, scratch
 from xpot_core.testing.frames import frames, frames_to_json, training_data
-from xpot_core.types import FitRequest, FittedPotential, Frame, ValidationReport, ValidationRequest
-from xpot_core.validation import validate_options
+from xpot_core.types.fitting import FitRequest, FittedPotential
+from xpot_core.types.structures import Frame
+from xpot_core.types.validating import ValidationReport, ValidationRequest
 
 
 class ValidatorContract(Contract):

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 import xpot_core.testing
-from xpot_core.results import StudyResults
-from xpot_core.trials import TrialState
+from xpot_core.results.read import StudyResults
+from xpot_core.types.trials import TrialState
 
 FAULTY = Path(xpot_core.testing.__file__).with_name("faulty.py")
 XPOT = [sys.executable, "-c", "from xpot_core.cli import main; main()"]

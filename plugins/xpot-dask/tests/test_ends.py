@@ -18,9 +18,9 @@ from xpot_dask.worker import TrialPlugin, WorkerClosing
 
 import xpot_core.testing
 from xpot_core.api import TrialState, XpotError
-from xpot_core.config import study_from_dict
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
 from xpot_core.testing.executor import _FAULTY, _context, _task
 
 FAULTY = str(Path(xpot_core.testing.__file__).with_name("faulty.py"))
@@ -31,7 +31,10 @@ def children() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children():
         try:
-            if "xpot_core.worker" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                "xpot_core.trial.worker_process" in process.cmdline()
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except psutil.Error:
             pass

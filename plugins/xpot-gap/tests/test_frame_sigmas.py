@@ -20,8 +20,8 @@ from xpot_gap.predictor import GapPredictor
 from xpot_gap.runner import gap_fit_program
 
 from xpot_core.api import FittedPotential, FloatArray, Frame, TrainingData
-from xpot_core.config import study_from_dict
-from xpot_core.pipeline import TrialRunner
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.trial.runner import TrialRunner
 
 pytest.importorskip("quippy")
 

@@ -17,8 +17,8 @@ from xpot_gap.options import GapOptions
 from xpot_gap.runner import gap_fit_program
 
 from xpot_core.api import ExportRequest, InputError
-from xpot_core.config import study_from_dict
-from xpot_core.pipeline import TrialRunner
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.trial.runner import TrialRunner
 
 COMMAND = r"""
 gap_fit atoms_filename=train.xyz gap={distance_2b cutoff=4.5 covariance_type=ard_se delta=2.0

@@ -11,10 +11,10 @@ from xpot_lammps.options.static import DimerOptions
 from xpot_lammps.validators.static import DimerValidator
 
 from xpot_core.api import CheckedValidator, InputError
-from xpot_core.config import study_from_dict
-from xpot_core.physical_tests import run_tests
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.deliver.validate_finished import run_tests
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
 from xpot_core.testing.frames import frames, write_frames
 
 

@@ -12,9 +12,9 @@ import pytest
 from xpot_optuna.dashboard import main, to_optuna
 
 import xpot_core.testing
-from xpot_core.config import study_from_dict
-from xpot_core.results import StudyResults
-from xpot_core.study import Study
+from xpot_core.results.read import StudyResults
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
 from xpot_core.testing.frames import frames, write_frames
 
 FAULTY = Path(xpot_core.testing.__file__).with_name("faulty.py")

@@ -14,7 +14,7 @@ from xpot_optuna.options import CMAESOptions, NSGA2Options, TPEOptions
 from xpot_optuna.samplers import NSGA2Optimizer, TPEOptimizer, _distributions, _Told
 
 from xpot_core.api import Float, History, Space, Trial, TrialState, XpotError, observe
-from xpot_core.registry import load_registry
+from xpot_core.plugins.registry import load_registry
 from xpot_core.testing.optimizer import SPACE, OptimizerContract, smooth_loss
 
 

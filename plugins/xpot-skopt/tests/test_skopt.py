@@ -19,7 +19,7 @@ from xpot_skopt.options import GPOptions
 from xpot_skopt.process import condition
 
 from xpot_core.api import Choice, Float, History, Int, Space, Trial, TrialState, observe
-from xpot_core.objectives import scalarised
+from xpot_core.optimize.objectives import scalarised
 from xpot_core.testing.optimizer import SPACE, smooth_loss
 
 

@@ -17,7 +17,7 @@ from xpot_snap.translate import (
 )
 
 from xpot_core.api import EVALUATE_ONLY, FitRequest, InfeasibleError, InputError, Limits
-from xpot_core.options import undocumented, walk_options
+from xpot_core.options.declare import undocumented, walk_options
 
 BASE = {
     "twojmax": 2,

@@ -8,10 +8,10 @@ import pytest
 from snap_cases import DATA
 
 from xpot_core.api import StudyResults
-from xpot_core.config import study_from_dict
-from xpot_core.report.outliers import outliers
-from xpot_core.report.predictions import predictions_of
-from xpot_core.study import Study
+from xpot_core.report.statistics.outliers import outliers
+from xpot_core.report.statistics.predictions import predictions_of
+from xpot_core.search.loop import Study
+from xpot_core.study_file.read import study_from_dict
 
 INP = DATA / "inp"
 

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from xpot_core.cli.report import report
+from xpot_core.errors import InputError
+from xpot_core.report.html.study import write_report
+from xpot_core.results.read import StudyResults
+
+pytest.importorskip("matplotlib")
+Maker = Callable[..., StudyResults]
+VOID = {"meta", "br", "img", "link", "hr", "input"}
+
+
+class _Checker(HTMLParser):
+    """Collects what the tests look at and checks that tags close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        assert tag not in ("script", "link", "iframe")
+        if tag == "img":
+            self.images.append(values)
+        if values.get("id"):
+            self.ids.append(str(values["id"]))
+        if tag == "a":
+            self.links.append(str(values["href"]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def _parse(path: Path) -> _Checker:
+    checker = _Checker()
+    checker.feed(path.read_text(encoding="utf-8"))
+    assert checker.open == []
+    return checker
+
+
+def test_report_is_one_whole_file(finished: StudyResults, tmp_path: Path):
+    path, written = write_report(finished, tmp_path / "out" / "r.html", tmp_path / "figures")
+    page = _parse(path)
+    assert path.stat().st_size < 3_000_000
+    assert len(page.images) == 13
+    assert len(written) == 39
+    for image in page.images:
+        assert str(image["src"]).startswith("data:image/")
+        assert len(str(image["alt"])) > 40
+    assert len(set(page.ids)) == len(page.ids)
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert not re.search(r"""(?:src|href)\s*=\s*["']https?:""", path.read_text())
+    text = " ".join(page.text)
+    for wanted in ("abc123", "xpot export", "Du Toit".lower(), "raise limits.memory", "repulsive", "3.11.7"):
+        assert wanted in text or wanted in text.lower(), wanted
+    assert [p.name for p in path.parent.iterdir()] == ["r.html"]
+
+
+def test_everything_from_outside_is_escaped(finished: StudyResults, tmp_path: Path):
+    path, _ = write_report(finished, tmp_path / "r.html")
+    text = path.read_text()
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)" in text
+
+
+def test_default_place_is_the_run_folder(make_study: Maker):
+    results = make_study(trials=3)
+    path, _ = write_report(results)
+    assert path == results.directory / "report.html"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trials": 0},
+        {"trials": 0, "running": 1},
+        {"trials": 1},
+        {"trials": 4, "fail_every": 1},
+        {"trials": 12, "running": 2, "finish": False},
+    ],
+)
+def test_report_of_any_study(make_study: Maker, options: dict):
+    path, _ = write_report(make_study(**options))
+    _parse(path)
+
+
+def test_study_of_a_plugin_that_is_not_installed(make_study: Maker):
+    results = make_study(study={"fitter": {"not-there": {}}, "optimizer": {"also-not-there": {}}})
+    path, _ = write_report(results)
+    assert "not-there" in " ".join(_parse(path).text)
+
+
+def test_lost_predictions_cost_only_their_figures(make_study: Maker):
+    results = make_study()
+    for path in (results.directory / "best").glob("predictions-*.xyz"):
+        path.unlink()
+    path, _ = write_report(results)
+    ids = _parse(path).ids
+    assert "figure-parity" not in ids
+    assert "figure-group-errors" in ids
+
+
+@pytest.mark.slow
+def test_a_thousand_trials_in_seconds(make_study: Maker):
+    results = make_study(trials=1000, fail_every=11, groups_of_failures=5)
+    start = time.process_time()
+    path, _ = write_report(results)
+    assert time.process_time() - start < 40  # 7 to 11 s of CPU as measured
+    assert path.stat().st_size < 3_000_000
+    assert "1000" in " ".join(_parse(path).text)
+
+
+def test_command(make_study: Maker, tmp_path: Path):
+    results = make_study(trials=2, finish=False)
+    arguments = [
+        str(results.directory),
+        "--output",
+        str(tmp_path / "r.html"),
+        "--figures",
+        str(tmp_path / "f"),
+    ]
+    outcome = CliRunner().invoke(report, arguments, catch_exceptions=False)
+    assert outcome.exit_code == 0
+    assert "wrote" in outcome.output
+    assert (tmp_path / "f" / "convergence.csv").is_file()
+
+
+def test_without_matplotlib_the_user_is_told_what_to_install(
+    finished: StudyResults, monkeypatch: pytest.MonkeyPatch
+):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match="matplotlib") as caught:
+        CliRunner().invoke(report, [str(finished.directory)], catch_exceptions=False)
+    assert caught.value.remedy == "pip install xpot-core[report]"
+    assert caught.value.exit_status == 2

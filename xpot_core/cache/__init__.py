@@ -1,7 +1,0 @@
-"""What plugins keep on disk between runs because it is dear to compute."""
-
-from xpot_core.cache.bounded_cache import BoundedCache
-from xpot_core.cache.entry_file import CacheEntry
-from xpot_core.cache.folders import cache_folder
-
-__all__ = ["BoundedCache", "CacheEntry", "cache_folder"]

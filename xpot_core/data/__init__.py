@@ -1,0 +1,1 @@
+"""Structures with reference values: read, checked and split."""

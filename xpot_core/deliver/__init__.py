@@ -1,0 +1,1 @@
+"""What a study hands over: exports, committees, scripts, physical tests."""

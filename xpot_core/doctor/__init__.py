@@ -1,6 +1,0 @@
-"""What a careful colleague would check before a study runs for hours."""
-
-from xpot_core.doctor.examine import examine
-from xpot_core.doctor.findings import Findings
-
-__all__ = ["Findings", "examine"]

@@ -1,0 +1,1 @@
+"""Options: declared once by a plugin, checked against that declaration."""

@@ -1,0 +1,1 @@
+"""Contracts of plugins, their hooks, and how they are found."""

@@ -1,0 +1,111 @@
+"""Every hook of XPOT.
+
+A plugin is a module named in the entry point group ``xpot`` that implements some of these with
+``@hookimpl``. *Register* hooks say which objects exist and must be light: no fitting framework may
+be imported by them. *Verb* hooks do the work; the core answers them last by calling the object that
+the study names, so a plugin may wrap a verb (``@hookimpl(wrapper=True)``) for caching, retries or
+provenance, and must return None for objects that are not its own. *Notify* hooks tell listeners what
+happened; a listener that fails is logged and never stops a study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from xpot_core.plugins.interfaces import Component, Fitter, Loss, Optimizer, Predictor, Provider, Validator
+from xpot_core.space.history import History
+from xpot_core.types.fitting import FitRequest, FittedPotential
+from xpot_core.types.predicting import LossValue, Predictions
+from xpot_core.types.structures import Frame
+from xpot_core.types.trials import Candidate, Trial
+from xpot_core.types.validating import ValidationReport, ValidationRequest
+
+API_VERSION = 1
+"""A plugin built for another version says so by ``xpot_api_version = N`` in its hooks module."""
+
+hookspec = pluggy.HookspecMarker("xpot")
+hookimpl = pluggy.HookimplMarker("xpot")
+
+
+@hookspec
+def xpot_register_fitters() -> Iterable[Provider]:  # type: ignore[empty-body]
+    """Fitting frameworks of this plugin."""
+
+
+@hookspec
+def xpot_register_predictors() -> Iterable[Provider]:  # type: ignore[empty-body]
+    """Evaluators of potential formats."""
+
+
+@hookspec
+def xpot_register_losses() -> Iterable[Provider]:  # type: ignore[empty-body]
+    """Loss functions."""
+
+
+@hookspec
+def xpot_register_optimizers() -> Iterable[Provider]:  # type: ignore[empty-body]
+    """Optimizers."""
+
+
+@hookspec
+def xpot_register_executors() -> Iterable[Provider]:  # type: ignore[empty-body]
+    """Executors."""
+
+
+@hookspec
+def xpot_register_validators() -> Iterable[Provider]:  # type: ignore[empty-body]
+    """Physical tests."""
+
+
+@hookspec(firstresult=True)
+def xpot_fit(fitter: Component[Fitter], request: FitRequest) -> FittedPotential | None:
+    """Fit one potential; with ``request.design`` solve on the prepared design instead."""
+
+
+@hookspec(firstresult=True)
+def xpot_predict(
+    predictor: Component[Predictor],
+    potential: FittedPotential,
+    frames: Sequence[Frame],
+    directory: Path,
+    threads: int,
+) -> Predictions | None:
+    """Evaluate a potential on frames."""
+
+
+@hookspec(firstresult=True)
+def xpot_compute_loss(
+    loss: Component[Loss], predictions: Predictions, reference: Sequence[Frame]
+) -> LossValue | None:
+    """Loss of predictions against the reference values of frames."""
+
+
+@hookspec(firstresult=True)
+def xpot_suggest(optimizer: Component[Optimizer], history: History, n: int) -> list[Candidate] | None:
+    """Propose up to n candidates."""
+
+
+@hookspec(firstresult=True)
+def xpot_validate(
+    validator: Component[Validator], potential: FittedPotential, request: ValidationRequest
+) -> ValidationReport | None:
+    """Run a physical test."""
+
+
+@hookspec
+def xpot_study_started(study: Mapping[str, Any], directory: Path) -> None:
+    """A study starts or resumes; `study` is the study file as plain data."""
+
+
+@hookspec
+def xpot_trial_finished(trial: Trial, directory: Path) -> None:
+    """A trial reached a final state and stands in the store."""
+
+
+@hookspec
+def xpot_study_finished(best: Trial | None, directory: Path) -> None:
+    """The study reached its budget or was stopped."""

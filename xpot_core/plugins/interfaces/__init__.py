@@ -1,0 +1,30 @@
+"""What each kind of provider must be able to do: one protocol a file."""
+
+from xpot_core.plugins.interfaces.executor import Executor, ExecutorContext
+from xpot_core.plugins.interfaces.fitter import Fitter, StagedFitter
+from xpot_core.plugins.interfaces.loss import DemandingLoss, Loss, TableLoss
+from xpot_core.plugins.interfaces.optimizer import Optimizer
+from xpot_core.plugins.interfaces.predictor import Predictor
+from xpot_core.plugins.interfaces.provider import Component, NoOptions, Provider
+from xpot_core.plugins.interfaces.validator import CheckedValidator, Validator
+from xpot_core.types.fitting import Design, DesignErrors, DifferentiableDesign
+
+__all__ = [
+    "CheckedValidator",
+    "Component",
+    "DemandingLoss",
+    "Design",
+    "DesignErrors",
+    "DifferentiableDesign",
+    "Executor",
+    "ExecutorContext",
+    "Fitter",
+    "Loss",
+    "NoOptions",
+    "Optimizer",
+    "Predictor",
+    "Provider",
+    "StagedFitter",
+    "TableLoss",
+    "Validator",
+]

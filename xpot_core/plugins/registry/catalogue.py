@@ -1,0 +1,157 @@
+"""The catalogue: providers by kind and name, and the objects made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from xpot_core.errors import InputError, NotInstalledError, nearest
+from xpot_core.options.check import validate_options
+from xpot_core.plugins.interfaces.provider import KINDS, Component, Kind, Provider
+from xpot_core.plugins.registry.discover import PluginRecord, PluginState
+
+PUBLISHED: dict[Kind, dict[str, str]] = {
+    "fitter": {"gap": "xpot-gap", "snap": "xpot-snap"},
+    "predictor": {"gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
+    "optimizer": {
+        "skopt-gp": "xpot-skopt",
+        "skopt-forest": "xpot-skopt",
+        "hyperopt-tpe": "xpot-hyperopt",
+        "hyperopt-anneal": "xpot-hyperopt",
+        "hyperopt-random": "xpot-hyperopt",
+        "optuna-tpe": "xpot-optuna",
+        "optuna-cmaes": "xpot-optuna",
+        "optuna-gp": "xpot-optuna",
+        "optuna-nsga2": "xpot-optuna",
+    },
+    "executor": {"dask": "xpot-dask"},
+    "validator": {
+        "dimer": "xpot-lammps",
+        "equation-of-state": "xpot-lammps",
+        "elastic": "xpot-lammps",
+        "vacancy": "xpot-lammps",
+        "phonons": "xpot-lammps",
+        "lammps-speed": "xpot-lammps",
+        "lammps-md": "xpot-lammps",
+        "lammps-melt-quench": "xpot-lammps",
+    },
+}
+"""Names that are not installed are answered with the distribution that has them."""
+
+
+@dataclass
+class Registry:
+    """Every provider in use, and the plugin manager that the verbs go through."""
+
+    manager: pluggy.PluginManager
+    records: list[PluginRecord] = field(default_factory=list)
+    _providers: dict[Kind, dict[str, tuple[Provider, PluginRecord]]] = field(
+        default_factory=lambda: {kind: {} for kind in KINDS}
+    )
+
+    @property
+    def hook(self) -> Any:
+        """Pluggy's hook callers."""
+        return self.manager.hook
+
+    def add(self, kind: Kind, provider: Provider, record: PluginRecord) -> None:
+        """Take a provider into the catalogue."""
+        self._providers[kind][provider.name] = (provider, record)
+        record.providers.setdefault(kind, []).append(provider.name)
+
+    def forget(self, record: PluginRecord) -> None:
+        """Drop the providers of a plugin that turned out to be broken."""
+        for by_name in self._providers.values():
+            for name in [n for n, (_, owner) in by_name.items() if owner is record]:
+                del by_name[name]
+        record.providers.clear()
+
+    def owner(self, kind: Kind, name: str) -> PluginRecord | None:
+        """The plugin that registered a name."""
+        entry = self._providers[kind].get(name)
+        return entry[1] if entry else None
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """Names of a kind, sorted."""
+        return tuple(sorted(self._providers[kind]))
+
+    def provider(self, kind: Kind, name: str) -> Provider:
+        """Look up a provider.
+
+        Raises
+        ------
+        NotInstalledError
+            If no plugin registers the name, with the pip line or the nearest name.
+        """
+        entry = self._providers[kind].get(name)
+        if entry is not None:
+            return entry[0]
+        for record in self.records:
+            if record.plugin == PUBLISHED.get(kind, {}).get(name, "?").removeprefix("xpot-") and (
+                record.state in (PluginState.BROKEN, PluginState.INCOMPATIBLE, PluginState.DISABLED)
+            ):
+                raise NotInstalledError(
+                    f"{kind} '{name}' is not usable: "
+                    f"its plugin '{record.plugin}' is {record.state}: {record.reason}",
+                    remedy="xpot plugins shows the state of every plugin",
+                )
+        distribution = PUBLISHED.get(kind, {}).get(name)
+        if distribution is not None:
+            raise NotInstalledError(f"{kind} '{name}' is not installed", remedy=f"pip install {distribution}")
+        known = {*self._providers[kind], *PUBLISHED.get(kind, {})}
+        raise NotInstalledError(f"unknown {kind} '{name}'", remedy=nearest(name, known))
+
+    def for_format(self, kind: Kind, format: str) -> Provider:
+        """The first predictor or validator that accepts a potential format.
+
+        One of the plugin whose fitter makes the format comes first: installing another plugin never
+        changes who evaluates a potential.
+        """
+        makers = [o for p, o in self._providers["fitter"].values() if format in p.produces]
+        found = [(p, owner) for p, owner in self._providers[kind].values() if format in p.accepts]
+        for provider, _ in sorted(found, key=lambda entry: entry[1] not in makers):
+            return provider
+        raise NotInstalledError(
+            f"no installed {kind} accepts potentials of format '{format}'",
+            remedy=f"install a plugin with a {kind} for it, or name one in the study file",
+        )
+
+    def create(self, kind: Kind, name: str, options: Any = None) -> Component[Any]:
+        """Validate the options and make the object.
+
+        A fitter is made without arguments (its options come with each request); everything else
+        gets its validated options.
+        """
+        provider = self.provider(kind, name)
+        try:
+            validated = validate_options(provider.options, {} if options is None else options)
+        except InputError as error:
+            raise error.at(key=f"{kind}.{name}") from error
+        factory = self._factory(kind, provider)
+        return Component(kind, provider, validated, factory(validated))
+
+    def create_fitter(self, name: str, options: Any) -> Component[Any]:
+        """Make a fitter; `options` are validated ones or None."""
+        provider = self.provider("fitter", name)
+        return Component("fitter", provider, options, self._factory("fitter", provider)())
+
+    def _factory(self, kind: Kind, provider: Provider) -> Any:
+        missing = provider.missing()
+        if missing:
+            raise NotInstalledError(
+                f"{kind} '{provider.name}' needs {', '.join(missing)}",
+                remedy="install what is missing; the plugin's README says how",
+            )
+        try:
+            return provider.factory()
+        except ImportError as error:
+            raise NotInstalledError(
+                f"{kind} '{provider.name}' cannot be loaded: {error}",
+                remedy="xpot plugins says what it needs",
+            ) from error
+
+    def versions(self) -> dict[str, str]:
+        """Distribution -> version of every plugin in use."""
+        return {r.distribution: r.version for r in self.records if r.providers}

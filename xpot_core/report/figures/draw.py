@@ -1,0 +1,93 @@
+"""Every figure of a study.
+
+Examples
+--------
+In a notebook::
+
+    from xpot_core.report.figures.draw import make_figures
+    from xpot_core.results.read import StudyResults
+
+    figures = make_figures(StudyResults.open("si-qsnap"))
+    figures["convergence"].figure      # a matplotlib Figure
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from xpot_core.report.figures import (
+    errors as figures_errors,
+)
+from xpot_core.report.figures import (
+    objectives as figures_objectives,
+)
+from xpot_core.report.figures import (
+    search as figures_search,
+)
+from xpot_core.report.figures import (
+    space as figures_space,
+)
+from xpot_core.report.figures import (
+    trials as figures_trials,
+)
+from xpot_core.report.figures import (
+    validators as figures_validators,
+)
+from xpot_core.report.figures.style import ReportFigure, figure_style, require_matplotlib
+from xpot_core.report.statistics.predictions import Structure, predictions_of
+from xpot_core.report.statistics.series import Series, shown_errors
+from xpot_core.results.read import StudyResults
+
+_logger = logging.getLogger("xpot.report")
+Maker = Callable[[], ReportFigure | Sequence[ReportFigure | None] | None]
+
+
+def make_figures(
+    results: StudyResults, sets: Mapping[str, Sequence[Structure]] | None = None
+) -> dict[str, ReportFigure]:
+    """Every figure that the study has data for, by name, in the order of the report.
+
+    Parameters
+    ----------
+    results
+        The study.
+    sets
+        Predictions of the winner by set, where they were read already.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is not installed.
+    """
+    require_matplotlib()
+    series = Series.of(results.trials)
+    sets = predictions_of(results) if sets is None else sets
+    errors = shown_errors(results)
+    makers: dict[str, Maker] = {
+        "convergence": lambda: figures_search.convergence(results, series),
+        "parity": lambda: figures_errors.parity(sets),
+        "error-distribution": lambda: figures_errors.distribution(sets),
+        "group-errors": lambda: figures_errors.group_errors(errors),
+        "pareto": lambda: figures_search.pareto(results, series),
+        "objectives": lambda: figures_objectives.objective_figures(results),
+        "inner-search": lambda: figures_objectives.inner_search(results, series),
+        "costs": lambda: figures_trials.costs(results, series),
+        "space": lambda: figures_space.space_figures(results, series),
+        "timeline": lambda: figures_trials.timeline(results, series),
+        "failures": lambda: figures_trials.failures(results, series),
+        "validators": lambda: figures_validators.validator_figures(results),
+    }
+    found: dict[str, ReportFigure] = {}
+    with figure_style():
+        for name, make in makers.items():
+            try:
+                made = make()
+            except Exception:
+                # A figure is the least of a study: one that fails must not take the report with it.
+                _logger.exception("figure '%s' could not be made", name)
+                continue
+            for figure in made if isinstance(made, Sequence) else [made]:
+                if figure is not None:
+                    found[figure.name] = figure
+    return found

@@ -1,0 +1,361 @@
+"""Figures about the errors of the winner: parity, distribution and size by group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xpot_core.report.figures.style import (
+    BLACK,
+    COLUMN,
+    CYCLE,
+    DENSE,
+    GREY,
+    MARKERS,
+    PAGE,
+    SET_STYLES,
+    ReportFigure,
+    label_panel,
+    log_scale_fits,
+    new_figure,
+    tidy_log,
+)
+from xpot_core.report.statistics.predictions import Pairs, Structure, atomic_baseline, baseline_of, pairs
+from xpot_core.report.statistics.series import fixed, number
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.structures import FloatArray
+
+QUANTITIES = (
+    ("energy", "energy", "eV/atom", 1000.0, "meV/atom"),
+    ("force", "force", "eV/Å", 1.0, "eV/Å"),
+    ("virial", "virial", "eV/atom", 1000.0, "meV/atom"),
+)
+"""Quantity, word, unit of values, factor and unit of errors."""
+MOST_GROUPS = 11
+"""Groups with a style of their own; smaller ones share one."""
+
+Sets = Mapping[str, Sequence[Structure]]
+
+
+class Groups:
+    """Styles of groups, the same in every figure: the larger a group, the earlier its colour."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self.names = tuple(sorted(sizes, key=lambda g: (-sizes[g], g)))
+        self.shown = self.names if len(self.names) <= MOST_GROUPS + 1 else self.names[:MOST_GROUPS]
+        self.rest = self.names[len(self.shown) :]
+
+    @classmethod
+    def of_structures(cls, sets: Sets) -> Groups:
+        """Sizes by number of structures."""
+        sizes: dict[str, int] = {}
+        for structures in sets.values():
+            for s in structures:
+                sizes[s.group] = sizes.get(s.group, 0) + 1
+        return cls(sizes)
+
+    def style(self, index: int) -> tuple[str, str]:
+        """Colour and marker of the group at a position of `names`."""
+        if index >= len(self.shown):
+            return "#BBBBBB", "."
+        return CYCLE[index % len(CYCLE)], MARKERS[index % len(MARKERS)]
+
+
+def _available(sets: Sets, groups: Groups) -> dict[str, dict[str, Pairs]]:
+    """Quantity -> set -> pairs, without what is empty; energies relative to their baseline."""
+    baseline = atomic_baseline([s for structures in sets.values() for s in structures])
+    found: dict[str, dict[str, Pairs]] = {}
+    for quantity, *_ in QUANTITIES:
+        for name, structures in sets.items():
+            pair = pairs(structures, quantity, groups.names)
+            if not len(pair):
+                continue
+            if quantity == "energy":
+                shift = np.array([baseline_of(structures[i], baseline) for i in pair.structure])
+                pair = Pairs(
+                    pair.reference - shift, pair.predicted - shift, pair.group, pair.structure, pair.groups
+                )
+            found.setdefault(quantity, {})[name] = pair
+    return found
+
+
+def parity(sets: Sets) -> ReportFigure | None:
+    """Predicted against reference values, one panel for each quantity and set."""
+    groups = Groups.of_structures(sets)
+    table = _available(sets, groups)
+    if not table:
+        return None
+    names = [n for n in sets if any(n in row for row in table.values())]
+    shown = [q for q in QUANTITIES if q[0] in table]
+    # Three panels fill a page: with fewer than three sets the quantities stand side by side.
+    turned = len(names) < 3 and len(shown) > len(names)
+    across, down = (len(shown), len(names)) if turned else (len(names), len(shown))
+    legend_rows = math.ceil((len(groups.shown) + bool(groups.rest)) / 5)
+    width = PAGE if across > 1 else COLUMN
+    panel = width / max(across, 2) if across > 1 else width
+    figure = new_figure(width, panel * down + 0.16 * legend_rows + 0.2)
+    # The title of a row must not touch the label of the row above.
+    figure.get_layout_engine().set(h_pad=0.07)
+    axes = figure.subplots(down, across, squeeze=False)
+    axes = axes.T if turned else axes
+    described, rows = [], []
+    for line, (quantity, word, unit, factor, error_unit) in zip(axes, shown, strict=True):
+        low, high = _common_limits(list(table[quantity].values()))
+        for ax, name in zip(line, names, strict=True):
+            pair = table[quantity].get(name)
+            if pair is None:
+                ax.set_axis_off()
+                continue
+            _parity_panel(ax, pair, groups, low, high)
+            rmse, mae = (fixed(v * factor) for v in _size(pair.error))
+            ax.text(
+                0.04,
+                0.96,
+                f"RMSE {rmse}\nMAE {mae} {error_unit}",
+                transform=ax.transAxes,
+                va="top",
+                fontsize=6.5,
+                bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.0},
+            )
+            structures = quantity == "energy"
+            count = len(np.unique(pair.structure)) if structures else len(pair)
+            ax.set_title(f"{name}: {count} {'structures' if structures else 'components'}", fontsize=7.5)
+            ax.set_xlabel(f"reference {word} ({unit})")
+            if turned or name == names[0]:
+                ax.set_ylabel(f"predicted {word} ({unit})")
+            described.append(f"{name} {word} RMSE {rmse} {error_unit}")
+            rows += _parity_rows(pair, quantity, name, sets[name])
+    drawn = (axes.T if turned else axes).ravel()
+    for ax, letter in zip((ax for ax in drawn if ax.axison), "abcdefghi", strict=False):
+        label_panel(ax, letter)
+    _group_legend(figure, groups, ncols=5 if across > 1 else 3)
+    return ReportFigure(
+        "parity",
+        "Predicted against reference values",
+        "Parity plots of the final potential; points on the diagonal are predicted exactly. "
+        + "; ".join(described)
+        + ".",
+        figure,
+        "Energies are relative to the best sum of one energy per element (least squares over all sets). "
+        "Forces: Cartesian components; virials: the six components per atom.",
+        (
+            "set",
+            "quantity",
+            "structure",
+            "group",
+            "reference (eV/atom or eV/A)",
+            "predicted (eV/atom or eV/A)",
+        ),
+        rows,
+        wide=across > 1,
+    )
+
+
+def _parity_rows(
+    pair: Pairs, quantity: str, name: str, structures: Sequence[Structure]
+) -> list[tuple[Any, ...]]:
+    return [
+        (name, quantity, i, structures[i].group, round(r, 8), round(p, 8))
+        for i, r, p in zip(
+            pair.structure.tolist(), pair.reference.tolist(), pair.predicted.tolist(), strict=True
+        )
+    ]
+
+
+def _parity_panel(ax: Any, pair: Pairs, groups: Groups, low: float, high: float) -> None:
+    ax.plot([low, high], [low, high], color=BLACK, lw=0.6, zorder=1)
+    dense = len(pair) > DENSE
+    # Small groups are drawn last: a large one would cover them.
+    for g in range(len(groups.names)):
+        mask = pair.group == g
+        if mask.any():
+            colour, marker = groups.style(g)
+            ax.plot(
+                pair.reference[mask],
+                pair.predicted[mask],
+                marker,
+                color=colour,
+                mec="white" if not dense else colour,
+                mew=0.25,
+                ms=2.2 if dense else 3.6,
+                rasterized=dense,
+                zorder=2,
+            )
+    ax.set_xlim(low, high)
+    ax.set_ylim(low, high)
+    ax.set_aspect("equal")
+    ax.locator_params(nbins=5)
+    ax.grid()
+
+
+def _common_limits(found: Sequence[Pairs]) -> tuple[float, float]:
+    """One range for all sets: the same slope of the eye, and sets that reach less far show it."""
+    reference = np.concatenate([p.reference for p in found])
+    predicted = np.concatenate([p.predicted for p in found])
+    low, high = float(reference.min()), float(reference.max())
+    span = max(high - low, 1e-6)
+    # A wild prediction may leave the panel by at most a third of the range of the reference.
+    low = max(min(low, float(predicted.min())), low - span / 3)
+    high = min(max(high, float(predicted.max())), high + span / 3)
+    pad = 0.05 * (high - low)
+    return low - pad, high + pad
+
+
+def _size(error: FloatArray) -> tuple[float, float]:
+    return math.sqrt(float(np.mean(error**2))), float(np.mean(np.abs(error)))
+
+
+def _group_legend(figure: Any, groups: Groups, ncols: int) -> None:
+    from matplotlib.lines import Line2D
+
+    if len(groups.names) < 2:
+        return
+    handles = []
+    for i, name in enumerate(groups.shown):
+        colour, marker = groups.style(i)
+        handles.append(Line2D([], [], color=colour, marker=marker, ls="", ms=4.5, label=_plain(name)))
+    if groups.rest:
+        colour, marker = groups.style(len(groups.shown))
+        handles.append(
+            Line2D([], [], color=colour, marker=marker, ls="", label=f"{len(groups.rest)} other groups")
+        )
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=ncols, columnspacing=1.0, handletextpad=0.2
+    )
+
+
+def _plain(text: str, most: int = 24) -> str:
+    """Names as text: no mathematics, no leading underscore (which legends leave out)."""
+    short = text if len(text) <= most else text[: most - 1] + "…"
+    return short.replace("$", r"\$").lstrip("_") or "(unnamed)"
+
+
+def distribution(sets: Sets) -> ReportFigure | None:
+    """Signed errors by group as boxes, one panel for each quantity."""
+    groups = Groups.of_structures(sets)
+    table = {q: row for q, row in _available(sets, groups).items() if q != "virial"}
+    if not table:
+        return None
+    order = sorted(groups.names)
+    names = [n for n in sets if any(n in row for row in table.values())]
+    figure = new_figure(PAGE, 0.75 + len(order) * (0.12 + 0.13 * len(names)))
+    axes = figure.subplots(1, len(table), squeeze=False, sharey=True)[0]
+    rows: list[tuple[Any, ...]] = []
+    for letter, ax, (quantity, row) in zip("ab", axes, table.items(), strict=False):
+        factor, unit = next((f, u) for q, _, _, f, u in QUANTITIES if q == quantity)
+        for k, name in enumerate(names):
+            if name in row:
+                rows += _boxes(ax, row[name], order, k, len(names), name, quantity, factor)
+        ax.axvline(0, color=BLACK, lw=0.6, zorder=1)
+        ax.set_xlabel(f"{quantity} error ({unit})")
+        ax.grid(axis="x")
+        label_panel(ax, letter)
+    axes[0].set_yticks(range(len(order)), [_plain(g) for g in order])
+    axes[0].set_ylim(len(order) - 0.5, -0.5)
+    _set_legend(figure, names)
+    return ReportFigure(
+        "error-distribution",
+        "Distribution of errors by group",
+        f"Box plots of signed energy and force errors of {len(order)} groups in the sets {', '.join(names)}.",
+        figure,
+        "Predicted minus reference. Boxes hold the middle half of the errors, the line is the median, "
+        "whiskers reach from the 5th to the 95th percentile. A box off zero: a systematic error.",
+        ("quantity", "set", "group", "values", "p5", "p25", "median", "p75", "p95", "unit"),
+        rows,
+    )
+
+
+def _boxes(
+    ax: Any, pair: Pairs, order: Sequence[str], k: int, sets: int, name: str, quantity: str, factor: float
+) -> list[tuple[Any, ...]]:
+    colour, _, hatch = SET_STYLES[name]
+    unit = "meV/atom" if factor > 1 else "eV/A"
+    rows = []
+    height = 0.62 / sets
+    for i, group in enumerate(order):
+        error = pair.error[pair.group == pair.groups.index(group)] * factor
+        if not error.size:
+            continue
+        p5, p25, middle, p75, p95 = (float(v) for v in np.quantile(error, [0.05, 0.25, 0.5, 0.75, 0.95]))
+        y = i + (k - (sets - 1) / 2) * 0.8 / sets
+        ax.plot([p5, p95], [y, y], color=BLACK, lw=0.6, marker="|", ms=3, mew=0.6, zorder=2)
+        ax.barh(y, p75 - p25, height, p25, color=colour, hatch=hatch, ec=BLACK, lw=0.5, zorder=3)
+        ax.plot([middle, middle], [y - height / 2, y + height / 2], color=BLACK, lw=1.5, zorder=4)
+        rows.append((quantity, name, group, int(error.size), p5, p25, middle, p75, p95, unit))
+    return rows
+
+
+def _set_legend(figure: Any, names: Sequence[str]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [Patch(fc=SET_STYLES[n][0], hatch=SET_STYLES[n][2], ec=BLACK, lw=0.5, label=n) for n in names]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(names))
+
+
+def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
+    """RMSE of each group and set as points on a line."""
+    order = sorted({g for t in tables.values() for g in t.groups})
+    shown = [q for q in QUANTITIES if any(t.total(q[0]).count for t in tables.values())]
+    if not order or not shown:
+        return None
+    figure = new_figure(PAGE, 0.95 + 0.2 * (len(order) + 1))
+    axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    rows: list[tuple[Any, ...]] = []
+    worst = []
+    for letter, ax, (quantity, word, _, factor, unit) in zip("abc", axes, shown, strict=False):
+        drawn: list[float] = []
+        for k, (name, table) in enumerate(tables.items()):
+            colour, marker, _ = SET_STYLES[name]
+            values = [table.total(quantity, [g]).rmse * factor for g in order]
+            values.append(table.total(quantity).rmse * factor)
+            shift = (k - (len(tables) - 1) / 2) * 0.16
+            where = np.arange(len(values)) + shift
+            ax.plot(
+                values,
+                where,
+                marker,
+                color=colour,
+                mec=BLACK,
+                mew=0.4,
+                ms=5,
+                clip_on=False,  # forces that vanish by symmetry lie on the edge
+                zorder=3,
+                label=name if ax is axes[0] else "",
+            )
+            drawn += [v for v in values if math.isfinite(v)]
+            rows += [
+                (quantity, name, g, None if math.isnan(v) else v, unit.replace("Å", "A"))
+                for g, v in zip([*order, "all"], values, strict=True)
+            ]
+        if log_scale_fits(drawn):
+            ax.set_xscale("log")
+            tidy_log(ax.xaxis)
+        else:
+            ax.set_xlim(0, 1.07 * max(drawn, default=0.0) or 1.0)
+        ax.axhline(len(order) - 0.5, color=GREY, lw=0.6)
+        ax.set_xlabel(f"{word} RMSE ({unit})")
+        ax.grid()
+        label_panel(ax, letter)
+        last = list(tables.values())[-1]
+        sizes = {g: last.total(quantity, [g]).rmse for g in order}
+        sizes = {g: v for g, v in sizes.items() if math.isfinite(v)}
+        if sizes:
+            top = max(sizes, key=lambda g: sizes[g])
+            worst.append(f"{word} {top} ({number(sizes[top] * factor, 3)} {unit})")
+    axes[0].set_yticks(range(len(order) + 1), [*(_plain(g) for g in order), "all"])
+    axes[0].set_ylim(len(order) + 0.5, -0.5)
+    figure.legend(loc="outside upper right", ncols=len(tables))
+    return ReportFigure(
+        "group-errors",
+        "Errors by group",
+        f"Root mean square errors of {len(order)} groups. Largest on the {list(tables)[-1]} set: "
+        + ", ".join(worst)
+        + ".",
+        figure,
+        "Sets side by side: a validation or test error well above that of training tells of overfitting.",
+        ("quantity", "set", "group", "rmse", "unit"),
+        rows,
+    )

@@ -1,0 +1,1 @@
+"""Pages: a study, a comparison, a family of studies."""

@@ -1,0 +1,225 @@
+"""The trials of a study as arrays, and its hyperparameters: what tables and figures draw from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpot_core.results.read import StudyResults
+from xpot_core.space.parameters import Choice, Float, Int, Parameter, Space
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.structures import FloatArray
+from xpot_core.types.trials import Trial, TrialState
+
+SETS = ("train", "validation", "test")
+"""The sets in the order in which they are shown."""
+INITIAL_NAMES = ("initial", "n_initial", "startup", "startup_trials")
+"""What optimizers call the length of their initial design."""
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Trials in order of number; NaN where a trial has no such value.
+
+    Attributes
+    ----------
+    numbers
+        Trial numbers.
+    loss, energy, force, virial
+        Loss; validation RMSE in meV/atom, eV/Å and meV/atom.
+    refused
+        The loss of trials that a constraint refused.
+    best
+        For each trial, the position of the best trial up to it; -1 before the first complete one.
+    """
+
+    trials: tuple[Trial, ...]
+    numbers: FloatArray
+    loss: FloatArray
+    energy: FloatArray
+    force: FloatArray
+    virial: FloatArray
+    refused: FloatArray
+    best: np.ndarray
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial]) -> Series:
+        """Collect the arrays."""
+        columns: dict[str, list[float]] = {"energy": [], "force": [], "virial": []}
+        for trial in trials:
+            errors = trial.errors.get("validation")
+            table = ErrorTable.from_json(errors) if errors else ErrorTable()
+            for name, column in columns.items():
+                column.append(table.total(name).rmse * (1.0 if name == "force" else 1000.0))
+        complete = [t.comparable for t in trials]
+        loss = [t.loss if ok else math.nan for t, ok in zip(trials, complete, strict=True)]
+        best, leader = [], -1
+        for i, value in enumerate(loss):
+            if not math.isnan(value or 0.0) and (leader < 0 or value < loss[leader]):  # type: ignore[operator]
+                leader = i
+            best.append(leader)
+        return cls(
+            tuple(trials),
+            np.array([t.number for t in trials], dtype=float),
+            np.array(loss, dtype=float),
+            energy=np.array(columns["energy"], dtype=float),
+            force=np.array(columns["force"], dtype=float),
+            virial=np.array(columns["virial"], dtype=float),
+            refused=np.array([t.refused_loss for t in trials], dtype=float),
+            best=np.array(best, dtype=int),
+        )
+
+    def so_far(self, values: FloatArray) -> FloatArray:
+        """The value that belongs to the best trial so far, at each trial."""
+        found = np.full(len(values), np.nan)
+        found[self.best >= 0] = values[self.best[self.best >= 0]]
+        return found
+
+    @property
+    def complete(self) -> np.ndarray:
+        """Mask of trials with a loss."""
+        return np.isfinite(self.loss)
+
+    @property
+    def unsuccessful(self) -> np.ndarray:
+        """Mask of failed, infeasible and timed-out trials."""
+        return np.array(
+            [t.state.finished and t.state is not TrialState.COMPLETE for t in self.trials], dtype=bool
+        )
+
+
+def space_of(results: StudyResults) -> Space:
+    """The search space from what the store says about it; needs no plugin."""
+    parameters: list[Parameter] = []
+    for row in results.facts.get("space") or []:
+        name, stage = row["name"], row.get("stage")
+        if row["kind"] == "choice":
+            parameters.append(Choice(name, tuple(row["choices"]), stage))
+        else:
+            kind = Int if row["kind"] == "int" else Float
+            parameters.append(kind(name, row["low"], row["high"], row["log"], stage))
+    return Space(tuple(parameters))
+
+
+def varied(space: Space, trials: Sequence[Trial]) -> list[Parameter]:
+    """The hyperparameters that every trial has a value for."""
+    return [p for p in space if all(p.name in t.values for t in trials)]
+
+
+def expanded(space: Space, results: StudyResults) -> dict[str, dict[str, Parameter]]:
+    """Hyperparameters that stand for several groups or elements: option -> member -> hyperparameter."""
+    groups = {row["group"] for rows in (results.facts.get("data") or {}).values() for row in rows}
+    potential = (results.final or {}).get("potential") or {}
+    members = groups | set(potential.get("elements", ()))
+    found: dict[str, dict[str, Parameter]] = {}
+    for parameter in space:
+        # A group's name may hold dots itself, so every split is tried.
+        parts = parameter.name.split(".")
+        for cut in range(1, len(parts)):
+            member = ".".join(parts[cut:])
+            if member in members:
+                found.setdefault(".".join(parts[:cut]), {})[member] = parameter
+                break
+    return {option: by_member for option, by_member in found.items() if len(by_member) > 1}
+
+
+def verdict(passed: bool | None) -> str:
+    """What a physical test said: ``passed``, ``FAILED`` or, for None, ``did not run``."""
+    return "did not run" if passed is None else "passed" if passed else "FAILED"
+
+
+def shown_errors(results: StudyResults) -> dict[str, ErrorTable]:
+    """Errors by set: of the refitted winner, else of the best trial (k-fold has no other validation)."""
+    tables: dict[str, ErrorTable] = {}
+    best = results.best
+    for name in SETS:
+        table = results.final_errors(name)
+        if table is None and best is not None and name in best.errors:
+            table = ErrorTable.from_json(best.errors[name])
+        if table is not None and table.sums:
+            tables[name] = table
+    return tables
+
+
+def initial_trials(results: StudyResults) -> int | None:
+    """How many trials belong to the initial design, None where that is not known."""
+    config = results.study_file.config
+    given: Mapping[str, Any] = config.optimizer[config.name_of("optimizer")] or {}
+    for name in INITIAL_NAMES:
+        if isinstance(given.get(name), int):
+            return int(given[name])
+    provider = provider_of(results, "optimizer")
+    for name in INITIAL_NAMES:
+        field = provider.options.model_fields.get(name) if provider is not None else None
+        if field is not None and isinstance(field.default, int):
+            return int(field.default)
+    return None
+
+
+def provider_of(results: StudyResults, kind: Any) -> Any | None:
+    """The provider that a study names; None where its plugin is not installed here.
+
+    A report must also be made on a machine that has the results and not the plugins.
+    """
+    from xpot_core.errors import XpotError
+    from xpot_core.plugins.registry import load_registry
+
+    file = results.study_file
+    try:
+        registry = load_registry()  # plugin files are not run to look at a study
+        return registry.provider(kind, file.config.name_of(kind))
+    except XpotError:
+        return None
+
+
+def error_text(table: ErrorTable | None, quantity: str, digits: int = 3) -> str:
+    """RMSE of a quantity in its shown unit, without the unit; a dash where there is none."""
+    if table is None:
+        return "–"
+    value = table.total(quantity).rmse * (1.0 if quantity == "force" else 1000.0)
+    return fixed(value, digits)
+
+
+def fixed(value: float, digits: int = 3) -> str:
+    """A measured value: always so many significant digits; a dash for NaN."""
+    return "–" if math.isnan(value) else _decimal(value, digits, strip=False)
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A value as a reader wants it: few digits, no ``e+00``."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "–"}[value]
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else _decimal(value, digits)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(number(v, digits) for v in value) + "]"
+    return str(value)
+
+
+def _decimal(value: float, digits: int, *, strip: bool = True) -> str:
+    """`digits` significant ones, written out where that is not too long: 1080, not 1.08e+03."""
+    if math.isinf(value) or value == 0 or not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits}g}"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    text = f"{value:.{max(places, 0)}f}"
+    return text.rstrip("0").rstrip(".") if strip and "." in text else text
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    if math.isnan(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = int(seconds // 60)
+    if 10 <= minutes < 60:
+        return f"{minutes} min"
+    if minutes < 60:
+        return f"{minutes} min {int(seconds % 60)} s"
+    return f"{minutes // 60} h {minutes % 60} min"

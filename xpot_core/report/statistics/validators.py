@@ -1,0 +1,108 @@
+"""Physical tests of the winners of several studies, side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xpot_core.report.statistics.series import number, verdict
+from xpot_core.results.read import StudyResults
+
+HEADS = ("test", "value")
+"""Columns before those of the studies."""
+
+
+@dataclass(frozen=True)
+class ComparedTest:
+    """One validator on the winners of all studies.
+
+    Attributes
+    ----------
+    name
+        Of the validator; a second one of the same name gets a number.
+    rows
+        Study -> what its validator said (``passed``, ``summary``, ``values``); absent where it did not stand
+        in the study.
+    """
+
+    name: str
+    rows: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Names of all values, in the order in which the validators tell them."""
+        return tuple(dict.fromkeys(k for row in self.rows.values() for k in row["values"]))
+
+    def verdict(self, study: str) -> str:
+        """``passed``, ``FAILED`` or ``did not run``; a dash without the test."""
+        return verdict(self.rows[study]["passed"]) if study in self.rows else "–"
+
+    def to_json(self) -> dict[str, Any]:
+        """One object of the list ``tests`` of ``xpot compare --json``."""
+        return {
+            "validator": self.name,
+            "studies": {
+                study: {k: row.get(k) for k in ("passed", "summary", "values", "options")}
+                for study, row in self.rows.items()
+            },
+        }
+
+
+def compare_tests(
+    names: Sequence[str], studies: Sequence[StudyResults]
+) -> tuple[list[ComparedTest], list[str]]:
+    """Match the physical tests of the studies' winners by name and order.
+
+    Parameters
+    ----------
+    names
+        Of the studies, in their order.
+
+    Returns
+    -------
+    tests, notes
+        Notes say where a test was done with other options, so that its values do not compare.
+    """
+    rows = {name: dict(_numbered(results)) for name, results in zip(names, studies, strict=True)}
+    found, notes = [], []
+    for test in dict.fromkeys(t for own in rows.values() for t in own):
+        own = {study: tests[test] for study, tests in rows.items() if test in tests}
+        found.append(ComparedTest(test, own))
+        given = [row.get("options") for row in own.values()]
+        if any(options != given[0] for options in given):
+            notes.append(f"{test} had other options in {' and '.join(own)}: its values need not compare")
+    return found, notes
+
+
+def _numbered(results: StudyResults) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Tests of the winner: those of the constraints, then those after the refit that add to them."""
+    config, final = results.study_file.config, results.final or {}
+    tested = list(final.get("validators", []))
+    known = {row["validator"] for row in tested}
+    winner = next((t for t in results.trials if t.number == final.get("trial")), None)
+    blocks = {name: block[name] for block in config.constraints for name in block}
+    constraints = [] if winner is None else winner.extra.get("validators", [])
+    rows = [
+        {**row, "options": blocks.get(row["validator"])}
+        for row in constraints
+        if row["validator"] not in known
+    ]
+    seen: Counter[str] = Counter()
+    for row in [*rows, *tested]:
+        name = row["validator"]
+        seen[name] += 1
+        yield (name if seen[name] == 1 else f"{name} {seen[name]}"), row
+
+
+def table_rows(test: ComparedTest, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Rows of a table: the verdicts, then each value with a column a study.
+
+    Values that are zero for all are left out: a crystal has six empty classes of coordination numbers.
+    """
+    yield (test.name, "", *(test.verdict(n) for n in names))
+    for value in test.values:
+        shown = [test.rows[n]["values"].get(value) if n in test.rows else None for n in names]
+        if any(shown):
+            yield ("", value, *(number(v) for v in shown))

@@ -1,0 +1,110 @@
+"""Trials that cannot win, for the terminal and the report: refused by a constraint, or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.table import Table
+from rich.text import Text
+
+from xpot_core.report.statistics.series import error_text, number
+from xpot_core.report.tables.terminal import plain_table
+from xpot_core.results.read import StudyResults
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.trials import Trial
+
+
+def trouble_tables(results: StudyResults, most: int = 10) -> list[Table]:
+    """Trials that cannot win: those that a constraint refused, then failures."""
+    found = [refused_table(results, most)] if most and refused_trials(results) else []
+    others = [t for t in results.trials if t.failure is not None and t.refused_loss is None]
+    return [*found, failure_table(others)] if others else found
+
+
+def refused_trials(results: StudyResults) -> list[Trial]:
+    """Trials that a constraint refused, smallest loss first."""
+    refused = [(t.refused_loss, t.number, t) for t in results.trials if t.refused_loss is not None]
+    return [trial for _, _, trial in sorted(refused)]
+
+
+def refused_count(results: StudyResults) -> str:
+    """How many trials a constraint refused, and how many of them would have won."""
+    refused, best = refused_trials(results), results.best
+    count = f"{len(refused)} trial{'s' if len(refused) > 1 else ''} by a constraint"
+    # with several objectives no single number says which is better
+    if best is None or best.loss is None or len(results.objectives) > 1:
+        return count
+    better = sum(t.refused_loss < best.loss for t in refused if t.refused_loss is not None)
+    return f"{count}, {better} with a smaller loss than the winner"
+
+
+REFUSED_HEADS = ("trial", "loss", "E meV/atom", "F eV/Å", "constraint", "what it said")
+
+
+def refused_rows(results: StudyResults, most: int) -> list[tuple[str, ...]]:
+    """Cells of `REFUSED_HEADS` for the refused trials with the smallest losses."""
+    rows: list[tuple[str, ...]] = []
+    for trial in refused_trials(results)[:most]:
+        assert trial.failure is not None
+        errors = trial.errors.get("validation")
+        table = ErrorTable.from_json(errors) if errors else None
+        rows.append(
+            (
+                str(trial.number),
+                number(trial.refused_loss),
+                error_text(table, "energy"),
+                error_text(table, "force"),
+                trial.failure.plugin.removeprefix("validator "),
+                trial.failure.message,
+            )
+        )
+    return rows
+
+
+def refused_table(results: StudyResults, most: int = 10) -> Table:
+    """Trials that lost by a physical test and not by their errors."""
+    title = f"Refused: {refused_count(results)}"
+    table = plain_table(title=title)
+    for name in REFUSED_HEADS[:4]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in REFUSED_HEADS[4:]:
+        table.add_column(name, overflow="fold")
+    for cells in refused_rows(results, most):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def failure_table(found: Iterable[Trial]) -> Table:
+    """Failures that are alike together, with what to do about them."""
+    table = plain_table(title="Failures")
+    for name in ("trials", "state", "stage", "plugin"):
+        table.add_column(name, overflow="fold")
+    table.add_column("message", overflow="fold", ratio=2)
+    table.add_column("hint", overflow="fold", ratio=2)
+    for trials in alike(found):
+        failure = trials[0].failure
+        assert failure is not None
+        cells = (
+            _listed(trials),
+            str(trials[0].state),
+            failure.stage,
+            failure.plugin,
+            failure.message,
+            failure.hint,
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def alike(trials: Iterable[Trial]) -> list[list[Trial]]:
+    """Failed trials of the same state and kind of failure, most frequent first."""
+    kinds: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        if trial.failure is not None:
+            kinds.setdefault((str(trial.state), trial.failure.kind), []).append(trial)
+    return sorted(kinds.values(), key=len, reverse=True)
+
+
+def _listed(trials: list[Trial], most: int = 6) -> str:
+    names = [str(t.number) for t in trials[:most]]
+    return ", ".join(names) + (f" and {len(trials) - most} more" if len(trials) > most else "")

@@ -1,0 +1,367 @@
+"""A study read back: what `show`, `compare`, `report` and `export` work from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from xpot_core.errors import InputError, nearest
+from xpot_core.optimize.objectives import loss_again, pareto
+from xpot_core.plugins.registry import load_registry
+from xpot_core.store.faults import begun_without_store, damaged
+from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.store.stored_shapes import wrong_in_facts
+from xpot_core.study_file.read import StudyFile, read_study, study_from_dict
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.trials import Trial, best_of
+
+_FACTS = (
+    "study",
+    "base",
+    "space",
+    "template",
+    "identity",
+    "versions",
+    "data",
+    "final",
+    "warnings",
+    "created",
+    "tests",
+)
+SECONDS = ("descriptors", "solve", "predict", "total")
+FAMILY_NAME = "family.json"
+"""Stands in the folder of a family of studies; each member has a folder beside it."""
+
+
+def study_directory(target: str | Path, runs: str | Path = "runs", *, lost: bool = False) -> Path:
+    """The run folder of a study given by its file, its folder or its name.
+
+    Parameters
+    ----------
+    target
+        What the user named.
+    runs
+        Folder that holds the run folders.
+    lost
+        Give also the folder of a study whose store is gone.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    target, runs = Path(target), Path(runs)
+    if target.is_file() and target.suffix in (".yaml", ".yml"):
+        directory = runs / read_study(target).config.study
+        if _is_study(directory, lost):
+            return directory
+        _refuse_family(directory)
+        raise InputError(
+            f"this study has not run yet: there is no {directory / STORE_NAME}",
+            file=target,
+            remedy=f"xpot run {target}, or name the folder of its results with --runs",
+        )
+    for directory in (target, runs / target, *_as_member(target.name, runs)):
+        if _is_study(directory, lost):
+            return directory
+        _refuse_family(directory)
+    known = [p.parent.name for pattern in (STORE_NAME, FAMILY_NAME) for p in runs.glob(f"*/{pattern}")]
+    raise InputError(
+        "is neither a study file nor the folder of a study",
+        key="STUDY",
+        value=str(target),
+        remedy=nearest(target.name, known),
+    )
+
+
+def _is_study(directory: Path, lost: bool) -> bool:
+    """Whether the folder is that of a study; one whose store is gone or empty is told, unless `lost`."""
+    error = begun_without_store(directory, STORE_NAME)
+    if error is not None and not lost:
+        raise error
+    return error is not None or (directory / STORE_NAME).is_file()
+
+
+def _as_member(name: str, runs: Path) -> list[Path]:
+    """The folders that ``family.member`` may stand for; either part may hold dots."""
+    cuts = [i for i, letter in enumerate(name) if letter == "."]
+    folders = [runs / name[:i] / name[i + 1 :] for i in cuts]
+    return [f for f in folders if (f.parent / FAMILY_NAME).is_file()]
+
+
+def _refuse_family(directory: Path) -> None:
+    if not (directory / FAMILY_NAME).is_file():
+        return
+    members = sorted(p.parent.name for p in directory.glob(f"*/{STORE_NAME}"))
+    example = f"{directory.name}/{members[0]}" if members else f"{directory.name}/MEMBER"
+    raise InputError(
+        "is a family of studies, and one study is needed here",
+        key="STUDY",
+        value=directory.name,
+        remedy=f"name a member, e.g. {example}; xpot show and xpot report take the whole family",
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class StudyResults:
+    """Everything that stands in the store of a study.
+
+    Attributes
+    ----------
+    directory
+        The run folder.
+    trials
+        In order of number.
+    facts
+        What the study wrote about itself: ``study``, ``base``, ``space``, ``versions``, ``data``,
+        ``final``, ``warnings``.
+    """
+
+    directory: Path
+    trials: tuple[Trial, ...]
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, target: str | Path, runs: str | Path = "runs") -> StudyResults:
+        """Read a study by its file, folder or name; works while it is running."""
+        directory = study_directory(target, runs).resolve()
+        store = Store(directory / STORE_NAME, readonly=True)
+        try:
+            stored, trials = store.everything()
+            facts = {key: stored.get(key) for key in _FACTS}
+            _check_facts(facts, directory / STORE_NAME)
+            return cls(directory, tuple(trials), facts)
+        finally:
+            store.close()
+
+    @property
+    def study_file(self) -> StudyFile:
+        """The study file as it was run."""
+        return study_from_dict(self.facts["study"], self.facts["base"])
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return str(self.facts["study"]["study"])
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial that won: the smallest loss, or the best of those that pass the physical tests."""
+        smallest = best_of(self.trials)
+        asked = ((self.final or {}).get("asked") or {}).get("candidates", [])
+        if smallest is None or smallest.number not in asked:
+            return smallest
+        # It was tested with its followers; nothing better has come since.
+        return next((t for t in self.trials if t.number == self.final["trial"]), smallest)  # type: ignore[index]
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of what was minimised."""
+        return tuple(self.study_file.config.objectives)
+
+    @property
+    def pareto(self) -> list[Trial]:
+        """Trials that no other beats in every objective."""
+        return pareto(self.trials, len(self.objectives))
+
+    def best_at(self, alpha: float) -> tuple[Trial, float]:
+        """The trial with the smallest loss at another balance of energies and forces, without a new fit.
+
+        Returns
+        -------
+        trial, loss
+            From the error sums that are stored with every trial.
+
+        Raises
+        ------
+        InputError
+            If the loss has no ``alpha``, or no trial holds the sums that it needs.
+        """
+        config = self.study_file.config
+        name, options = next(iter(config.loss.items()))
+        registry = load_registry()
+        if name not in registry.names("loss") and config.plugins:
+            raise InputError(
+                f"loss '{name}' is of a plugin file, which commands that only look do not run", key="--alpha"
+            )
+        if "alpha" not in registry.provider("loss", name).options.model_fields:
+            raise InputError(f"loss '{name}' has no alpha", key="--alpha", value=alpha)
+        loss = registry.create("loss", name, {**options, "alpha": alpha})
+        found = [(t, loss_again(t, loss)) for t in self.trials if t.comparable]
+        known = [(t, value) for t, value in found if value is not None]
+        if not known:
+            raise InputError("no trial holds the error sums that this needs", key="--alpha", value=alpha)
+        return min(known, key=lambda pair: (pair[1], pair[0].number))
+
+    @property
+    def final(self) -> Mapping[str, Any] | None:
+        """The refitted winner: trial, potential, errors, seconds."""
+        return self.facts.get("final")
+
+    def final_errors(self, name: str) -> ErrorTable | None:
+        """Errors of the refitted winner on ``train``, ``validation`` or ``test``."""
+        data = (self.final or {}).get("errors", {}).get(name)
+        return None if data is None else ErrorTable.from_json(data)
+
+    def potential(self) -> FittedPotential | None:
+        """The refitted winner's potential, wherever the run folder stands now."""
+        if self.final is None:
+            return None
+        return FittedPotential.from_json(
+            {**self.final["potential"], "directory": str(self.directory / "best")}
+        )
+
+    def tests_of(self, trial: Trial) -> list[dict[str, Any]]:
+        """What ``xpot validate`` found on a trial; rows as `xpot_core.trial.run_validators.report_row` makes them."""
+        if self.final is not None and self.final["trial"] == trial.number:
+            return list(self.final.get("validators", []))
+        return list((self.facts.get("tests") or {}).get(str(trial.number), []))
+
+    def trial(self, which: str | int) -> Trial:
+        """A trial by number, or ``best``."""
+        if which == "best":
+            if self.best is None:
+                raise InputError("no trial is complete yet", key="--trial", value=which)
+            return self.best
+        numbers = {t.number: t for t in self.trials}
+        if not str(which).isdigit() or int(which) not in numbers:
+            raise InputError(
+                "there is no such trial",
+                key="--trial",
+                value=which,
+                remedy=f"use best or a number from 0 to {len(self.trials) - 1}",
+            )
+        return numbers[int(which)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``xpot show --json`` prints."""
+        config = self.study_file.config
+        test = self.final_errors("test")
+        best = self.best
+        return {
+            "study": self.name,
+            "directory": str(self.directory),
+            "fitter": config.name_of("fitter"),
+            "optimizer": config.name_of("optimizer"),
+            "budget": config.budget.model_dump(),
+            "trials": [trial_json(t) for t in self.trials],
+            "best": None if best is None else best.number,
+            "objectives": list(self.objectives),
+            "pareto": [t.number for t in self.pareto] if len(self.objectives) > 1 else None,
+            "test": None if test is None else test.summary(),
+            "final": None
+            if self.final is None
+            else {
+                "trial": self.final["trial"],
+                "errors": {n: ErrorTable.from_json(e).summary() for n, e in self.final["errors"].items()},
+                "validators": self.final.get("validators", []),
+            },
+            "warnings": self.facts.get("warnings") or [],
+            "versions": self.facts["versions"],
+        }
+
+    def __repr__(self) -> str:
+        best = "no winner yet" if self.best is None else f"best trial {self.best.number}"
+        return f"<StudyResults {self.name}: {len(self.trials)} trials, {best}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how the study stands, its errors, the best hyperparameters."""
+        best, states = self.best, Counter(str(t.state).lower() for t in self.trials)
+        rows = [("trials", ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none yet")]
+        if best is not None:
+            values = {k: f"{v:.5g}" if isinstance(v, float) else v for k, v in best.values.items()}
+            rows.append(
+                ("smallest loss" if self.final is None else "winner", f"{best.loss:.5g}, trial {best.number}")
+            )
+            rows.append(("hyperparameters", ", ".join(f"{k} {v}" for k, v in values.items())))
+        for name in ("train", "validation", "test"):
+            table = self.final_errors(name)
+            if table is None and best is not None and name in best.errors:
+                table = ErrorTable.from_json(best.errors[name])
+            if table is not None and table.total("energy").count + table.total("force").count:
+                energy, force = 1000 * table.total("energy").rmse, table.total("force").rmse
+                rows.append((f"{name} RMSE", f"{energy:.3g} meV/atom, {force:.3g} eV/Å"))
+        lines = "".join(
+            f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
+            for k, v in rows
+        )
+        return f"<table><caption>{escape(self.name)}</caption><tbody>{lines}</tbody></table>"
+
+    def to_dataframe(self) -> Any:
+        """All trials as a pandas DataFrame, a row each, with number as index.
+
+        Columns are state, loss, each objective's value if there are several, errors in meV/atom and eV/Å
+        (``validation energy_rmse`` ...), seconds, worker, failure and each hyperparameter under its name.
+
+        Raises
+        ------
+        InputError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise InputError("pandas is not installed", remedy="pip install pandas") from error
+        rows = []
+        for trial in self.trials:
+            row: dict[str, Any] = {"number": trial.number, "state": str(trial.state), "loss": trial.loss}
+            if len(self.objectives) > 1:
+                row.update(zip(self.objectives, trial.objectives, strict=False))
+            for name, data in trial.errors.items():
+                summary = ErrorTable.from_json(data).summary()
+                row.update({f"{name} {k}": v for k, v in summary.items() if k != "groups"})
+            row.update({f"{name} (s)": seconds for name, seconds in trial.seconds.items()})
+            row.update(optimizer=trial.optimizer, worker=trial.worker)
+            row["failure"] = trial.failure.message if trial.failure else None
+            rows.append({**row, **trial.values})
+        columns = [] if rows else ["number", "state", "loss"]
+        return pandas.DataFrame(rows, columns=columns or None).set_index("number")
+
+
+def _check_facts(facts: Mapping[str, Any], file: Path) -> None:
+    """A store is only read from here on: what is damaged in it is told now."""
+    if facts["study"] is None:
+        raise InputError(
+            "the study ended before it began: nothing stands in it", file=file, remedy="run it again"
+        )
+    wrong = wrong_in_facts(facts)
+    if wrong is not None:
+        raise damaged(file, f"the fact {wrong!r} is none that a study writes")
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """One trial as scripts see it: errors in meV/atom and eV/Å."""
+    failure = trial.failure
+    return {
+        "number": trial.number,
+        "state": str(trial.state),
+        "values": dict(trial.values),
+        "loss": trial.loss,
+        "refused_loss": trial.refused_loss,
+        "objectives": list(trial.objectives),
+        "fidelity": trial.fidelity,
+        "from_prior": trial.from_prior,
+        "inner": trial.extra.get("inner"),
+        "validators": trial.extra.get("validators", []),
+        "parts": dict(trial.parts),
+        "errors": {name: ErrorTable.from_json(data).summary() for name, data in trial.errors.items()},
+        "seconds": {name: trial.seconds.get(name, 0.0) for name in SECONDS},
+        "failure": None
+        if failure is None
+        else {
+            "stage": failure.stage,
+            "plugin": failure.plugin,
+            "message": failure.message,
+            "hint": failure.hint,
+            "log_tail": failure.log_tail,
+            "retryable": failure.retryable,
+        },
+        "notes": list(trial.notes),
+        "optimizer": trial.optimizer,
+        "worker": trial.worker,
+    }

@@ -1,0 +1,1 @@
+"""The life of a study: begin, search, refit the best."""

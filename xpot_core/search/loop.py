@@ -1,0 +1,320 @@
+"""The ask/tell loop: history in, candidates out, trials through an executor, all of it stored."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from xpot_core.data.dataset import load_dataset
+from xpot_core.data.use import check_loss
+from xpot_core.errors import InputError, StudyEndedError, XpotError
+from xpot_core.optimize.next_trials import Asker, starting_points
+from xpot_core.optimize.stopping import Progress, RunOutcome
+from xpot_core.optimize.trial_counts import Ledger
+from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, Optimizer
+from xpot_core.plugins.registry import load_registry
+from xpot_core.search.begin import take_store
+from xpot_core.search.refit_best import finish
+from xpot_core.search.study_identity import claim
+from xpot_core.space.history import History
+from xpot_core.store import run_lock as lease
+from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.study_file.read import StudyFile
+from xpot_core.system.interrupts import Interrupt, came, sigterm_interrupts
+from xpot_core.trial.run_validators import check_validators
+from xpot_core.trial.runner import TrialRunner
+from xpot_core.types.trials import Trial, TrialResult, TrialState, TrialTask, WorkerSpec, best_of
+
+_logger = logging.getLogger("xpot")
+_INTERRUPTED = RunOutcome("interrupted; the same command continues it", False, interrupted=True)
+
+
+class Observer(Protocol):
+    """Someone who watches a running study; the command line draws its progress from this."""
+
+    def study_started(self, study: Study, trials: list[Trial], budget: int) -> None:
+        """The loop begins; `trials` are those of the history."""
+
+    def trial_started(self, trial: Trial) -> None:
+        """A trial was handed to the executor."""
+
+    def trial_finished(self, trial: Trial) -> None:
+        """A trial stands in the store."""
+
+    def message(self, text: str) -> None:
+        """Something the user should read."""
+
+
+class Study:
+    """A search that can be stopped at any moment and run again.
+
+    Parameters
+    ----------
+    file
+        The study file.
+    runs
+        Folder that holds the folder of each study.
+
+    Raises
+    ------
+    InputError
+        For anything wrong in the study file, its data or its plugins.
+    """
+
+    def __init__(self, file: StudyFile, runs: str | Path = "runs") -> None:
+        self.file = file
+        self.config = file.config
+        self.directory = (Path(runs) / self.config.study).resolve()
+        try:
+            self.registry = load_registry([file.resolve(p) for p in self.config.plugins])
+            self.optimizer: Component[Optimizer] = self._create("optimizer")
+            self.executor: Component[Executor] = self._create("executor")
+            tests = (
+                ("validate", self.config.validate_with),
+                ("constraints", self.config.constraints),
+            )
+            for key, blocks in tests:
+                for block in blocks:
+                    self._known("validator", next(iter(block)), key=key)
+            # Names are checked before data are read: a typo is told in a second.
+            for kind in ("fitter", "loss"):
+                self._known(kind, self.config.name_of(kind))
+            self.dataset = load_dataset(file)
+            self.runner = TrialRunner(file, dataset=self.dataset, registry=self.registry)
+            self.dataset = self.runner.dataset  # with what the study makes of it
+            self.space = self.runner.space
+            self._check_number()
+            self.starts = starting_points(self.config.start_with, self.space)
+            frames = self.dataset.data.training()
+            for key, blocks in tests:
+                check_validators(self.registry, blocks, key, data=frames, base=file.base)
+        except InputError as error:
+            raise file.located(error) from error
+        self.asker = Asker(
+            self.registry,
+            self.optimizer,
+            self.space,
+            self.runner.inner,
+            self.starts,
+            self.runner.objectives,
+            self.runner.ladder,
+            self.config.seed,
+        )
+        self._stop = threading.Event()
+
+    def _create(self, kind: Any) -> Component[Any]:
+        name, options = next(iter(getattr(self.config, kind).items()))
+        self._known(kind, name)
+        return self.registry.create(kind, name, options)
+
+    def _check_number(self) -> None:
+        """Some optimizers are made for few hyperparameters."""
+        searched, most = len(self.space) - len(self.runner.inner), self.optimizer.provider.most_parameters
+        if searched > most:
+            raise InputError(
+                f"moves at most {most} hyperparameters, and {searched} are searched",
+                key=f"optimizer.{self.optimizer.name}",
+                remedy="fix some of them, or use random, sobol or optuna-tpe",
+            )
+
+    def _known(self, kind: Any, name: str, *, key: str | None = None) -> None:
+        try:
+            self.registry.provider(kind, name)
+        except InputError as error:
+            raise error.at(key=key or kind) from error
+
+    def check_loss(self) -> None:
+        """Refuse a loss that no trial can have a value of; one fit needs no loss."""
+        try:
+            check_loss(self.runner.loss, self.dataset.data)
+        except InputError as error:
+            raise self.file.located(error) from error
+
+    # -- running -------------------------------------------------------------------------------
+
+    def run(
+        self,
+        *,
+        trials: int | None = None,
+        seconds: float | None = None,
+        observer: Observer | None = None,
+        restart: bool = False,
+        extend: bool = False,
+    ) -> RunOutcome:
+        """Run or resume the search, then refit the best trial.
+
+        Ctrl-C and SIGTERM end it cleanly and do not raise: look at `RunOutcome.interrupted`.
+
+        Parameters
+        ----------
+        trials, seconds
+            Override the budget of the study file.
+        observer
+            Is told what happens.
+        restart
+            Move an earlier study of this name aside and start anew.
+        extend
+            Go on with a changed search space; the trials so far are expressed in it and count as
+            those of an earlier study.
+
+        Raises
+        ------
+        StudyChangedError
+            If the stored study was made with other data, fitter options or loss.
+        StudyLockedError
+            If another process runs it.
+        """
+        self.check_loss()
+        store = take_store(self.directory, restart=restart)
+        try:
+            with self._heartbeat(), sigterm_interrupts():
+                for sentence in claim(self, store, extend=extend):
+                    _logger.info(sentence)
+                    if observer:
+                        observer.message(sentence)
+                self._notify("xpot_study_started", study=dict(self.file.raw), directory=self.directory)
+                outcome = self._loop(store, trials or self.config.budget.trials, seconds, observer)
+                best = best_of(store.trials())
+                if best is not None and not outcome.interrupted:
+                    best = finish(self.runner, store, self.directory, observer)
+                self._notify("xpot_study_finished", best=best, directory=self.directory)
+            return outcome
+        except (KeyboardInterrupt, Interrupt):
+            # Before the first trial, or in the refit after the last one; `_loop` sees to what is between.
+            return _INTERRUPTED
+        finally:
+            with contextlib.suppress(XpotError):
+                store.release()
+            store.close()
+
+    def stop(self) -> None:
+        """Ask a running loop to end after the trials at work (from another thread)."""
+        self._stop.set()
+
+    def history(self, trials: list[Trial]) -> History:
+        """What the optimizer may know."""
+        return self.asker.history(trials)
+
+    def _loop(
+        self, store: Store, budget: int, seconds: float | None, observer: Observer | None
+    ) -> RunOutcome:
+        executor = self.executor.instance
+        limit = seconds or self.config.budget.time
+        deadline = None if limit is None else time.monotonic() + limit
+        trials = Ledger(store.trials())
+        progress = Progress(trials.values(), self.config.budget, len(self.runner.objectives))
+        if observer:
+            observer.study_started(self, list(trials.values()), budget)
+        running: set[int] = set()
+        if trials.finished >= budget:
+            return RunOutcome(f"the budget of {budget} trials is reached", True)
+        spec = WorkerSpec(self.file.raw, str(self.file.base), 1, self.dataset.fingerprint)
+        outcome = RunOutcome(f"the budget of {budget} trials is reached", True)
+        exhausted = False
+        try:
+            executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
+            while True:
+                if (
+                    came()
+                ):  # the exception of Ctrl-C may have been lost in a destructor or a callback of a library
+                    raise KeyboardInterrupt
+                halted = self._halt(progress, deadline)
+                if halted is None and not exhausted:
+                    free = executor.capacity - len(running)
+                    for trial in self.asker.next(store, trials, budget, free):
+                        if trial.state is TrialState.WAITING:
+                            trials.put(store.start(trial.number))
+                        running.add(trial.number)
+                        executor.submit(self._task(trial))
+                        if observer:
+                            observer.trial_started(trial)
+                    exhausted = not running and trials.own < budget
+                if not running:
+                    if halted is not None:
+                        outcome = halted
+                    elif exhausted:
+                        outcome = RunOutcome(f"the search is exhausted after {len(trials)} trials", True)
+                    break
+                try:
+                    results = executor.collect(timeout=1.0)
+                except StudyEndedError as end:
+                    self._record(store, [end.result], observer)
+                    raise
+                for trial in self._record(store, results, observer):
+                    running.discard(trial.number)
+                    progress.add(trials.put(trial))
+        except (KeyboardInterrupt, Interrupt):
+            executor.close(cancel=True)
+            # All of them: the signal may have come between the start of a trial and our note of it.
+            store.requeue()
+            return _INTERRUPTED
+        finally:
+            executor.close(cancel=True)
+        return outcome
+
+    def _task(self, trial: Trial) -> TrialTask:
+        return TrialTask(
+            trial.number,
+            trial.values,
+            str(self.trial_directory(trial.number)),
+            self.config.seed,
+            trial.fidelity,
+            trial.extra.get("inner_start", {}),
+        )
+
+    def trial_directory(self, number: int) -> Path:
+        """Folder of one trial."""
+        return self.directory / "trials" / f"{number:06d}"
+
+    def _record(self, store: Store, results: Sequence[TrialResult], observer: Observer | None) -> list[Trial]:
+        if not results:
+            return []
+        trials = store.finish(*results)
+        for trial in trials:
+            self._notify("xpot_trial_finished", trial=trial, directory=self.trial_directory(trial.number))
+            if observer:
+                observer.trial_finished(trial)
+        return trials
+
+    def _halt(self, progress: Progress, deadline: float | None) -> RunOutcome | None:
+        """Why no further trial may start, or None."""
+        if self._stop.is_set():
+            return RunOutcome("stopped on request", False)
+        return progress.reason_to_stop(deadline)
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _notify(self, hook: str, **facts: Any) -> None:
+        """Tell listeners one by one; a failing one is logged and stops nobody."""
+        for implementation in getattr(self.registry.hook, hook).get_hookimpls():
+            try:
+                arguments = {name: facts[name] for name in implementation.argnames if name in facts}
+                implementation.function(**arguments)
+            except Exception:
+                _logger.exception("listener %s of plugin %s failed", hook, implementation.plugin_name)
+
+    @contextlib.contextmanager
+    def _heartbeat(self) -> Iterator[None]:
+        """Renew the lease from a thread: a fit in this process may take hours."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(lease.HEARTBEAT_SECONDS):
+                with (
+                    contextlib.suppress(XpotError),
+                    contextlib.closing(Store(self.directory / STORE_NAME, make=False)) as s,
+                ):
+                    s.heartbeat()
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join(timeout=5.0)

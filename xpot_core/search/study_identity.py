@@ -1,0 +1,161 @@
+"""A study takes its store: checked to be of the same study, told what it is, earlier trials brought in."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from xpot_core import __version__
+from xpot_core.data.dataset import group_table
+from xpot_core.errors import StudyChangedError
+from xpot_core.search.earlier_studies import adopt_priors, extend_store, template_to_json
+from xpot_core.store.store import Store
+from xpot_core.study_file.schema import StudyConfig
+
+if TYPE_CHECKING:
+    from xpot_core.search.loop import Study
+
+STUDY_NAME = "study.yaml"
+_AS_WRITTEN = ("predictor", "objectives", "search", "fidelity")
+"""Parts of the study file that are kept as the user wrote them."""
+_logger = logging.getLogger("xpot")
+
+
+def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
+    """Check that the store belongs to the study, or make it so, and write what the study is.
+
+    Parameters
+    ----------
+    study
+        The study that is about to run.
+    store
+        Its store, whose lease is held.
+    extend
+        The search space may differ: the trials so far are expressed in it.
+
+    Returns
+    -------
+    list of str
+        What the user should know.
+
+    Raises
+    ------
+    StudyChangedError
+        If the trials there would not compare with those to come. Nothing is changed then.
+    """
+    now, known = identity(study), store.get("identity")
+    sentences: list[str] = []
+    if known is None:
+        store.set("identity", now)
+        store.set("created", time.time())
+    else:
+        changed = [part for part, value in now.items() if _differs(study, part, known.get(part), value)]
+        for part in changed:
+            if part != "fitter" or not extend:
+                raise _changed(study, part, known.get(part), now[part], store.get("study"))
+        if changed:
+            sentences += extend_store(store, study.runner, now, study.directory)
+    requeued = store.requeue()
+    if requeued:
+        sentences.append(
+            f"{requeued} trials were at work when the process of the study ended without a word: they are run again"
+        )
+        if "serial" in study.config.executor:
+            sentences.append(
+                "if a fit crashes the process each time, --workers 1 makes that cost its trial alone"
+            )
+    raw, sets = dict(study.file.raw), study.dataset.sets
+    store.set("base", str(study.file.base))
+    store.set("space", study.space.describe())
+    store.set("template", template_to_json(study.space.template))
+    store.set("versions", versions(study))
+    store.set("data", {name: group_table(frames) for name, frames in sets.items()})
+    store.set("warnings", list(study.dataset.warnings))
+    # Last: whoever looks takes a store without it for a study that has not begun, and reads it first.
+    store.set("study", raw)
+    sentences += adopt_priors(store, study.runner, study.file, study.directory)
+    (study.directory / STUDY_NAME).write_text(study.file.as_run(), encoding="utf-8")
+    return sentences
+
+
+def identity(study: Study) -> dict[str, Any]:
+    """What trials of one study must share to be comparable."""
+    raw, config = study.file.raw, study.config
+    return {
+        "data": study.dataset.fingerprint,
+        "fitter": config.fitter,
+        "loss": config.loss,
+        "seed": config.seed,
+        **{part: raw.get(part) for part in _AS_WRITTEN},
+        "tests": [[dict(block), binding] for block, binding in study.runner.tests] or None,
+    }
+
+
+def _differs(study: Study, part: str, old: Any, new: Any) -> bool:
+    """Whether two values of a part mean different things: a default may be written or left out."""
+    if old == new or part not in _AS_WRITTEN:
+        return bool(old != new)
+    raw = {k: v for k, v in study.file.raw.items() if k != part}
+    if old is not None:
+        raw[part] = old
+    try:
+        return bool(getattr(StudyConfig.model_validate(raw), part) != getattr(study.config, part))
+    except ValidationError:
+        return True
+
+
+def versions(study: Study) -> dict[str, str]:
+    """Versions of Python, the core, the plugins in use and what they build on."""
+    config = study.config
+    used = [(kind, config.name_of(kind)) for kind in ("fitter", "optimizer", "executor", "loss")]
+    used += [("validator", next(iter(block))) for block in (*config.constraints, *config.validate_with)]
+    providers = [study.registry.provider(kind, name) for kind, name in used]  # type: ignore[arg-type]
+    names = {"numpy", "scipy", "ase"} | {p for provider in providers for p in provider.packages}
+    found = {"python": platform.python_version(), "xpot-core": __version__, **study.registry.versions()}
+    distributions = metadata.packages_distributions()
+    for name in sorted(names):
+        for distribution in distributions.get(name, [])[:1]:
+            found[distribution] = metadata.version(distribution)
+    return found
+
+
+def _changed(study: Study, part: str, old: Any, new: Any, raw: Any) -> StudyChangedError:
+    """What to tell of a changed part; `raw` is the study file as it was run before."""
+    if part == "data":
+        # Fingerprints tell nothing: either the block says something else now, or the files do.
+        old, new = _data_blocks(raw or {}, study.file.raw)
+    key, before, after = _first_difference(part, old, new)
+    what = f"was {before!r}, now is {after!r}" if old != new else "the content of the data files differs"
+    same_fitter = part == "fitter" and set(old or ()) == set(new)
+    extend = ", or go on in the changed space with --extend" if same_fitter else ""
+    error = StudyChangedError(
+        f"the study in {study.directory} was started differently: {what}",
+        key=key,
+        remedy="undo the change, give the study another name, start it anew with --restart (the old one "
+        f"is kept beside it){extend}",
+    )
+    located = study.file.located(error)
+    assert isinstance(located, StudyChangedError)
+    return located
+
+
+def _data_blocks(*files: Any) -> list[Any]:
+    """The data blocks of study files, with all their defaults so that they compare."""
+    try:
+        return [StudyConfig.model_validate(raw).data.model_dump(mode="json") for raw in files]
+    except ValidationError:  # an older xpot took what this one refuses
+        return [raw.get("data") for raw in files]
+
+
+def _first_difference(key: str, old: Any, new: Any) -> tuple[str, Any, Any]:
+    """Dotted key of the first difference between two trees."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            if old.get(name) != new.get(name):
+                return _first_difference(f"{key}.{name}", old.get(name), new.get(name))
+    return key, old, new

@@ -1,0 +1,1 @@
+"""Before a study: proposals, checks, skeletons of plugins."""

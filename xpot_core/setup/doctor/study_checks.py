@@ -1,0 +1,147 @@
+"""Faults of the study file against the data and the machine."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from xpot_core.options.declare import OptionInfo, list_item, option_info, submodel
+from xpot_core.search.loop import Study
+from xpot_core.setup.doctor.findings import Findings
+from xpot_core.space.parameters import Choice
+from xpot_core.system.processes import THREAD_VARIABLES
+from xpot_core.types.structures import Frame
+from xpot_core.types.trials import TrialTask
+
+_WIDE = 1e3
+_CUTOFFS = ("rcutfac", "cutoff")
+
+
+def check_installation(study: Study, findings: Findings) -> None:
+    """Programs and packages that the chosen plugins need; threads against cores."""
+    used = [(kind, study.config.name_of(kind)) for kind in ("fitter", "optimizer", "executor", "loss")]
+    used += [("validator", next(iter(b))) for b in (*study.config.validate_with, *study.config.constraints)]
+    for kind, name in used:
+        provider = study.registry.provider(kind, name)  # type: ignore[arg-type]
+        missing = provider.missing()
+        if missing:
+            findings.warn(f"{kind} '{name}' needs {', '.join(missing)}")
+    cores = os.cpu_count() or 1
+    workers = study.executor.instance.capacity
+    findings.facts.append(f"{cores} cores, {workers} workers")
+    threads = max(
+        (int(os.environ[v]) for v in THREAD_VARIABLES if os.environ.get(v, "").isdigit()), default=0
+    )
+    if workers > cores:
+        findings.warn(f"{workers} workers share {cores} cores: no trial gets faster by it")
+    elif workers > 1 and threads * workers > cores:
+        findings.warn(
+            f"{workers} workers with {threads} threads each share {cores} cores: set OMP_NUM_THREADS=1"
+        )
+
+
+def check_space(study: Study, frames: Sequence[Frame], findings: Findings) -> None:
+    """Ranges against the data, and hyperparameters that should not be searched."""
+    shortest = nearest_neighbour(frames)
+    if np.isfinite(shortest):
+        findings.facts.append(f"shortest interatomic distance in the training set: {shortest:.3g} Å")
+    for parameter in study.space:
+        name = parameter.name.rsplit(".", 1)[-1]
+        low = min(parameter.choices) if isinstance(parameter, Choice) and _numeric(parameter) else None
+        low = parameter.low if not isinstance(parameter, Choice) else low
+        if name in _CUTOFFS and low is not None and low < shortest:
+            findings.warn(
+                f"'{parameter.name}' may go down to {low:g} Å, below the shortest distance {shortest:.3g} Å"
+            )
+        info = declaration(study.runner.fitter.provider.options, parameter.name)
+        if info is not None and info.converges:
+            findings.warn(
+                f"'{parameter.name}' is searched, but it converges: larger is better and dearer, so the search will "
+                "only learn that. Fix it, or make its cost an objective"
+            )
+        span = 1.0 if isinstance(parameter, Choice) or parameter.low <= 0 else parameter.high / parameter.low
+        if span > _WIDE and not getattr(parameter, "log", False):
+            findings.warn(f"the ends of '{parameter.name}' differ by a factor of {span:.3g}: add log: true")
+    trials, searched = study.config.budget.trials, len(study.asker.searched)
+    if trials < 2 * searched:
+        findings.warn(
+            f"{trials} trials for {searched} hyperparameters: a search needs several times as many; "
+            "raise budget.trials, or take out 'per: group'"
+        )
+
+
+def _numeric(parameter: Choice) -> bool:
+    return all(isinstance(c, int | float) and not isinstance(c, bool) for c in parameter.choices)
+
+
+def declaration(model: object, path: str) -> OptionInfo | None:
+    """The declaration of the option that a hyperparameter belongs to."""
+    owner = model
+    found: OptionInfo | None = None
+    for part in path.split("."):
+        fields = getattr(owner, "model_fields", {})
+        if part in fields:
+            found = option_info(fields[part])
+            annotation = fields[part].annotation
+            owner = submodel(annotation) or submodel(list_item(annotation)) or owner
+    return found
+
+
+def nearest_neighbour(frames: Sequence[Frame]) -> float:
+    """The shortest interatomic distance in frames, Å; infinity where there is none."""
+    from ase.neighborlist import neighbor_list
+
+    shortest = np.inf
+    for frame in frames:
+        reach = 6.0 if not np.isfinite(shortest) else float(shortest)
+        distances = neighbor_list("d", frame.atoms, reach)
+        if len(distances):
+            shortest = min(shortest, float(distances.min()))
+    return float(shortest)
+
+
+def time_a_trial(study: Study, findings: Findings) -> None:
+    """Run one trial in the middle of the ranges: time, memory, and whether it works at all."""
+    middle: dict[str, object] = {p.name: p.from_unit(0.5) for p in study.asker.searched}
+    before = _peak_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        result = study.runner.run(TrialTask(0, middle, str(Path(folder) / "trial"), study.config.seed))
+    total = result.seconds.get("total", 0.0)
+    if result.failure is not None:
+        hint = f" ({result.failure.hint})" if result.failure.hint else ""
+        findings.warn(
+            f"a trial in the middle of the ranges is {result.state} in stage {result.failure.stage}: "
+            f"{result.failure.message}{hint}"
+        )
+        return
+    trials, workers = study.config.budget.trials, study.executor.instance.capacity
+    minutes = total * trials / workers / 60
+    findings.facts.append(
+        f"one trial in the middle of the ranges takes {total:.2g} s; {trials} trials about {minutes:.2g} min "
+        "without the optimizer"
+    )
+    peak = max(_peak_memory(), before)
+    findings.facts.append(f"it used up to {peak / 1e9:.2g} GB of memory")
+    limit = study.config.limits
+    if limit.time is not None and total > 0.5 * limit.time:
+        findings.warn(f"it took {total:.2g} s of the {limit.time:g} s that limits.time allows")
+    if limit.memory is not None and peak > 0.8 * limit.memory:
+        findings.warn(
+            f"it used {peak / 1e9:.2g} GB of the {limit.memory / 1e9:.2g} GB that limits.memory allows"
+        )
+    if study.config.budget.time is not None and minutes * 60 > 2 * study.config.budget.time:
+        possible = int(study.config.budget.time / total * workers)
+        findings.warn(f"budget.time is enough for about {possible} of the {trials} trials")
+
+
+def _peak_memory() -> float:
+    """Most memory of this process or of a child that has ended, bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return float(max(own.ru_maxrss, children.ru_maxrss) * unit)

@@ -1,0 +1,25 @@
+"""A study file proposed from the data: what stands in the files, and ranges that go with it.
+
+`look_at` reads the data files as they are, without a study file; `propose_study` writes the study file.
+Neither asks anything: the dialogue of ``xpot init`` only collects the `Wishes`.
+"""
+
+from xpot_core.setup.proposal.look import DataFacts, GroupFacts, look_at
+from xpot_core.setup.proposal.propose import (
+    Proposal,
+    Wishes,
+    default_fitter,
+    default_optimizer,
+    propose_study,
+)
+
+__all__ = [
+    "DataFacts",
+    "GroupFacts",
+    "Proposal",
+    "Wishes",
+    "default_fitter",
+    "default_optimizer",
+    "look_at",
+    "propose_study",
+]

@@ -1,0 +1,141 @@
+"""Which options of a fitter a proposal searches, over which ranges, and why."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from xpot_core.options.declare import Range, option_info
+from xpot_core.setup.proposal.look import DataFacts
+from xpot_core.space.read import build_space
+from xpot_core.study_file.read import flow_yaml
+
+_CUTOFFS = ("rcutfac", "cutoff", "rcut_hard")
+"""Options that are the cutoff of a potential, whose range comes from the distances in the data."""
+_BEYOND_FIRST_SHELL = 1.3
+"""Lower end of a cutoff in nearest-neighbour distances: fcc has its second shell at 1.41, bcc at 1.15."""
+_OUTER = 2.6
+"""Upper end: about the sixth shell of fcc; farther out costs more than it brings."""
+_WIDEST = 6.0
+_DEFAULT_CUTOFFS = Range(2.5, 8.0)
+_NARROWEST = 0.5
+_MOST_SEARCHED = 24
+"""Hyperparameters beyond which groups share weights: every one of them asks for trials."""
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One option of the proposal.
+
+    Attributes
+    ----------
+    value
+        As it stands in a study file.
+    meaning
+        What the option is, and why it has this value.
+    """
+
+    name: str
+    value: Any
+    meaning: str
+
+    def lines(self, indent: str) -> list[str]:
+        """A comment, and the option."""
+        comment = textwrap.wrap(self.meaning, WIDTH - len(indent) - 2)
+        return [*(f"{indent}# {line}" for line in comment), f"{indent}{self.name}: {flow_yaml(self.value)}"]
+
+
+def chosen_options(model: type[BaseModel], facts: DataFacts, own: Mapping[str, Any]) -> list[Chosen]:
+    """The options that are worth a search, in their declared order.
+
+    Parameters
+    ----------
+    model
+        The fitter's options.
+    facts
+        What stands in the data.
+    own
+        Options that the fitter's plugin chooses itself.
+    """
+    found = _all(model, facts, own, shared=False)
+    if count(model, facts, found) > _MOST_SEARCHED:
+        return _all(model, facts, own, shared=True)
+    return found
+
+
+def count(model: type[BaseModel], facts: DataFacts, options: list[Chosen]) -> int:
+    """How many hyperparameters options make."""
+    raw = {o.name: o.value for o in options}
+    return len(build_space(model, raw, groups=[g.name for g in facts.groups], elements=facts.elements))
+
+
+def summary(facts: DataFacts) -> dict[str, Any]:
+    """What a fitter's ``propose`` tool is called with, by name."""
+    low, high = cutoff_range(facts, _DEFAULT_CUTOFFS)
+    return {
+        "elements": facts.elements,
+        "frames": facts.frames,
+        "atoms": facts.atoms,
+        "neighbour": facts.neighbour,
+        "cutoff": {"min": low, "max": high},
+    }
+
+
+def _all(model: type[BaseModel], facts: DataFacts, own: Mapping[str, Any], *, shared: bool) -> list[Chosen]:
+    found = []
+    for name, field in model.model_fields.items():
+        value, why = (own[name], "") if name in own else _value(name, field, facts, shared)
+        if value is None:
+            continue
+        meaning = (field.description or "").rstrip(".")
+        unit = option_info(field).unit
+        meaning += (f" [{unit}]" if unit else "") + (f"; {why}" if why else "")
+        found.append(Chosen(name, value, meaning))
+    return found
+
+
+def _value(name: str, field: FieldInfo, facts: DataFacts, shared: bool) -> tuple[Any, str]:
+    """What an option is set to and the reason; None leaves it at its default."""
+    info = option_info(field)
+    default = field.get_default(call_default_factory=True)
+    if info.tune is None or info.converges or not info.tunable or default is None or "element" in info.per:
+        return None, ""
+    if name in _CUTOFFS:
+        low, high = cutoff_range(facts, info.tune)
+        return {"min": low, "max": high}, f"neighbours are {facts.neighbour:.2f} Å away"
+    if isinstance(default, list):
+        return ["tune"] * len(default), ""
+    if "group" not in info.per:
+        return "tune", ""
+    text = f"{name} {field.description}".lower()
+    if "virial" in text:
+        # One weight for all: few groups have virials, and each weight would ask for trials of its own.
+        return ("tune" if facts.has_virials else None), ""
+    if "force" in text and facts.forces is None:
+        return None, ""
+    if shared or len(facts.groups) < 2:
+        return "tune", ""
+    idle = [g.name for g in facts.groups if g.isolated or g.frames < 2]
+    if not idle:
+        return {"tune": True, "per": "group"}, ""
+    fixed = {g.name: default if g.name in idle else "tune" for g in facts.groups}
+    return fixed, f"the search cannot judge it for {', '.join(idle)}"
+
+
+def cutoff_range(facts: DataFacts, declared: Range) -> tuple[float, float]:
+    """From just beyond the first shell of neighbours to a few shells out, within what is declared."""
+    if math.isnan(facts.neighbour):
+        return declared.min, declared.max
+    low = max(_BEYOND_FIRST_SHELL * facts.neighbour, declared.min)
+    # Bonds inside molecules are short, and the potential must reach from one to the next.
+    high = min(max(_OUTER * facts.neighbour, _WIDEST), declared.max)
+    if high - low < _NARROWEST:
+        return declared.min, declared.max
+    return math.ceil(10 * low) / 10, math.floor(10 * high) / 10

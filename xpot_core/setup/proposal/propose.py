@@ -1,0 +1,211 @@
+"""The study file that goes with the data: which options are searched, over which ranges."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from xpot_core.errors import InputError
+from xpot_core.plugins.registry import Registry
+from xpot_core.setup.proposal.choices import WIDTH, chosen_options, count, summary
+from xpot_core.setup.proposal.look import DataFacts
+from xpot_core.study_file.read import flow_yaml
+from xpot_core.study_file.template import path_from
+
+_TRIALS_EACH = 3
+_FEWEST_TRIALS, _MOST_TRIALS = 40, 150
+_FOLDS = 5
+_MANY_FRAMES = 5000
+"""Frames above which one held-out part says as much as a cross-validation, at a fifth of the cost."""
+_OPTIMIZERS = ("skopt-gp", "optuna-tpe", "hyperopt-tpe", "sobol")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user chooses; None leaves it to the proposal.
+
+    Attributes
+    ----------
+    folder
+        Where the study file will stand: its relative paths start there.
+    """
+
+    train: tuple[Path, ...]
+    validation: Path | None = None
+    test: Path | None = None
+    fitter: str | None = None
+    optimizer: str | None = None
+    study: str | None = None
+    trials: int | None = None
+    workers: int | None = None
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A study file with what was decided on the way.
+
+    Attributes
+    ----------
+    text
+        The file.
+    searched
+        How many hyperparameters it searches.
+    """
+
+    text: str
+    study: str
+    searched: int
+    trials: int
+
+
+def default_fitter(registry: Registry) -> str:
+    """A fitter that is installed: SNAP, which is fast, before others; the toy of the tests last.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    names = [n for n in registry.names("fitter") if not registry.provider("fitter", n).missing()]
+    real = [n for n in names if (o := registry.owner("fitter", n)) is None or o.plugin != "testing"]
+    if not names:
+        raise InputError("no fitter is installed", remedy="pip install xpot-snap or xpot-gap")
+    return "snap" if "snap" in real else (real or names)[0]
+
+
+def default_optimizer(registry: Registry) -> str:
+    """The first that is installed of those that learn from few trials."""
+    installed = registry.names("optimizer")
+    return next(n for n in _OPTIMIZERS if n in installed)
+
+
+def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Proposal:
+    """Write the study file that goes with data; nothing is read and nothing is asked.
+
+    Parameters
+    ----------
+    facts
+        What stands in the training files, from `look_at`.
+    wishes
+        What the user chose.
+    registry
+        The installed plugins.
+
+    Raises
+    ------
+    InputError
+        If a named fitter or optimizer is not installed.
+    """
+    fitter = wishes.fitter or default_fitter(registry)
+    optimizer = wishes.optimizer or default_optimizer(registry)
+    model = registry.provider("fitter", fitter).options
+    study = wishes.study or _name(wishes.train[0], fitter)
+    tool = registry.provider("fitter", fitter).tool("propose")
+    own = tool(**summary(facts)) if tool is not None else {}
+    options = chosen_options(model, facts, own)
+    searched = count(model, facts, options)
+    trials = wishes.trials or _trials(searched)
+    lines = [
+        *_header(facts, registry, fitter),
+        f"study: {flow_yaml(study)}",
+        "data:",
+        *_data(facts, wishes),
+        "fitter:",
+        f"  {fitter}:" if options else f"  {fitter}: {{}}",
+        *(line for chosen in options for line in chosen.lines("    ")),
+        "loss:",
+        "  energy-force:",
+        f"    alpha: {'0.5' if facts.forces else '1.0'}                   # balance of energies (1) and forces (0)",
+        *_group_weights(facts),
+        f"optimizer: {_optimizer(registry, optimizer, trials)}",
+        f"budget: {{trials: {trials}}}            # {searched} hyperparameters; also: time: 2h, patience: 20",
+        f"executor: {_executor(wishes.workers)}",
+        "seed: 1",
+    ]
+    return Proposal("\n".join(lines) + "\n", study, searched, trials)
+
+
+def _header(facts: DataFacts, registry: Registry, fitter: str) -> list[str]:
+    sentences = [
+        f"Proposed by xpot init from {', '.join(Path(f).name for f in facts.files)}:",
+        *(f"- {sentence}" for sentence in facts.sentences()),
+        f"Fitter: {registry.provider('fitter', fitter).summary}.",
+        f"Check it with: xpot doctor FILE. All options: xpot init --fitter {fitter}.",
+    ]
+    return [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(sentence, WIDTH, initial_indent="# ", subsequent_indent="#   ")
+    ]
+
+
+def _name(train: Path, fitter: str) -> str:
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", re.sub(r"(?i)[-_.]?train(ing)?", "", train.stem)).strip("-")
+    return f"{stem}-{fitter}" if stem else f"my-{fitter}"
+
+
+def _trials(searched: int) -> int:
+    wanted = min(max(_TRIALS_EACH * searched, _FEWEST_TRIALS), _MOST_TRIALS)
+    return max(10 * math.ceil(wanted / 10), 2 * searched)
+
+
+# -- the data block --------------------------------------------------------------------------
+
+
+def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
+    def path(file: Path) -> str:
+        return flow_yaml(path_from(file, wishes.folder))
+
+    files = [path(f) for f in wishes.train]
+    lines = [f"  train: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}"]
+    if wishes.validation is not None:
+        lines.append(f"  validation: {path(wishes.validation)}")
+    elif facts.frames > _MANY_FRAMES:
+        lines.append("  validation: {fraction: 0.1}    # many structures: one held-out part is enough")
+    else:
+        free = facts.frames - sum(g.frames for g in facts.groups if g.isolated)
+        lines.append(f"  validation: {{kfold: {min(_FOLDS, max(free, 2))}}}         # cross-validation")
+    if wishes.test is not None:
+        lines.append(f"  test: {path(wishes.test)}")
+    else:
+        lines.append("  # test: test.xyz               # evaluated once, at the end")
+    keys = {"energy": facts.energy, "forces": facts.forces, "virial": facts.virial}
+    if facts.stress:
+        keys["stress"] = facts.stress
+    lines.append(f"  keys: {flow_yaml(keys)}")
+    if facts.group_by is not None:
+        lines.append(f"  group_by: {flow_yaml(facts.group_by)}")
+    return lines
+
+
+def _group_weights(facts: DataFacts) -> list[str]:
+    molecules = [g.name for g in facts.groups if g.molecules]
+    if not molecules or len(molecules) == len(facts.groups):
+        return []
+    weights = flow_yaml(dict.fromkeys(molecules, 0))
+    return [
+        "    # Single atoms and pairs hold the potential sane; their large errors would drown all others.",
+        f"    group_weights: {weights}",
+    ]
+
+
+def _optimizer(registry: Registry, name: str, trials: int) -> str:
+    fields = registry.provider("optimizer", name).options.model_fields
+    # An initial design of a quarter of the trials; optimizers without one have no such option.
+    return f"{{{name}: {{initial: {max(10, trials // 4)}}}}}" if "initial" in fields else name
+
+
+def _executor(workers: int | None) -> str:
+    count = cores() if workers is None else workers
+    return f"{{local: {{workers: {count}}}}}" if count > 1 else "serial"
+
+
+def cores() -> int:
+    """Cores that this process may use, at most 8: more workers than that learn little from each other."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, 8)

@@ -1,0 +1,7 @@
+"""What plugins keep on disk between runs because it is dear to compute."""
+
+from xpot_core.system.cache.bounded_cache import BoundedCache
+from xpot_core.system.cache.entry_file import CacheEntry
+from xpot_core.system.cache.folders import cache_folder
+
+__all__ = ["BoundedCache", "CacheEntry", "cache_folder"]

@@ -1,0 +1,126 @@
+"""Where the caches of all plugins stand, what is in them, and how they are emptied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from xpot_core.errors import InputError
+from xpot_core.system.cache.bounded_cache import is_entry, is_leftover
+from xpot_core.system.cache.entry_file import open_plain, read_header
+
+CACHE_VARIABLE = "XPOT_CACHE"
+"""Environment variable with the root of all caches."""
+
+
+@dataclass(frozen=True)
+class CacheItem:
+    """Something that stands in a folder of caches.
+
+    Attributes
+    ----------
+    plugin
+        Name of the plugin's folder; empty beside those.
+    path
+        Where it is.
+    size
+        Bytes; 0 for folders.
+    used
+        When it was last written or read, seconds of the epoch.
+    summary
+        What it holds, or why it is none of ours.
+    ours
+        Whether it is an entry. Nothing else is ever removed.
+    """
+
+    plugin: str
+    path: Path
+    size: int
+    used: float
+    summary: str
+    ours: bool
+
+
+def cache_root() -> Path:
+    """``$XPOT_CACHE``, else ``xpot`` in the user's cache folder."""
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE]).absolute()
+    try:
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Caches" / "xpot"
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xpot"
+    except RuntimeError:
+        # A container may run us as a user without a home: then there is no place for a cache.
+        return Path(os.devnull) / "xpot"
+
+
+def cache_folder(plugin: str) -> Path:
+    """The folder of one plugin; it may not exist yet."""
+    return cache_root() / plugin
+
+
+def cache_items(plugin: str | None = None) -> list[CacheItem]:
+    """Entries of one plugin or of all, the most recently used first, then all else that stands there.
+
+    A folder without any entry is one item: what is in it is somebody's own. Links are not followed.
+
+    Raises
+    ------
+    InputError
+        If the root of all caches cannot be listed.
+    """
+    found: list[CacheItem] = []
+    try:
+        folders = sorted(cache_root().iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(
+            f"cannot be listed ({error.strerror})",
+            key=CACHE_VARIABLE,
+            value=str(cache_root()),
+            remedy=f"set {CACHE_VARIABLE} to a folder",
+        ) from error
+    for folder in folders:
+        if plugin not in (None, folder.name):
+            continue
+        items: list[CacheItem] = []
+        if os.path.isdir(folder) and not os.path.islink(folder):
+            with contextlib.suppress(OSError):  # one that cannot be listed is one item, too
+                inside = sorted(folder.iterdir())
+                items = [_item(folder.name, path) for path in inside if not is_leftover(path)]
+                if not inside:
+                    continue
+        found += items if any(item.ours for item in items) else [_item("", folder)]
+    return sorted(found, key=lambda item: (not item.ours, -item.used, item.path))
+
+
+def clear_cache(plugin: str | None = None) -> int:
+    """Remove the entries of one plugin or of all, and nothing else; returns the bytes freed."""
+    freed = 0
+    for item in cache_items(plugin):
+        if item.ours:
+            with contextlib.suppress(OSError):
+                item.path.unlink(missing_ok=True)
+                freed += item.size
+    return freed
+
+
+def _item(plugin: str, path: Path) -> CacheItem:
+    try:
+        status = path.lstat()
+    except OSError:  # another process may have removed it meanwhile
+        return CacheItem(plugin, path, 0, 0.0, "gone", False)
+    size = 0 if stat.S_ISDIR(status.st_mode) else status.st_size
+    if not is_entry(path):
+        return CacheItem(plugin, path, size, status.st_mtime, "not an entry of a cache", False)
+    try:
+        with open_plain(path) as file:
+            summary = str(read_header(file)["summary"])
+    except Exception:  # whatever it holds, it is not what was written
+        summary = "damaged"
+    return CacheItem(plugin, path, size, status.st_mtime, summary, True)

@@ -1,0 +1,1 @@
+"""From values of hyperparameters to errors: one trial."""

@@ -1,0 +1,256 @@
+"""The inner level of a nested search: regression options moved on one prepared design.
+
+The outer optimizer chooses descriptors; here the weights, sigmas and the ridge follow, from exact gradients
+where the design offers them. Hundreds of regressions cost what one descriptor calculation does, and hundreds
+of looks at one validation set over-tune: a pull towards the defaults and a fold that the inner search does
+not see hold against it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from xpot_core.errors import FitError, XpotError
+from xpot_core.plugins.interfaces import TableLoss
+from xpot_core.space.parameters import Float, Space
+from xpot_core.study_file.schema import NestedConfig
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.fitting import Design, DifferentiableDesign
+from xpot_core.types.structures import FloatArray
+
+_TENTH = 0.1
+_FEWEST_FOLDS = 3
+"""With two folds, one held out, the search would see the errors of a single fold."""
+
+
+def inner_names(space: Space) -> tuple[str, ...]:
+    """Hyperparameters of the inner level: real ones that change the regression only."""
+    return tuple(p.name for p in space if p.stage == "regression" and isinstance(p, Float))
+
+
+@dataclass
+class InnerSearch:
+    """One inner search.
+
+    Attributes
+    ----------
+    design
+        The prepared descriptors.
+    loss
+        Of the study; made of error sums.
+    space
+        All hyperparameters.
+    outer
+        Values of the outer level.
+    options
+        Makes the fitter's options from a value for every hyperparameter.
+    folds
+        Folds to leave out in turn; ``(None,)`` for an external validation set.
+    config
+        The block of the study file.
+    start
+        Values to begin with, if they are better than the defaults.
+    """
+
+    design: Design
+    loss: TableLoss
+    space: Space
+    outer: Mapping[str, Any]
+    options: Callable[[Mapping[str, Any]], BaseModel]
+    folds: Sequence[int | None]
+    config: NestedConfig
+    start: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = inner_names(self.space)
+        self.parameters = [p for p in self.space if isinstance(p, Float) and p.name in names]
+        self.names = [p.name for p in self.parameters]
+        watched = self.config.hold_out and len(self.folds) >= _FEWEST_FOLDS
+        self.watched: int | None = self.folds[-1] if watched else None
+        self.seen = self.folds[:-1] if watched else self.folds
+        defaults = self.space.defaults()
+        self.centre = self._unit(defaults)
+        self.path: list[tuple[float, float | None]] = []
+        self.evaluations = 0
+        self._scale = 1.0
+        self._best: tuple[float, FloatArray] | None = None
+        self._worse = 0
+        self._stopped = "converged"
+
+    def run(self) -> dict[str, Any]:
+        """Search; returns ``values`` and facts about the way there, JSON-able.
+
+        Raises
+        ------
+        FitError
+            If not even the defaults can be fitted.
+        """
+        from scipy.optimize import minimize
+
+        begin = time.perf_counter()
+        everywhere = self._value(self.centre, self.folds)
+        at_defaults = self._value(self.centre)
+        self._scale = at_defaults
+        point, first = self.centre, at_defaults
+        if self.start:
+            warm = np.clip(self._unit(self.start), 0.0, 1.0)
+            try:
+                if (value := self._value(warm) + self._penalty(warm)[0]) < first:
+                    point, first = warm, value
+            except XpotError:
+                pass  # begun from the defaults instead
+        gradient = self._gradient_works(point)
+        self._step(point, first)
+        bounds = [(0.0, 1.0)] * len(point)
+        if gradient:
+            found = minimize(
+                self._with_gradient,
+                point,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                callback=lambda intermediate_result: self._step(
+                    intermediate_result.x, intermediate_result.fun
+                ),
+                options={"maxiter": self.config.iterations},
+            )
+        else:
+            found = minimize(
+                self._penalised,
+                point,
+                method="COBYQA",
+                bounds=bounds,
+                callback=lambda intermediate_result: self._step(
+                    intermediate_result.x, intermediate_result.fun
+                ),
+                options={"maxfev": self.config.iterations * (len(point) + 1), "initial_tr_radius": _TENTH},
+            )
+        if self._stopped == "converged" and found.status == 1:
+            self._stopped = "iterations"
+        best = self._best[1] if self._best is not None else found.x
+        return {
+            "values": self._values(best),
+            "default_loss": everywhere,
+            "method": "gradient" if gradient else "derivative-free",
+            "held_out": self.watched,
+            "stopped": self._stopped,
+            "evaluations": self.evaluations,
+            "path": self.path,
+            "seconds": time.perf_counter() - begin,
+        }
+
+    # -- points of the unit cube ---------------------------------------------------------------
+
+    def _unit(self, values: Mapping[str, Any]) -> FloatArray:
+        return np.array([p.to_unit(values[p.name]) for p in self.parameters])
+
+    def _values(self, point: FloatArray) -> dict[str, float]:
+        return {p.name: p.from_unit(float(u)) for p, u in zip(self.parameters, point, strict=True)}
+
+    def _options(self, point: FloatArray) -> BaseModel:
+        return self.options({**self.outer, **self._values(point)})
+
+    # -- the function --------------------------------------------------------------------------
+
+    def _errors(self, point: FloatArray, folds: Sequence[int | None] | None = None) -> ErrorTable:
+        self.evaluations += 1
+        options = self._options(point)
+        total = ErrorTable()
+        for fold in self.seen if folds is None else folds:
+            total = total + self.design.errors(options, leave_out=fold).validation
+        return total
+
+    def _value(self, point: FloatArray, folds: Sequence[int | None] | None = None) -> float:
+        value = self.loss.from_errors(self._errors(point, folds)).value
+        if not math.isfinite(value):
+            raise FitError(f"the loss of the inner search is {value}")
+        return value
+
+    def _penalty(self, point: FloatArray) -> tuple[float, FloatArray]:
+        distance = (point - self.centre) / _TENTH
+        strength = self.config.prior * self._scale
+        return strength * float(distance @ distance), 2.0 * strength * distance / _TENTH
+
+    def _penalised(self, point: FloatArray) -> float:
+        try:
+            return self._value(point) + self._penalty(point)[0]
+        except XpotError:
+            return 10.0 * self._scale  # a regression that fails is a wall, not the end of the search
+
+    def _with_gradient(self, point: FloatArray) -> tuple[float, FloatArray]:
+        try:
+            return self._derived(point)
+        except XpotError:
+            return 10.0 * self._scale, np.zeros(len(point))
+
+    def _derived(self, point: FloatArray) -> tuple[float, FloatArray]:
+        """Loss over the seen folds, pull included, with its gradient in the unit cube."""
+        assert isinstance(self.design, DifferentiableDesign)
+        errors = self._errors(point)
+        value = self.loss.from_errors(errors).value
+        if not math.isfinite(value):
+            raise FitError(f"the loss of the inner search is {value}")
+        # The loss is a function of the sums over all folds: its slopes are the same for each of them.
+        slopes = self.loss.sensitivity(errors)
+        options = self._options(point)
+        total = dict.fromkeys(self.names, 0.0)
+        for fold in self.seen:
+            _, part = self.design.error_gradient(options, self.names, lambda _: slopes, leave_out=fold)
+            for name, slope in part.items():
+                total[name] += slope
+        values = self._values(point)
+        # d(ln value)/du of each scale
+        chain = [
+            math.log(p.high / p.low) if p.log else (p.high - p.low) / (values[p.name] or math.inf)
+            for p in self.parameters
+        ]
+        penalty, pull = self._penalty(point)
+        return value + penalty, np.array([total[n] for n in self.names]) * chain + pull
+
+    def _gradient_works(self, point: FloatArray) -> bool:
+        if self.config.method == "derivative-free":
+            return False
+        able = isinstance(self.design, DifferentiableDesign)
+        try:
+            if able:
+                self._derived(point)
+                return True
+        except XpotError as error:
+            if self.config.method == "gradient":
+                raise FitError(
+                    f"the errors have no gradient by the inner hyperparameters: {error}"
+                ) from error
+            return False
+        if self.config.method == "gradient":
+            raise FitError("the fitter offers no gradient", remedy="use search.nested.method: auto")
+        return False
+
+    # -- progress ------------------------------------------------------------------------------
+
+    def _step(self, point: FloatArray, value: float) -> None:
+        """Note an iteration; stop when the held-out fold has had enough."""
+        judged = float(value)
+        seen: float | None = None
+        if self.watched is not None:
+            try:
+                table = self.design.errors(self._options(point), leave_out=self.watched).validation
+                judged = seen = self.loss.from_errors(table).value
+            except XpotError:
+                judged = math.nan
+            # a regression that fails is a wall, here as for the folds that are seen
+            judged = judged if math.isfinite(judged) else math.inf
+        self.path.append((float(value), seen))
+        if self._best is None or judged < self._best[0]:
+            self._best, self._worse = (judged, np.array(point)), 0
+        else:
+            self._worse += 1
+            if self.watched is not None and self._worse >= self.config.patience:
+                self._stopped = "held-out fold"
+                raise StopIteration

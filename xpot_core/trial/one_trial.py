@@ -1,0 +1,249 @@
+"""What is done in one trial, step by step: fit, predict, loss, physical tests, objectives."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from xpot_core.errors import PredictError
+from xpot_core.plugins.interfaces import TableLoss
+from xpot_core.trial.inner_search import InnerSearch
+from xpot_core.trial.run_validators import report_row, run_validator
+from xpot_core.types.error_sums import ErrorTable, error_table
+from xpot_core.types.fitting import Design, FittedPotential
+from xpot_core.types.predicting import LossValue, Predictions
+from xpot_core.types.structures import Frame, TrainingData
+from xpot_core.types.trials import Failure, TrialResult, TrialState, TrialTask
+
+if TYPE_CHECKING:
+    from xpot_core.trial.runner import TrialRunner
+
+
+@dataclass
+class Clock:
+    """Adds up where the time of a trial goes."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, parts: Mapping[str, float]) -> None:
+        """Add named seconds."""
+        for name, value in parts.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + value
+
+
+@dataclass
+class Evaluation:
+    """One trial in the making.
+
+    Attributes
+    ----------
+    runner
+        Fits and predicts.
+    task
+        What was asked for.
+    directory
+        The trial's folder.
+    stage, plugin
+        Where it stands, for the failure that may come.
+    """
+
+    runner: TrialRunner
+    task: TrialTask
+    directory: Path
+    clock: Clock = field(default_factory=Clock)
+    stage: str = "setup"
+    plugin: str = ""
+    notes: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> TrialResult:
+        """From values to objectives.
+
+        Raises
+        ------
+        XpotError, Exception
+            Whatever goes wrong; `stage` says where.
+        """
+        start = time.perf_counter()
+        runner, values, fidelity = self.runner, dict(self.task.values), self.task.fidelity
+        data = runner.data_at(fidelity)
+        folds: Sequence[int | None] = data.fold_numbers or (None,)
+        self.stage = "options"
+        # The descriptors do not depend on what the inner search will find.
+        complete = {**runner.space.defaults(), **values} if runner.inner else values
+        options = runner.options(complete, fidelity)
+        self.stage = "fit"
+        design = None
+        if runner.staged:
+            design = runner.design(options, self.directory, self.task.seed, self.clock, data)
+        if runner.inner:
+            assert design is not None
+            options = self._inner(design, values, folds)
+        loss, errors, potential = self._judge(options, design, folds, data)
+        if not math.isfinite(loss.value):
+            self.stage = "loss"
+            raise PredictError(
+                f"the loss is {loss.value}",
+                remedy="look at fit.log of the trial; if all trials end so, the validation set has no values that "
+                "the loss weighs",
+            )
+        failure: Failure | None = None
+        reports: list[dict[str, Any]] = []
+        if fidelity is None and runner.tests:
+            failure, reports = self._test(options, design, potential)
+        validation = errors["validation"]
+        goals = tuple(o.of(float(loss.value), validation, reports) for o in runner.objectives)
+        if failure is None and not all(map(math.isfinite, goals)):
+            self.stage = "objectives"
+            missing = [o.name for o, v in zip(runner.objectives, goals, strict=True) if not math.isfinite(v)]
+            raise PredictError(f"there is no value of objective {', '.join(missing)}")
+        self.clock.add({"total": time.perf_counter() - start})
+        feasible = failure is None
+        if not feasible:
+            self.extra["loss"] = float(loss.value)
+        return TrialResult(
+            self.task.number,
+            TrialState.COMPLETE if feasible else TrialState.INFEASIBLE,
+            loss=float(loss.value) if feasible else None,
+            objectives=goals if feasible else (),
+            parts={k: float(v) for k, v in loss.parts.items()},
+            errors={name: table.to_json() for name, table in errors.items()},
+            seconds=self.clock.seconds,
+            failure=failure,
+            notes=tuple(self.notes),
+            potential=potential.to_json() if potential is not None and len(folds) == 1 else None,
+            extra=_plain(self.extra),
+        )
+
+    def _inner(self, design: Design, values: dict[str, Any], folds: Sequence[int | None]) -> BaseModel:
+        """Let the inner search choose the regression options."""
+        runner = self.runner
+        config = runner.study.config.search.nested
+        assert config is not None
+        assert isinstance(runner.loss.instance, TableLoss)
+        self.stage = "inner search"
+        search = InnerSearch(
+            design,
+            runner.loss.instance,
+            runner.space,
+            values,
+            lambda v: runner.options(v, self.task.fidelity),
+            folds,
+            config,
+            self.task.inner_start,
+        )
+        found = search.run()
+        self.clock.add({"inner": found.pop("seconds")})
+        self.extra["inner"] = found
+        self.stage = "fit"
+        return runner.options({**values, **found["values"]}, self.task.fidelity)
+
+    def _judge(
+        self, options: BaseModel, design: Design | None, folds: Sequence[int | None], data: TrainingData
+    ) -> tuple[LossValue, dict[str, ErrorTable], FittedPotential | None]:
+        """Loss and errors: from the design alone where that is enough, else from predictions."""
+        loss: LossValue | None = None
+        errors: dict[str, ErrorTable] = {}
+        if design is not None and isinstance(self.runner.loss.instance, TableLoss):
+            train, validation = ErrorTable(), ErrorTable()
+            for fold in folds:
+                found = design.errors(options, leave_out=fold)
+                train, validation = train + found.train, validation + found.validation
+                self.clock.add(found.seconds)
+                self._note(found.notes)
+                self.extra.update(found.metadata)
+            errors = {"train": train, "validation": validation}
+            self.stage = "loss"
+            loss = self.runner.loss.instance.from_errors(validation)
+        if loss is not None and not math.isnan(loss.value):
+            return loss, errors, None
+        return self._fit_and_predict(options, design, folds, data, errors)
+
+    def _fit_and_predict(
+        self,
+        options: BaseModel,
+        design: Design | None,
+        folds: Sequence[int | None],
+        data: TrainingData,
+        errors: dict[str, ErrorTable],
+    ) -> tuple[LossValue, dict[str, ErrorTable], FittedPotential]:
+        """Fit once per fold, predict what was left out, judge all of it together."""
+        frames: list[Frame] = []
+        parts: list[Predictions] = []
+        potential: FittedPotential | None = None
+        runner = self.runner
+        for fold in folds:
+            self.stage = "fit"
+            target = self.directory if fold is None else self.directory / f"fold-{fold}"
+            potential = runner.fit(
+                options, target, seed=self.task.seed, leave_out=fold, design=design, data=data
+            )
+            self.clock.add(potential.seconds)
+            self.stage = "predict"
+            held_out = data.evaluation(fold).frames
+            begin = time.perf_counter()
+            parts.append(runner.predict(potential, held_out, target))
+            self.clock.add({"predict": time.perf_counter() - begin})
+            frames += held_out
+        assert potential is not None
+        predictions = Predictions.joined(parts)
+        self.stage = "loss"
+        loss = runner.registry.hook.xpot_compute_loss(
+            loss=runner.loss, predictions=predictions, reference=tuple(frames)
+        )
+        self._note(potential.notes)
+        self.extra.update(potential.metadata)
+        return loss, {**errors, "validation": error_table(predictions, frames)}, potential
+
+    def _test(
+        self, options: BaseModel, design: Design | None, potential: FittedPotential | None
+    ) -> tuple[Failure | None, list[dict[str, Any]]]:
+        """Physical tests of a fit to all frames; the first constraint that fails ends them."""
+        runner = self.runner
+        if potential is None or runner.dataset.data.fold_numbers:
+            self.stage = "fit"
+            potential = runner.fit(options, self.directory / "all", seed=self.task.seed, design=design)
+        self.stage = "validate"
+        begin = time.perf_counter()
+        reports: list[dict[str, Any]] = []
+        self.extra["validators"] = reports
+        failure = None
+        for number, (block, binding) in enumerate(runner.tests):
+            name = next(iter(block))
+            self.plugin = f"validator {name}"
+            report = run_validator(
+                runner.registry,
+                block,
+                potential,
+                runner.dataset.data.training(),
+                self.directory / f"validator-{number}-{name}",
+                seed=self.task.seed,
+                threads=runner.threads,
+                base=runner.study.base,
+            )
+            row = report_row(name, report)
+            del row["tables"]  # of every trial that would be too much for the store
+            reports.append(row)
+            if binding and not report.passed:
+                failure = Failure(
+                    "constraint", self.plugin, report.summary, "its errors are kept: see xpot show"
+                )
+                break
+        self.plugin = ""
+        self.clock.add({"validate": time.perf_counter() - begin})
+        return failure, reports
+
+    def _note(self, notes: Sequence[str]) -> None:
+        self.notes += [n for n in notes if n not in self.notes]
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what JSON can hold; numpy scalars become numbers."""
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}

@@ -1,0 +1,397 @@
+"""One trial from values to loss: fit, predict, loss; every failure contained and explained."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from xpot_core.data.dataset import Dataset, load_dataset
+from xpot_core.data.reuse import kept
+from xpot_core.data.use import check_labels, without_effect
+from xpot_core.errors import InputError, PredictError
+from xpot_core.optimize.objectives import read_objectives
+from xpot_core.optimize.successive_halving import Ladder
+from xpot_core.options.check import check_groups, validate_options
+from xpot_core.options.declare import list_item, option_info, submodel
+from xpot_core.plugins.interfaces import Component, Fitter, Loss, Predictor, StagedFitter, TableLoss
+from xpot_core.plugins.registry import Registry, load_registry
+from xpot_core.space.parameters import Space
+from xpot_core.space.read import build_space
+from xpot_core.study_file.read import StudyFile, study_from_dict
+from xpot_core.study_file.schema import StudyConfig
+from xpot_core.trial.failure import failed_result, write_predictions
+from xpot_core.trial.inner_search import inner_names
+from xpot_core.trial.one_trial import Clock, Evaluation
+from xpot_core.trial.run_validators import check_validators, effort
+from xpot_core.types.error_sums import ErrorTable, error_table
+from xpot_core.types.fitting import Design, FitRequest, FittedPotential, Limits
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import Frame, TrainingData
+from xpot_core.types.trials import TrialResult, TrialTask, WorkerSpec
+
+if TYPE_CHECKING:
+    from xpot_core.results.read import StudyResults
+
+_DESIGNS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """The refitted winner with its errors.
+
+    Attributes
+    ----------
+    errors
+        Set (``train``, ``validation``, ``test``) -> errors of the final potential.
+    """
+
+    potential: FittedPotential
+    errors: Mapping[str, ErrorTable]
+    seconds: Mapping[str, float]
+
+
+class TrialRunner:
+    """Runs the trials of one study; keeps data and designs between them.
+
+    Parameters
+    ----------
+    study
+        The study file.
+    dataset
+        Its data, if read already.
+    registry
+        Its plugins, if loaded already.
+    threads
+        How many threads one trial may use.
+    """
+
+    def __init__(
+        self,
+        study: StudyFile,
+        *,
+        dataset: Dataset | None = None,
+        registry: Registry | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.study = study
+        config = study.config
+        self.registry = registry or load_registry([study.resolve(p) for p in config.plugins])
+        self.dataset = dataset or load_dataset(study)
+        self.threads = threads
+        self.limits = Limits(config.limits.time, config.limits.memory)
+        name = config.name_of("fitter")
+        self.fitter: Component[Fitter] = self.registry.create_fitter(name, None)
+        self.space: Space = self._space(name)
+        self.loss: Component[Loss] = self.registry.create("loss", *next(iter(config.loss.items())))
+        loss_name, loss_options = next(iter(config.loss.items()))
+        check_groups(self.loss.provider.options, loss_options, self.dataset.data.groups, f"loss.{loss_name}")
+        check_labels(self.fitter.provider, self.dataset.data)
+        idle = without_effect(self.fitter.provider, self.space, self.dataset.data)
+        self.dataset = replace(self.dataset, warnings=(*self.dataset.warnings, *idle))
+        self._read_search(config)
+        self._predictor: Component[Predictor] | None = None
+        if config.predictor is not None:
+            self._predictor = self.registry.create("predictor", *next(iter(config.predictor.items())))
+        # Sparse points of a design may be drawn with the seed, so it belongs to what is shared.
+        of = (self.dataset.fingerprint, name, config.seed, config.plugins, config.limits.model_dump())
+        self._designs: OrderedDict[str, Design] = kept("designs", of, OrderedDict)
+
+    @classmethod
+    def of_results(cls, results: StudyResults) -> TrialRunner:
+        """The runner of a study that was run, to make its potentials again.
+
+        Raises
+        ------
+        InputError
+            If the data are no longer those that its errors were computed on.
+        """
+        runner = cls(results.study_file)
+        known = results.facts.get("identity") or {}
+        if runner.dataset.fingerprint != known.get("data", runner.dataset.fingerprint):
+            raise InputError(
+                f"the data files changed since {results.name} was run: its errors are not those of these data",
+                key="data",
+                file=results.directory / "study.yaml",
+                remedy="put the old files back, or run the study anew under another name",
+            )
+        return runner
+
+    @classmethod
+    def from_spec(cls, spec: WorkerSpec) -> TrialRunner:
+        """Build the runner inside a worker process."""
+        runner = cls(study_from_dict(spec.study, spec.base), threads=spec.threads)
+        if spec.fingerprint is not None and runner.dataset.fingerprint != spec.fingerprint:
+            raise InputError("the data files changed while the study was running", key="data")
+        return runner
+
+    def _space(self, name: str) -> Space:
+        data = self.dataset.data
+        try:
+            return build_space(
+                self.fitter.provider.options,
+                self.study.config.fitter[name],
+                groups=data.groups,
+                elements=data.elements,
+            )
+        except InputError as error:
+            raise error.at(key=f"fitter.{name}") from error
+
+    def _read_search(self, config: StudyConfig) -> None:
+        """What the study file says about objectives, physical tests, levels and rungs."""
+        check_validators(self.registry, config.constraints, "constraints")
+        check_validators(self.registry, config.validate_with, "validate")
+        listed = [*config.constraints, *config.validate_with]
+        names = [next(iter(block)) for block in listed]
+        self.objectives = read_objectives(config.objectives, names)
+        wanted = {o.validator for o in self.objectives if o.validator}
+        wanted -= {next(iter(block)) for block in config.constraints}
+        measured = [b for b in config.validate_with if next(iter(b)) in wanted]
+        tests = [(b, True) for b in config.constraints] + [(b, False) for b in measured]
+        self.tests = sorted(tests, key=lambda test: effort(self.registry, test[0]))
+        """Physical tests of every trial, cheap ones first, and whether failing one makes it INFEASIBLE."""
+        self.ladder: Ladder | None = None
+        if config.fidelity is not None:
+            if len(self.objectives) > 1:
+                raise InputError(
+                    "compares trials by one objective",
+                    key="fidelity",
+                    remedy="take out fidelity, or name one objective",
+                )
+            self.ladder = Ladder.read(config.fidelity, self.fitter.provider.options, self.space)
+        self.inner: tuple[str, ...] = ()
+        if config.search.nested is not None:
+            self.inner = self._inner_names()
+
+    def _inner_names(self) -> tuple[str, ...]:
+        remedy = "use search: flat"
+        if not self.staged:
+            raise InputError(
+                f"needs a staged fitter, which '{self.fitter.name}' is not",
+                key="search.nested",
+                remedy=remedy,
+            )
+        if not isinstance(self.loss.instance, TableLoss):
+            raise InputError(
+                f"needs a loss made of error sums, which '{self.loss.name}' is not",
+                key="search.nested",
+                remedy=remedy,
+            )
+        names = inner_names(self.space)
+        if not names:
+            raise InputError(
+                "there is nothing for the inner search",
+                key="search.nested",
+                remedy="give a regression option (a weight, a sigma, the ridge) a range, or use search: flat",
+            )
+        return names
+
+    def options(self, values: Mapping[str, Any], fidelity: float | None = None) -> BaseModel:
+        """The fitter's validated options for given hyperparameters, at full cost unless said otherwise."""
+        tree = self.space.options(values)
+        if self.ladder is not None:
+            tree = self.ladder.tree(tree, fidelity)
+        return validate_options(self.fitter.provider.options, tree)
+
+    @property
+    def staged(self) -> bool:
+        """Whether the fitter keeps descriptors between regressions."""
+        return isinstance(self.fitter.instance, StagedFitter)
+
+    # -- one trial ---------------------------------------------------------------------------
+
+    def run(self, task: TrialTask) -> TrialResult:
+        """Run one trial; any fault becomes a FAILED, INFEASIBLE or TIMEOUT result."""
+        start = time.perf_counter()
+        directory = Path(task.directory)
+        evaluation = Evaluation(self, task, directory)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            return evaluation.run()
+        except (Exception, SystemExit) as error:  # a fitting library may call sys.exit
+            evaluation.clock.add({"total": time.perf_counter() - start})
+            stage = evaluation.stage
+            plugin = evaluation.plugin or self._plugin_of(stage)
+            return failed_result(task.number, error, stage, plugin, directory, evaluation.clock.seconds)
+        finally:
+            with contextlib.suppress(OSError):
+                directory.rmdir()  # only if the trial left nothing in it
+
+    def data_at(self, fidelity: float | None) -> TrainingData:
+        """The frames of a rung of successive halving; all of them without."""
+        if self.ladder is None:
+            return self.dataset.data
+        return self.ladder.data(self.dataset.data, fidelity)
+
+    # -- the verbs ---------------------------------------------------------------------------
+
+    def fit(
+        self,
+        options: BaseModel,
+        directory: Path,
+        *,
+        seed: int,
+        leave_out: int | None = None,
+        design: Design | None = None,
+        final: bool = False,
+        data: TrainingData | None = None,
+    ) -> FittedPotential:
+        """Fit to all training frames but one fold."""
+        directory.mkdir(parents=True, exist_ok=True)
+        request = FitRequest(
+            options=options,
+            data=(data or self.dataset.data).training(leave_out),
+            directory=directory,
+            seed=seed,
+            threads=self.threads,
+            limits=self.limits,
+            leave_out=leave_out,
+            design=design,
+            final=final,
+        )
+        potential: FittedPotential = self.registry.hook.xpot_fit(fitter=self.fitter, request=request)
+        return potential
+
+    def predict(self, potential: FittedPotential, frames: Sequence[Frame], directory: Path) -> Predictions:
+        """Evaluate a potential; NaN anywhere is a failure."""
+        if self._predictor is None:
+            provider = self.registry.for_format("predictor", potential.format)
+            self._predictor = self.registry.create("predictor", provider.name)
+        directory.mkdir(parents=True, exist_ok=True)
+        predictions: Predictions = self.registry.hook.xpot_predict(
+            predictor=self._predictor,
+            potential=potential,
+            frames=tuple(frames),
+            directory=directory,
+            threads=self.threads,
+        )
+        bad = [
+            frame.source
+            for frame, energy, forces in zip(frames, predictions.energies, predictions.forces, strict=True)
+            if not (np.isfinite(energy) and np.isfinite(forces).all())
+        ]
+        if bad:
+            raise PredictError(f"the potential gives NaN for {len(bad)} structures, first {bad[0]}")
+        return predictions
+
+    def design(
+        self,
+        options: BaseModel,
+        directory: Path,
+        seed: int,
+        clock: Clock,
+        data: TrainingData | None = None,
+    ) -> Design:
+        """Descriptors of all frames, made or kept from an earlier trial."""
+        data = data or self.dataset.data
+        key = f"{len(data.frames)} frames {descriptor_key(options)}"
+        if key in self._designs:
+            self._designs.move_to_end(key)
+            clock.add({"descriptors": 0.0})
+            return self._designs[key]
+        while len(self._designs) >= _DESIGNS_KEPT:
+            self._designs.popitem(last=False)
+        assert isinstance(self.fitter.instance, StagedFitter)
+        design = self.fitter.instance.prepare(
+            FitRequest(
+                options=options,
+                data=data,
+                directory=directory,
+                seed=seed,
+                threads=self.threads,
+                limits=self.limits,
+            )
+        )
+        self._designs[key] = design
+        clock.add(design.seconds)
+        return design
+
+    # -- the winner --------------------------------------------------------------------------
+
+    def finish(
+        self, values: Mapping[str, Any], directory: Path, *, seed: int, test: bool = True
+    ) -> FinalModel:
+        """Refit on all training frames and evaluate every set with the potential itself.
+
+        Writes the potential and ``predictions-<set>.xyz`` to `directory`.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        clock = Clock()
+        options = self.options(values)
+        design = self.design(options, directory, seed, clock) if self.staged else None
+        potential = self.fit(options, directory, seed=seed, design=design, final=True)
+        clock.add(potential.seconds)
+        data = self.dataset.data
+        sets = {"train": data.training().frames, "validation": data.evaluation().frames}
+        tables = self._errors_on(sets, potential, directory)
+        if test:
+            tables |= self.test_errors(potential, directory)
+        return FinalModel(potential, tables, clock.seconds)
+
+    def test_errors(self, potential: FittedPotential, directory: Path) -> dict[str, ErrorTable]:
+        """Errors on the test set, which no other step may touch; empty without one."""
+        return self._errors_on({"test": self.dataset.test}, potential, directory)
+
+    def fold_predictions(self, values: Mapping[str, Any], directory: Path, *, seed: int) -> None:
+        """Write ``predictions-validation.xyz`` of a cross-validation: each fold by a fit that left it out.
+
+        Staged fitters only: their folds share one design, so this costs a regression for each fold.
+        """
+        options, data, clock = self.options(values), self.dataset.data, Clock()
+        frames: list[Frame] = []
+        parts: list[Predictions] = []
+        with tempfile.TemporaryDirectory(dir=directory) as scratch:
+            design = self.design(options, directory, seed, clock)
+            for fold in data.fold_numbers:
+                target = Path(scratch) / f"fold-{fold}"
+                potential = self.fit(options, target, seed=seed, leave_out=fold, design=design)
+                held_out = data.evaluation(fold).frames
+                parts.append(self.predict(potential, held_out, target))
+                frames += held_out
+        path = directory / "predictions-validation.xyz"
+        write_predictions(path, frames, Predictions.joined(parts))
+
+    def _errors_on(
+        self, sets: Mapping[str, Sequence[Frame]], potential: FittedPotential, directory: Path
+    ) -> dict[str, ErrorTable]:
+        tables = {}
+        for name, frames in sets.items():
+            if frames:
+                predictions = self.predict(potential, frames, directory)
+                tables[name] = error_table(predictions, frames)
+                write_predictions(directory / f"predictions-{name}.xyz", frames, predictions)
+        return tables
+
+    def _plugin_of(self, stage: str) -> str:
+        if stage == "predict" and self._predictor is not None:
+            return f"predictor {self._predictor.name}"
+        return f"loss {self.loss.name}" if stage == "loss" else f"fitter {self.fitter.name}"
+
+
+def descriptor_key(options: BaseModel) -> str:
+    """JSON of every option that does not belong to the regression stage."""
+
+    def keep(model: BaseModel) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for name, info in type(model).model_fields.items():
+            if option_info(info).stage == "regression":
+                continue
+            value = getattr(model, name)
+            if submodel(info.annotation) is not None and isinstance(value, BaseModel):
+                kept[name] = keep(value)
+            elif list_item(info.annotation) is not None and isinstance(value, list | tuple):
+                kept[name] = [keep(v) if isinstance(v, BaseModel) else v for v in value]
+            else:
+                kept[name] = value
+        return kept
+
+    return json.dumps(keep(options), sort_keys=True, default=str)

@@ -1,0 +1,1 @@
+"""What travels between the rooms: structures, fits, predictions, trials, error sums."""

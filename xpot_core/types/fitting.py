@@ -1,0 +1,256 @@
+"""What a fitter gets and gives back, in one go or in stages.
+
+Units everywhere: eV, Å, eV/Å; virials in eV, positive under compression (``-V * stress`` of ASE).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xpot_core.errors import InputError
+from xpot_core.system.foreign_text import bare_file_name
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.structures import TrainingData
+
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What one trial may use; None is unlimited."""
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FitRequest:
+    """Everything a fitter needs for one fit.
+
+    Attributes
+    ----------
+    options
+        The fitter's validated options, every hyperparameter filled in. Options that expand
+        (``per: group``) are either one value or a mapping over all groups (elements).
+    data
+        The training frames. A staged fitter's ``prepare`` gets the frames of all folds and the
+        evaluation-only frames too; a plain ``fit`` gets the training frames alone.
+    directory
+        The only folder that the fit may write to; it exists.
+    seed
+        For whatever is random in the fit.
+    threads
+        How many threads or processes the fit may use.
+    limits
+        Time and memory that the trial may use.
+    leave_out
+        The fold that this fit leaves out (only with `design`).
+    design
+        The result of ``prepare`` when the fit is a staged one.
+    final
+        True for the last refit of the winner: prefer accuracy over speed.
+    """
+
+    options: BaseModel
+    data: TrainingData
+    directory: Path
+    seed: int = 0
+    threads: int = 1
+    limits: Limits = field(default_factory=Limits)
+    leave_out: int | None = None
+    design: Design | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class FittedPotential:
+    """A potential as files on disk.
+
+    Attributes
+    ----------
+    format
+        What a predictor must understand, e.g. ``snap`` or ``gap-xml``.
+    directory
+        Folder that holds the files.
+    files
+        Role -> file name in `directory`, e.g. ``{"coefficients": "Si.snapcoeff"}``.
+    elements
+        Chemical symbols in the order of types.
+    sha256
+        File name -> checksum.
+    metadata
+        JSON-able facts for provenance (condition number, counts, versions).
+    seconds
+        Where the time went: ``descriptors``, ``solve``.
+    notes
+        What the user should know, e.g. that a fallback solver was used.
+    """
+
+    format: str
+    directory: Path
+    files: Mapping[str, str]
+    elements: tuple[str, ...]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_files(
+        cls, format: str, directory: Path, files: Mapping[str, str], elements: Sequence[str], **rest: Any
+    ) -> FittedPotential:
+        """Describe files just written; their checksums are taken here."""
+        sums = {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in files.values()}
+        return cls(format, directory, dict(files), tuple(elements), sums, **rest)
+
+    def path(self, role: str) -> Path:
+        """Path of one of the files."""
+        return self.directory / self.files[role]
+
+    def spoilt(self) -> Path | None:
+        """The first file that is missing or was changed since `from_files`; None where all is well."""
+        for name, expected in self.sha256.items():
+            path = self.directory / name
+            if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+                return path
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; `from_json` reads it."""
+        return {**asdict(self), "directory": str(self.directory)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FittedPotential:
+        """Inverse of `to_json`, for data of a store or a bundle that may come from anybody.
+
+        Raises
+        ------
+        InputError
+            If a file name is a path, or an element is no chemical symbol: both end up in scripts.
+        """
+        for role, name in data["files"].items():
+            bare_file_name(name, key=f"potential.files.{role}")
+        for name in data["sha256"]:
+            bare_file_name(name, key="potential.sha256")
+        for element in data["elements"]:
+            if not (isinstance(element, str) and _SYMBOL.fullmatch(element)):
+                raise InputError("is no chemical symbol", key="potential.elements", value=element)
+        lists = {"elements": tuple(data["elements"]), "notes": tuple(data["notes"])}
+        return cls(**{**data, **lists, "directory": Path(data["directory"])})
+
+
+@dataclass(frozen=True, eq=False)
+class ExportRequest:
+    """What a fitter's ``export`` tool gets: it adds to the folder how to use the potential.
+
+    The tool is named in ``Provider.tools["export"]``, takes this request and returns file name -> what
+    the file is. The files of the potential itself stand in `directory` already.
+    """
+
+    potential: FittedPotential
+    directory: Path
+    options: BaseModel
+    data: TrainingData
+
+
+@dataclass(frozen=True)
+class DesignErrors:
+    """Errors of one staged fit on what it saw and on what it did not.
+
+    Attributes
+    ----------
+    train
+        On the frames that the fit used.
+    validation
+        On the fold left out, or on the evaluation-only frames when none was.
+    seconds
+        ``solve`` and ``predict``.
+    metadata
+        JSON-able facts, e.g. the condition number.
+    notes
+        What the user should know, e.g. that a fallback solver was used.
+    """
+
+    train: ErrorTable
+    validation: ErrorTable
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    metadata: Mapping[str, float | int | str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Design(Protocol):
+    """Descriptors of all frames, ready for any number of regressions."""
+
+    seconds: Mapping[str, float]
+    """What the preparation cost, e.g. ``{"descriptors": 8.1}``."""
+
+    def fit(
+        self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
+    ) -> FittedPotential:
+        """Solve for the given regression options and write the potential.
+
+        Parameters
+        ----------
+        options
+            Complete options; those of stage ``descriptors`` equal the prepared ones.
+        directory
+            The only folder that may be written to.
+        leave_out
+            Fold that the fit must not see; None uses every training frame.
+        final
+            The last refit of the winner: prefer accuracy over speed.
+        """
+        ...
+
+    def errors(self, options: BaseModel, *, leave_out: int | None = None) -> DesignErrors:
+        """Solve, and evaluate training and validation errors without writing anything."""
+        ...
+
+
+@runtime_checkable
+class DifferentiableDesign(Design, Protocol):
+    """A design that knows how errors change with the regression options."""
+
+    def error_gradient(
+        self,
+        options: BaseModel,
+        names: Sequence[str],
+        sensitivity: Callable[[ErrorTable], Mapping[str, Mapping[str, float]]],
+        *,
+        leave_out: int | None = None,
+    ) -> tuple[DesignErrors, dict[str, float]]:
+        """Errors and the gradient of a function of the validation errors.
+
+        Parameters
+        ----------
+        options
+            As for `Design.errors`.
+        names
+            Hyperparameters of stage ``regression``, e.g. ``eweight.Elastic``.
+        sensitivity
+            Maps the validation `ErrorTable` to d(function)/d(sum of squares), by quantity and
+            group.
+
+        Returns
+        -------
+        errors
+            As `Design.errors` gives.
+        gradient
+            Name -> d(function)/d(ln value).
+        """
+        ...

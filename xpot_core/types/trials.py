@@ -1,0 +1,217 @@
+"""Trials: what an optimizer proposes, what a worker gets and gives back, what the history is made of."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Values that an optimizer proposes: hyperparameter name -> value."""
+
+    values: Mapping[str, Any]
+
+
+class TrialState(enum.StrEnum):
+    """Life of a trial; ``WAITING`` ones were interrupted and are run again first."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+    INFEASIBLE = "INFEASIBLE"
+    TIMEOUT = "TIMEOUT"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the trial."""
+        return self not in (TrialState.WAITING, TrialState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial did not complete."""
+
+    stage: str
+    plugin: str
+    message: str
+    hint: str = ""
+    log_tail: str = ""
+    retryable: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Stage and message without numbers, which differ from trial to trial: what failures alike share."""
+        return f"{self.stage}: " + re.sub(r"[-+]?\d[\d.e+-]*", "#", self.message)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of the history.
+
+    Attributes
+    ----------
+    number
+        0, 1, 2, ... in order of proposal.
+    state
+        See `TrialState`.
+    values
+        Hyperparameter name -> value, as proposed.
+    loss
+        The scalar loss of a COMPLETE trial.
+    objectives
+        The values minimised in a study with several objectives; else ``(loss,)``.
+    parts
+        Named parts of the loss.
+    errors
+        Set (``train``, ``validation``) -> ``ErrorTable.to_json()``.
+    seconds
+        Where the time went: ``descriptors``, ``solve``, ``predict``, ``total``.
+    failure
+        Present unless the trial is COMPLETE.
+    from_prior
+        The trial was made by an earlier study, or before the space was changed.
+    fidelity
+        Below full cost (successive halving): the value of the option that is raised from rung to rung.
+    """
+
+    number: int
+    state: TrialState
+    values: Mapping[str, Any]
+    loss: float | None = None
+    objectives: tuple[float, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    potential: Mapping[str, Any] | None = None
+    optimizer: str = ""
+    worker: str = ""
+    started: float | None = None
+    finished: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    from_prior: bool = False
+    fidelity: float | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its loss compares with those of the study, so that it may win.
+
+        A trial below full cost cannot, nor can one of an earlier study on other data.
+        """
+        whole = self.fidelity is None and not (self.from_prior and self.extra.get("other_data"))
+        return self.state is TrialState.COMPLETE and self.loss is not None and whole
+
+    @property
+    def refused_loss(self) -> float | None:
+        """The loss of a trial that a constraint refused; None for all others."""
+        return self.extra.get("loss") if self.state is TrialState.INFEASIBLE else None
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """What an executor sends to a worker: names and JSON only.
+
+    Attributes
+    ----------
+    fidelity
+        See `Trial.fidelity`.
+    inner_start
+        Values of the inner search (`search: nested`) to begin with; the defaults if empty.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    directory: str
+    seed: int
+    fidelity: float | None = None
+    inner_start: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What comes back: the changes to the trial's row, JSON-able."""
+
+    number: int
+    state: TrialState
+    loss: float | None = None
+    objectives: tuple[float, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    potential: Mapping[str, Any] | None = None
+    worker: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; `from_json` reads it."""
+        return {**asdict(self), "state": str(self.state)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
+        """Inverse of `to_json`."""
+        failure = Failure(**data["failure"]) if data.get("failure") else None
+        return cls(
+            **{
+                **data,
+                "state": TrialState(data["state"]),
+                "failure": failure,
+                "objectives": tuple(data.get("objectives", ())),
+                "notes": tuple(data.get("notes", ())),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """All that a worker process needs to run trials of a study, JSON-able.
+
+    Attributes
+    ----------
+    study
+        The study file as plain data.
+    base
+        Folder that its relative paths start from.
+    threads
+        How many threads one trial may use.
+    fingerprint
+        Of the data set; a worker that reads other data refuses to work.
+    """
+
+    study: Mapping[str, Any]
+    base: str
+    threads: int = 1
+    fingerprint: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; ``WorkerSpec(**data)`` reads it."""
+        return {
+            "study": dict(self.study),
+            "base": self.base,
+            "threads": self.threads,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """Trials that may win, smallest loss first, the earlier one of equals first."""
+    return sorted((t for t in trials if t.comparable), key=lambda t: (t.loss, t.number))
+
+
+def best_of(trials: Iterable[Trial]) -> Trial | None:
+    """The first of `ranked`."""
+    return next(iter(ranked(trials)), None)

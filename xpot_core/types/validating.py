@@ -1,0 +1,69 @@
+"""What a physical test gets and gives back.
+
+Units everywhere: eV, Å, eV/Å; virials in eV, positive under compression (``-V * stress`` of ASE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+from xpot_core.types.structures import Frame
+
+
+@dataclass(frozen=True)
+class ValidationRequest:
+    """What a validator gets beside the potential.
+
+    Attributes
+    ----------
+    directory
+        The only folder that may be written to; it exists.
+    frames
+        The training frames: starting structures, and references for static tests.
+    elements
+        Chemical symbols of the whole study, sorted.
+    seed
+        For whatever is random in the test.
+    threads
+        How many threads or processes the test may use.
+    calculator
+        ``"package.module:function"`` that makes an ASE calculator from the `FittedPotential`; a
+        child process can import it too. None if no predictor of the format offers one.
+    reference_energies
+        Energy of the isolated atom in eV per element; empty if not given.
+    """
+
+    directory: Path
+    frames: tuple[Frame, ...]
+    elements: tuple[str, ...]
+    seed: int = 0
+    threads: int = 1
+    calculator: str | None = None
+    reference_energies: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """Verdict of a physical test.
+
+    Attributes
+    ----------
+    passed
+        Whether the potential is fit for use by this test.
+    summary
+        One sentence for the user.
+    values
+        Named numbers, e.g. ``{"time_to_failure_ps": 0.3}``.
+    tables
+        Name -> column name -> list of numbers, for figures.
+    """
+
+    passed: bool
+    summary: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
