@@ -120,7 +120,7 @@ def filled(root: Path, n: int, optimizer: Any, more: int) -> Study:
     store, rng = Store(study.directory / STORE_NAME), np.random.default_rng(0)
     points = [{"level": rng.uniform(-3, 3), "other": rng.uniform(0.1, 3)} for _ in range(n)]
     store.add([{k: float(v) for k, v in p.items()} for p in points], "random")
-    store.set("identity", identity(study))
+    store.set("identity", identity(study.runner))
     store.close()
     with sqlite3.connect(study.directory / STORE_NAME) as db:
         for i, point in enumerate(points):

@@ -1,4 +1,4 @@
-"""Imports run one way, and light commands stay light."""
+"""Imports run one way, from room to room, and light commands stay light."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,102 +18,106 @@ import xpot_core.api
 ROOT = Path(xpot_core.__file__).parent
 PLUGINS = ROOT.parent / "plugins"
 
-# Each room may import what stands above it, never what stands below.
-LAYERS = [
-    ["logs", "bounds"],
-    ["errors", "foreign_text", "types", "trials", "processes", "libraries", "interrupts", "cache"],
-    ["options", "metrics", "isolated_atoms", "row_factors", "cells", "xyz_files"],
-    ["missing_labels"],
-    ["space", "validation"],
-    ["space_reader"],
-    ["observations", "finite_space"],
-    ["interfaces"],
-    ["hookspecs"],
-    ["verbs"],
-    ["registry"],
-    ["study_config"],
-    ["config"],
-    ["trust"],
-    ["sharing", "frame_labels"],
-    ["unused_columns"],
-    ["frames", "near_pairs"],
-    ["misfits"],
-    ["data"],
-    ["outcome", "validators", "data_use"],
-    ["objectives", "fidelity", "nested"],
-    ["evaluation", "pipeline", "worker"],
-    ["process_identity", "row_checksums"],
-    ["rows", "lease", "ledger", "store_tables", "store_faults", "stored_shapes"],
-    ["store_file"],
-    ["store"],
-    ["begin"],
-    ["results"],
-    ["asking", "stopping", "prior"],
-    ["winner", "claim"],
-    ["study"],
-    ["family"],
-    ["scripts"],
-    ["doctor", "export", "proposal", "study_template", "skeleton"],
-    ["committee"],
-    ["physical_tests", "verify"],
-    ["report"],
-    ["cli"],
-]
-# The public face, the built-in plugin and the kit are plugins' side: they may import any room but the top.
-PLUGIN_SIDE = {"api", "builtin", "testing"}
+# The rooms of the core, bottom up: a room imports only from rooms above it in this list.
+ROOMS = (
+    "errors",
+    "system",
+    "types",
+    "options",
+    "space",
+    "plugins",
+    "study_file",
+    "data",
+    "store",
+    "optimize",
+    "results",
+    "trial",
+    "search",
+    "deliver",
+    "setup",
+    "family",
+    "report",
+    "builtin",
+    "api",
+    "testing",
+    "cli",
+)
 
 
-def imports(path: Path, *, everywhere: bool = True) -> Iterator[tuple[str, int]]:
-    """Absolute names that a file imports; those for type checking alone do not count."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    skipped = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree) if everywhere else tree.body:
-        if id(node) in skipped:
-            continue
+def imports(path: Path, known: Collection[str] = ()) -> Iterator[tuple[str, int]]:
+    """Absolute names that a file imports anywhere: at the top, in functions, for type checking.
+
+    ``from a import b`` counts as ``a.b`` where that is one of the `known` modules.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: relative import"
-            yield node.module or "", node.lineno
+            module = node.module or ""
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                yield inner if inner in known else module, node.lineno
+
+
+def modules_of(package: Path) -> dict[str, Path]:
+    """Dotted name -> file of every module of a package."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
 
 
 def room(module: str) -> str:
-    return module.split(".")[1] if "." in module else "xpot_core"
+    return module.split(".")[1] if "." in module else ""
 
 
 def core_files() -> list[Path]:
     return sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
 
-def test_every_room_has_its_layer() -> None:
-    rooms = {p.relative_to(ROOT).parts[0].removesuffix(".py") for p in core_files()}
-    known = {r for layer in LAYERS for r in layer} | PLUGIN_SIDE
-    assert rooms <= known, f"new rooms need a place in LAYERS: {sorted(rooms - known)}"
+def test_every_room_has_its_place() -> None:
+    found = {p.relative_to(ROOT).parts[0].removesuffix(".py") for p in core_files()}
+    assert found == set(ROOMS)
 
 
 def test_imports_of_the_core_run_one_way() -> None:
-    rank = {name: i for i, layer in enumerate(LAYERS) for name in layer}
-    faults = []
-    for path in core_files():
-        own = path.relative_to(ROOT).parts[0].removesuffix(".py")
-        for module, line in imports(path):
-            if not module.startswith("xpot_core.") or room(module) == own:
-                continue
-            other = room(module)
-            where = f"{path.relative_to(ROOT)}:{line} imports {module}"
-            if own in PLUGIN_SIDE:
-                if other == "cli":
-                    faults.append(where)
-            elif own == "cli" and other == "testing":
-                continue  # `xpot plugins check` runs the kit
-            elif other in PLUGIN_SIDE or rank[other] > rank[own]:
-                faults.append(where)
+    rank = {name: i for i, name in enumerate(ROOMS)}
+    modules = modules_of(ROOT)
+    faults = [
+        f"{path.relative_to(ROOT)}:{line} imports {imported}"
+        for module, path in modules.items()
+        for imported, line in imports(path, modules)
+        if imported.startswith("xpot_core.") and rank.get(room(module), -1) < rank[room(imported)]
+    ]
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("package", [ROOT, *sorted(PLUGINS.glob("*/xpot_*"))], ids=lambda p: p.name)
+def test_no_modules_import_each_other(package: Path) -> None:
+    """No circle of any length, and none that only type checking closes."""
+    modules = modules_of(package)
+    graph = {
+        module: {name for name, _ in imports(path, modules) if name in modules and name != module}
+        for module, path in modules.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_the_page_for_developers_shows_the_rooms() -> None:
+    """The list there is made of the table above and of what each room says of itself."""
+    lines = []
+    for name in ROOMS:
+        path = ROOT / name / "__init__.py"
+        words = ast.get_docstring(ast.parse((path if path.exists() else ROOT / f"{name}.py").read_text()))
+        assert words, name
+        lines.append(f"{name:<12}{words.splitlines()[0]}")
+    page = (ROOT.parent / "docs" / "developer.md").read_text(encoding="utf-8")
+    assert "\n".join(lines) in page, "docs/developer.md must hold:\n" + "\n".join(lines)
 
 
 def test_core_imports_no_plugin() -> None:

@@ -17,6 +17,7 @@ from xpot_core.plugins.registry import load_registry
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import read_study
+from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.trials import Trial, TrialState, TrialTask
@@ -146,7 +147,7 @@ def test_staged_errors_are_those_of_plain_fits(study: Make) -> None:
         potential = runner.fit(options, folder / f"plain-{fold}", seed=0, leave_out=fold)
         held = data.evaluation(fold).frames
         total = total + error_table(runner.predict(potential, held, folder / f"plain-{fold}"), held)
-    result = runner.run(TrialTask(0, values, str(folder / "trial"), 0))
+    result = run_trial(runner, TrialTask(0, values, str(folder / "trial"), 0))
     staged = ErrorTable.from_json(result.errors["validation"])
     assert staged.total("energy").count == total.total("energy").count == len(data.frames)
     for quantity in ("energy", "energy_sqrt", "force", "virial"):
@@ -159,9 +160,11 @@ def test_staged_errors_are_those_of_plain_fits(study: Make) -> None:
 def test_designs_are_kept_while_only_weights_move(study: Make) -> None:
     runner = TrialRunner(read_study(study()))
     values = runner.space.from_unit([0.4] * len(runner.space))
-    first = runner.run(TrialTask(0, values, str(study().parent / "t0"), 0))
-    second = runner.run(TrialTask(1, {**values, "energy_weight.hot": 3.3}, str(study().parent / "t1"), 0))
-    third = runner.run(TrialTask(2, {**values, "cutoff": 6.2}, str(study().parent / "t2"), 0))
+    first = run_trial(runner, TrialTask(0, values, str(study().parent / "t0"), 0))
+    second = run_trial(
+        runner, TrialTask(1, {**values, "energy_weight.hot": 3.3}, str(study().parent / "t1"), 0)
+    )
+    third = run_trial(runner, TrialTask(2, {**values, "cutoff": 6.2}, str(study().parent / "t2"), 0))
     assert first.seconds["descriptors"] > 0
     assert second.seconds["descriptors"] == 0.0
     assert third.seconds["descriptors"] > 0

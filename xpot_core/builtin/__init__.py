@@ -1,1 +1,1 @@
-"""What needs no extra package, registered through the same hooks as everybody else's."""
+"""Optimizers, loss and executors that need no extra package, registered by the same hooks as plugins."""

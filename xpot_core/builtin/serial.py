@@ -10,6 +10,7 @@ from xpot_core.errors import StudyEndedError, TrialError
 from xpot_core.plugins.interfaces import ExecutorContext
 from xpot_core.system import interrupts
 from xpot_core.trial.failure import failed_result
+from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.trials import TrialResult, TrialTask, WorkerSpec
 
@@ -39,7 +40,7 @@ class SerialExecutor:
             return []
         task = self._tasks.popleft()
         try:
-            result = self._runner.run(task)
+            result = run_trial(self._runner, task)
         except (KeyboardInterrupt, interrupts.Interrupt):
             raise
         except BaseException as error:

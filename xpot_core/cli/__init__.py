@@ -20,11 +20,12 @@ def main(arguments: list[str] | None = None) -> None:
         from xpot_core.cli.entry import run
 
         sys.exit(run(arguments))
-    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # and not one that is to be ignored
+    listens = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler  # and not to be ignored
+    if listens:
         _signal.signal(_signal.SIGINT, _end_at_once)
     from xpot_core.cli.own_process import run_alone
 
-    sys.exit(run_alone(sys.argv[1:]))
+    sys.exit(run_alone(sys.argv[1:], ctrl_c=listens))
 
 
 def _end_at_once(*_: object) -> None:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from xpot_core.cli import _end_at_once
 from xpot_core.cli.entry import run
 from xpot_core.system import interrupts
 from xpot_core.system.foreign_text import printable
@@ -20,15 +19,18 @@ PATIENCE_SECONDS = 10.0
 """How long threads of plugins may go on when the command is done."""
 
 
-def run_alone(arguments: list[str]) -> int:
-    """Run a command; the exit status. The process ends soon after, whatever goes on in it."""
+def run_alone(arguments: list[str], *, ctrl_c: bool) -> int:
+    """Run a command, which `ctrl_c` may interrupt; the exit status.
+
+    The process ends soon after, whatever goes on in it.
+    """
     debug = "--debug" in arguments
     _refuse_os_exit()
     sys.excepthook = _quiet(sys.excepthook)
     sys.unraisablehook = _raised_again(sys.unraisablehook)
     if not debug:
         threading.excepthook = _told_of_thread
-    if signal.getsignal(signal.SIGINT) is _end_at_once:
+    if ctrl_c:
         signal.signal(signal.SIGINT, interrupts.on_ctrl_c)
     try:
         status = run(arguments)

@@ -1,4 +1,4 @@
-"""Families of studies: one study file run with several seeds, and with several values of its keys.
+"""Families of studies: one study file run with several seeds or several values of its keys.
 
 Examples
 --------

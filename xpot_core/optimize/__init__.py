@@ -1,1 +1,1 @@
-"""From the history of a study to the next trials."""
+"""From the history of a study to its next trials."""

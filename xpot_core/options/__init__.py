@@ -1,1 +1,1 @@
-"""Options: declared once by a plugin, checked against that declaration."""
+"""Options of plugins: declared once, checked against the declaration."""

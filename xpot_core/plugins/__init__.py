@@ -1,1 +1,1 @@
-"""Contracts of plugins, their hooks, and how they are found."""
+"""Contracts of plugins, the hooks, and how plugins are found and contained."""

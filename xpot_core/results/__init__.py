@@ -1,1 +1,1 @@
-"""A study read back."""
+"""A study read back, for tables, reports and exports."""

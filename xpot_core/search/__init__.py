@@ -1,1 +1,1 @@
-"""The life of a study: begin, search, refit the best."""
+"""The life of a study: begin, search, refit the best trial."""

@@ -20,7 +20,7 @@ from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, O
 from xpot_core.plugins.registry import load_registry
 from xpot_core.search.begin import take_store
 from xpot_core.search.refit_best import finish
-from xpot_core.search.study_identity import claim
+from xpot_core.search.study_identity import open_study
 from xpot_core.space.history import History
 from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store
@@ -173,7 +173,7 @@ class Study:
         store = take_store(self.directory, restart=restart)
         try:
             with self._heartbeat(), sigterm_interrupts():
-                for sentence in claim(self, store, extend=extend):
+                for sentence in open_study(self.runner, store, self.directory, extend=extend):
                     _logger.info(sentence)
                     if observer:
                         observer.message(sentence)

@@ -1,4 +1,4 @@
-"""A study takes its store: checked to be of the same study, told what it is, earlier trials brought in."""
+"""What makes two runs the same study, and the check of it before a store is written to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 import platform
 import time
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,9 +17,7 @@ from xpot_core.errors import StudyChangedError
 from xpot_core.search.earlier_studies import adopt_priors, extend_store, template_to_json
 from xpot_core.store.store import Store
 from xpot_core.study_file.schema import StudyConfig
-
-if TYPE_CHECKING:
-    from xpot_core.search.loop import Study
+from xpot_core.trial.runner import TrialRunner
 
 STUDY_NAME = "study.yaml"
 _AS_WRITTEN = ("predictor", "objectives", "search", "fidelity")
@@ -26,15 +25,17 @@ _AS_WRITTEN = ("predictor", "objectives", "search", "fidelity")
 _logger = logging.getLogger("xpot")
 
 
-def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
+def open_study(runner: TrialRunner, store: Store, directory: Path, *, extend: bool = False) -> list[str]:
     """Check that the store belongs to the study, or make it so, and write what the study is.
 
     Parameters
     ----------
-    study
-        The study that is about to run.
+    runner
+        Runs the trials of the study that begins.
     store
         Its store, whose lease is held.
+    directory
+        Its folder.
     extend
         The search space may differ: the trials so far are expressed in it.
 
@@ -48,75 +49,75 @@ def claim(study: Study, store: Store, *, extend: bool = False) -> list[str]:
     StudyChangedError
         If the trials there would not compare with those to come. Nothing is changed then.
     """
-    now, known = identity(study), store.get("identity")
+    now, known = identity(runner), store.get("identity")
     sentences: list[str] = []
     if known is None:
         store.set("identity", now)
         store.set("created", time.time())
     else:
-        changed = [part for part, value in now.items() if _differs(study, part, known.get(part), value)]
+        changed = [part for part, value in now.items() if _differs(runner, part, known.get(part), value)]
         for part in changed:
             if part != "fitter" or not extend:
-                raise _changed(study, part, known.get(part), now[part], store.get("study"))
+                raise _changed(runner, directory, part, known.get(part), now[part], store.get("study"))
         if changed:
-            sentences += extend_store(store, study.runner, now, study.directory)
+            sentences += extend_store(store, runner, now, directory)
     requeued = store.requeue()
     if requeued:
         sentences.append(
             f"{requeued} trials were at work when the process of the study ended without a word: they are run again"
         )
-        if "serial" in study.config.executor:
+        if "serial" in runner.study.config.executor:
             sentences.append(
                 "if a fit crashes the process each time, --workers 1 makes that cost its trial alone"
             )
-    raw, sets = dict(study.file.raw), study.dataset.sets
-    store.set("base", str(study.file.base))
-    store.set("space", study.space.describe())
-    store.set("template", template_to_json(study.space.template))
-    store.set("versions", versions(study))
+    raw, sets = dict(runner.study.raw), runner.dataset.sets
+    store.set("base", str(runner.study.base))
+    store.set("space", runner.space.describe())
+    store.set("template", template_to_json(runner.space.template))
+    store.set("versions", versions(runner))
     store.set("data", {name: group_table(frames) for name, frames in sets.items()})
-    store.set("warnings", list(study.dataset.warnings))
+    store.set("warnings", list(runner.dataset.warnings))
     # Last: whoever looks takes a store without it for a study that has not begun, and reads it first.
     store.set("study", raw)
-    sentences += adopt_priors(store, study.runner, study.file, study.directory)
-    (study.directory / STUDY_NAME).write_text(study.file.as_run(), encoding="utf-8")
+    sentences += adopt_priors(store, runner, runner.study, directory)
+    (directory / STUDY_NAME).write_text(runner.study.as_run(), encoding="utf-8")
     return sentences
 
 
-def identity(study: Study) -> dict[str, Any]:
+def identity(runner: TrialRunner) -> dict[str, Any]:
     """What trials of one study must share to be comparable."""
-    raw, config = study.file.raw, study.config
+    raw, config = runner.study.raw, runner.study.config
     return {
-        "data": study.dataset.fingerprint,
+        "data": runner.dataset.fingerprint,
         "fitter": config.fitter,
         "loss": config.loss,
         "seed": config.seed,
         **{part: raw.get(part) for part in _AS_WRITTEN},
-        "tests": [[dict(block), binding] for block, binding in study.runner.tests] or None,
+        "tests": [[dict(block), binding] for block, binding in runner.tests] or None,
     }
 
 
-def _differs(study: Study, part: str, old: Any, new: Any) -> bool:
+def _differs(runner: TrialRunner, part: str, old: Any, new: Any) -> bool:
     """Whether two values of a part mean different things: a default may be written or left out."""
     if old == new or part not in _AS_WRITTEN:
         return bool(old != new)
-    raw = {k: v for k, v in study.file.raw.items() if k != part}
+    raw = {k: v for k, v in runner.study.raw.items() if k != part}
     if old is not None:
         raw[part] = old
     try:
-        return bool(getattr(StudyConfig.model_validate(raw), part) != getattr(study.config, part))
+        return bool(getattr(StudyConfig.model_validate(raw), part) != getattr(runner.study.config, part))
     except ValidationError:
         return True
 
 
-def versions(study: Study) -> dict[str, str]:
+def versions(runner: TrialRunner) -> dict[str, str]:
     """Versions of Python, the core, the plugins in use and what they build on."""
-    config = study.config
+    config = runner.study.config
     used = [(kind, config.name_of(kind)) for kind in ("fitter", "optimizer", "executor", "loss")]
     used += [("validator", next(iter(block))) for block in (*config.constraints, *config.validate_with)]
-    providers = [study.registry.provider(kind, name) for kind, name in used]  # type: ignore[arg-type]
+    providers = [runner.registry.provider(kind, name) for kind, name in used]  # type: ignore[arg-type]
     names = {"numpy", "scipy", "ase"} | {p for provider in providers for p in provider.packages}
-    found = {"python": platform.python_version(), "xpot-core": __version__, **study.registry.versions()}
+    found = {"python": platform.python_version(), "xpot-core": __version__, **runner.registry.versions()}
     distributions = metadata.packages_distributions()
     for name in sorted(names):
         for distribution in distributions.get(name, [])[:1]:
@@ -124,22 +125,24 @@ def versions(study: Study) -> dict[str, str]:
     return found
 
 
-def _changed(study: Study, part: str, old: Any, new: Any, raw: Any) -> StudyChangedError:
+def _changed(
+    runner: TrialRunner, directory: Path, part: str, old: Any, new: Any, raw: Any
+) -> StudyChangedError:
     """What to tell of a changed part; `raw` is the study file as it was run before."""
     if part == "data":
         # Fingerprints tell nothing: either the block says something else now, or the files do.
-        old, new = _data_blocks(raw or {}, study.file.raw)
+        old, new = _data_blocks(raw or {}, runner.study.raw)
     key, before, after = _first_difference(part, old, new)
     what = f"was {before!r}, now is {after!r}" if old != new else "the content of the data files differs"
     same_fitter = part == "fitter" and set(old or ()) == set(new)
     extend = ", or go on in the changed space with --extend" if same_fitter else ""
     error = StudyChangedError(
-        f"the study in {study.directory} was started differently: {what}",
+        f"the study in {directory} was started differently: {what}",
         key=key,
         remedy="undo the change, give the study another name, start it anew with --restart (the old one "
         f"is kept beside it){extend}",
     )
-    located = study.file.located(error)
+    located = runner.study.located(error)
     assert isinstance(located, StudyChangedError)
     return located
 

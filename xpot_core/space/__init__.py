@@ -1,1 +1,1 @@
-"""The search space: hyperparameters, how they are read from a study file, trials in it."""
+"""The search space: read from a study file, and the trials made in it."""

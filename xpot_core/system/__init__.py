@@ -1,1 +1,1 @@
-"""Processes, interrupts, shared libraries, caches, foreign text: what the operating system gives."""
+"""Processes, interrupts, shared libraries, caches: what the operating system gives."""

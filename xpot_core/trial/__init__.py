@@ -1,1 +1,1 @@
-"""From values of hyperparameters to errors: one trial."""
+"""One trial: from values of hyperparameters to errors."""

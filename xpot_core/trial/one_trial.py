@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.errors import PredictError
 from xpot_core.plugins.interfaces import TableLoss
+from xpot_core.trial.failure import failed_result
 from xpot_core.trial.inner_search import InnerSearch
 from xpot_core.trial.run_validators import report_row, run_validator
+from xpot_core.trial.runner import TrialRunner
+from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import Design, FittedPotential
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame, TrainingData
 from xpot_core.types.trials import Failure, TrialResult, TrialState, TrialTask
 
-if TYPE_CHECKING:
-    from xpot_core.trial.runner import TrialRunner
 
-
-@dataclass
-class Clock:
-    """Adds up where the time of a trial goes."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def add(self, parts: Mapping[str, float]) -> None:
-        """Add named seconds."""
-        for name, value in parts.items():
-            self.seconds[name] = self.seconds.get(name, 0.0) + value
+def run_trial(runner: TrialRunner, task: TrialTask) -> TrialResult:
+    """Run one trial; any fault becomes a FAILED, INFEASIBLE or TIMEOUT result."""
+    start = time.perf_counter()
+    directory = Path(task.directory)
+    evaluation = Evaluation(runner, task, directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return evaluation.run()
+    except (Exception, SystemExit) as error:  # a fitting library may call sys.exit
+        evaluation.times.add({"total": time.perf_counter() - start})
+        stage = evaluation.stage
+        plugin = evaluation.plugin or runner.plugin_of(stage)
+        return failed_result(task.number, error, stage, plugin, directory, evaluation.times.seconds)
+    finally:
+        with contextlib.suppress(OSError):
+            directory.rmdir()  # only if the trial left nothing in it
 
 
 @dataclass
@@ -57,7 +64,7 @@ class Evaluation:
     runner: TrialRunner
     task: TrialTask
     directory: Path
-    clock: Clock = field(default_factory=Clock)
+    times: StageTimes = field(default_factory=StageTimes)
     stage: str = "setup"
     plugin: str = ""
     notes: list[str] = field(default_factory=list)
@@ -82,7 +89,7 @@ class Evaluation:
         self.stage = "fit"
         design = None
         if runner.staged:
-            design = runner.design(options, self.directory, self.task.seed, self.clock, data)
+            design = runner.design(options, self.directory, self.task.seed, self.times, data)
         if runner.inner:
             assert design is not None
             options = self._inner(design, values, folds)
@@ -104,7 +111,7 @@ class Evaluation:
             self.stage = "objectives"
             missing = [o.name for o, v in zip(runner.objectives, goals, strict=True) if not math.isfinite(v)]
             raise PredictError(f"there is no value of objective {', '.join(missing)}")
-        self.clock.add({"total": time.perf_counter() - start})
+        self.times.add({"total": time.perf_counter() - start})
         feasible = failure is None
         if not feasible:
             self.extra["loss"] = float(loss.value)
@@ -115,7 +122,7 @@ class Evaluation:
             objectives=goals if feasible else (),
             parts={k: float(v) for k, v in loss.parts.items()},
             errors={name: table.to_json() for name, table in errors.items()},
-            seconds=self.clock.seconds,
+            seconds=self.times.seconds,
             failure=failure,
             notes=tuple(self.notes),
             potential=potential.to_json() if potential is not None and len(folds) == 1 else None,
@@ -140,7 +147,7 @@ class Evaluation:
             self.task.inner_start,
         )
         found = search.run()
-        self.clock.add({"inner": found.pop("seconds")})
+        self.times.add({"inner": found.pop("seconds")})
         self.extra["inner"] = found
         self.stage = "fit"
         return runner.options({**values, **found["values"]}, self.task.fidelity)
@@ -156,7 +163,7 @@ class Evaluation:
             for fold in folds:
                 found = design.errors(options, leave_out=fold)
                 train, validation = train + found.train, validation + found.validation
-                self.clock.add(found.seconds)
+                self.times.add(found.seconds)
                 self._note(found.notes)
                 self.extra.update(found.metadata)
             errors = {"train": train, "validation": validation}
@@ -185,12 +192,12 @@ class Evaluation:
             potential = runner.fit(
                 options, target, seed=self.task.seed, leave_out=fold, design=design, data=data
             )
-            self.clock.add(potential.seconds)
+            self.times.add(potential.seconds)
             self.stage = "predict"
             held_out = data.evaluation(fold).frames
             begin = time.perf_counter()
             parts.append(runner.predict(potential, held_out, target))
-            self.clock.add({"predict": time.perf_counter() - begin})
+            self.times.add({"predict": time.perf_counter() - begin})
             frames += held_out
         assert potential is not None
         predictions = Predictions.joined(parts)
@@ -237,7 +244,7 @@ class Evaluation:
                 )
                 break
         self.plugin = ""
-        self.clock.add({"validate": time.perf_counter() - begin})
+        self.times.add({"validate": time.perf_counter() - begin})
         return failure, reports
 
     def _note(self, notes: Sequence[str]) -> None:

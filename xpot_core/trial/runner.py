@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import tempfile
-import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,15 +27,15 @@ from xpot_core.space.parameters import Space
 from xpot_core.space.read import build_space
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
-from xpot_core.trial.failure import failed_result, write_predictions
+from xpot_core.trial.failure import write_predictions
 from xpot_core.trial.inner_search import inner_names
-from xpot_core.trial.one_trial import Clock, Evaluation
 from xpot_core.trial.run_validators import check_validators, effort
+from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import Design, FitRequest, FittedPotential, Limits
 from xpot_core.types.predicting import Predictions
 from xpot_core.types.structures import Frame, TrainingData
-from xpot_core.types.trials import TrialResult, TrialTask, WorkerSpec
+from xpot_core.types.trials import WorkerSpec
 
 if TYPE_CHECKING:
     from xpot_core.results.read import StudyResults
@@ -207,25 +205,6 @@ class TrialRunner:
         """Whether the fitter keeps descriptors between regressions."""
         return isinstance(self.fitter.instance, StagedFitter)
 
-    # -- one trial ---------------------------------------------------------------------------
-
-    def run(self, task: TrialTask) -> TrialResult:
-        """Run one trial; any fault becomes a FAILED, INFEASIBLE or TIMEOUT result."""
-        start = time.perf_counter()
-        directory = Path(task.directory)
-        evaluation = Evaluation(self, task, directory)
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            return evaluation.run()
-        except (Exception, SystemExit) as error:  # a fitting library may call sys.exit
-            evaluation.clock.add({"total": time.perf_counter() - start})
-            stage = evaluation.stage
-            plugin = evaluation.plugin or self._plugin_of(stage)
-            return failed_result(task.number, error, stage, plugin, directory, evaluation.clock.seconds)
-        finally:
-            with contextlib.suppress(OSError):
-                directory.rmdir()  # only if the trial left nothing in it
-
     def data_at(self, fidelity: float | None) -> TrainingData:
         """The frames of a rung of successive halving; all of them without."""
         if self.ladder is None:
@@ -288,7 +267,7 @@ class TrialRunner:
         options: BaseModel,
         directory: Path,
         seed: int,
-        clock: Clock,
+        times: StageTimes,
         data: TrainingData | None = None,
     ) -> Design:
         """Descriptors of all frames, made or kept from an earlier trial."""
@@ -296,7 +275,7 @@ class TrialRunner:
         key = f"{len(data.frames)} frames {descriptor_key(options)}"
         if key in self._designs:
             self._designs.move_to_end(key)
-            clock.add({"descriptors": 0.0})
+            times.add({"descriptors": 0.0})
             return self._designs[key]
         while len(self._designs) >= _DESIGNS_KEPT:
             self._designs.popitem(last=False)
@@ -312,7 +291,7 @@ class TrialRunner:
             )
         )
         self._designs[key] = design
-        clock.add(design.seconds)
+        times.add(design.seconds)
         return design
 
     # -- the winner --------------------------------------------------------------------------
@@ -325,17 +304,17 @@ class TrialRunner:
         Writes the potential and ``predictions-<set>.xyz`` to `directory`.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        clock = Clock()
+        times = StageTimes()
         options = self.options(values)
-        design = self.design(options, directory, seed, clock) if self.staged else None
+        design = self.design(options, directory, seed, times) if self.staged else None
         potential = self.fit(options, directory, seed=seed, design=design, final=True)
-        clock.add(potential.seconds)
+        times.add(potential.seconds)
         data = self.dataset.data
         sets = {"train": data.training().frames, "validation": data.evaluation().frames}
         tables = self._errors_on(sets, potential, directory)
         if test:
             tables |= self.test_errors(potential, directory)
-        return FinalModel(potential, tables, clock.seconds)
+        return FinalModel(potential, tables, times.seconds)
 
     def test_errors(self, potential: FittedPotential, directory: Path) -> dict[str, ErrorTable]:
         """Errors on the test set, which no other step may touch; empty without one."""
@@ -346,11 +325,11 @@ class TrialRunner:
 
         Staged fitters only: their folds share one design, so this costs a regression for each fold.
         """
-        options, data, clock = self.options(values), self.dataset.data, Clock()
+        options, data, times = self.options(values), self.dataset.data, StageTimes()
         frames: list[Frame] = []
         parts: list[Predictions] = []
         with tempfile.TemporaryDirectory(dir=directory) as scratch:
-            design = self.design(options, directory, seed, clock)
+            design = self.design(options, directory, seed, times)
             for fold in data.fold_numbers:
                 target = Path(scratch) / f"fold-{fold}"
                 potential = self.fit(options, target, seed=seed, leave_out=fold, design=design)
@@ -371,7 +350,8 @@ class TrialRunner:
                 write_predictions(directory / f"predictions-{name}.xyz", frames, predictions)
         return tables
 
-    def _plugin_of(self, stage: str) -> str:
+    def plugin_of(self, stage: str) -> str:
+        """Whose code runs in a stage of a trial: for messages."""
         if stage == "predict" and self._predictor is not None:
             return f"predictor {self._predictor.name}"
         return f"loss {self.loss.name}" if stage == "loss" else f"fitter {self.fitter.name}"

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from xpot_core.system.processes import FAMILY_VARIABLE, end_family
 from xpot_core.trial.failure import failed_result
+from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.trials import TrialTask, WorkerSpec
 
@@ -41,7 +42,7 @@ def main() -> None:
         try:
             runner = runner or TrialRunner.from_spec(spec)
             _answer(answers, {"began": task.number})  # imports and reading data are not the trial's time
-            result = runner.run(task)
+            result = run_trial(runner, task)
         except BaseException as error:  # setting up failed, or the fit raised what no fit may: a failed trial
             result = failed_result(task.number, error, "setup", "core", Path(task.directory))
         if os.getpid() != me:

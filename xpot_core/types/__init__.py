@@ -1,1 +1,1 @@
-"""What travels between the rooms: structures, fits, predictions, trials, error sums."""
+"""What travels between rooms and plugins: structures, fits, predictions, trials, error sums."""

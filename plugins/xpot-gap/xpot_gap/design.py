@@ -42,9 +42,9 @@ from xpot_core.api import (
 from xpot_gap import xml
 from xpot_gap.command import sigma_arguments
 from xpot_gap.dump import read_dump
-from xpot_gap.fitter import potential
 from xpot_gap.options import GapOptions
 from xpot_gap.plan import Plan
+from xpot_gap.potential import write_potential
 from xpot_gap.rows import (
     KINDS,
     PROBE_SIGMAS,
@@ -144,7 +144,7 @@ class GapDesign:
         solved = time.perf_counter()
         text = xml.with_coefficients(self._trained.text, alpha)
         text = xml.with_stable_label(xml.with_sigmas(text, sigma_arguments(chosen, self.plan.names)))
-        return potential(
+        return write_potential(
             directory,
             text,
             self._elements,

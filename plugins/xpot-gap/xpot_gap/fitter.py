@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xpot_core.api import FitRequest, FittedPotential
 from xpot_gap import xml
-from xpot_gap.plan import LOG, XML, Plan
+from xpot_gap.plan import Plan
+from xpot_gap.potential import write_potential
 
 if TYPE_CHECKING:
     from xpot_gap.design import GapDesign
@@ -31,7 +31,7 @@ class GapFitter:
         forecast = plan.foresee(request.directory, arguments, request.limits, request.threads)
         result, text = plan.execute(request.directory, arguments, given, request.limits, request.threads)
         plan.check_sigmas(result.log)
-        return potential(
+        return write_potential(
             request.directory,
             xml.with_stable_label(text),
             request.data.elements,
@@ -52,10 +52,3 @@ class GapFitter:
         from xpot_gap.design import prepare
 
         return prepare(request)
-
-
-def potential(directory: Path, text: str, elements: tuple[str, ...], **facts: Any) -> FittedPotential:
-    """Write a potential and describe it."""
-    (directory / XML).write_text(text, encoding="utf-8")
-    facts["metadata"] = {**facts.get("metadata", {}), "label": xml.label(text), "log": LOG}
-    return FittedPotential.from_files("gap-xml", directory, {"potential": XML}, elements, **facts)

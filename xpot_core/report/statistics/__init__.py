@@ -1,1 +1,1 @@
-"""The numbers behind figures and tables."""
+"""The numbers behind tables and figures."""

@@ -23,7 +23,7 @@ def examine(study: Study, *, measure: bool = True) -> Findings:
         findings.space.append({"name": parameter.name, "range": range_text(parameter)})
     folds = f", {study.dataset.kfold}-fold cross-validation" if study.dataset.kfold else ""
     findings.facts.append(f"elements {', '.join(data.elements)}; {len(study.space)} hyperparameters{folds}")
-    findings.facts.append("versions: " + ", ".join(f"{k} {v}" for k, v in versions(study).items()))
+    findings.facts.append("versions: " + ", ".join(f"{k} {v}" for k, v in versions(study.runner).items()))
     check_installation(study, findings)
     check_data(sets, data.reference_energies, findings)
     check_consistency(sets["train"], findings)

@@ -16,6 +16,7 @@ from xpot_core.search.loop import Study
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.space.parameters import Choice
 from xpot_core.system.processes import THREAD_VARIABLES
+from xpot_core.trial.one_trial import run_trial
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import TrialTask
 
@@ -111,7 +112,7 @@ def time_a_trial(study: Study, findings: Findings) -> None:
     middle: dict[str, object] = {p.name: p.from_unit(0.5) for p in study.asker.searched}
     before = _peak_memory()
     with tempfile.TemporaryDirectory() as folder:
-        result = study.runner.run(TrialTask(0, middle, str(Path(folder) / "trial"), study.config.seed))
+        result = run_trial(study.runner, TrialTask(0, middle, str(Path(folder) / "trial"), study.config.seed))
     total = result.seconds.get("total", 0.0)
     if result.failure is not None:
         hint = f" ({result.failure.hint})" if result.failure.hint else ""

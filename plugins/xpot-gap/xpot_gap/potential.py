@@ -1,0 +1,17 @@
+"""A GAP as files on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from xpot_core.api import FittedPotential
+from xpot_gap import xml
+from xpot_gap.plan import LOG, XML
+
+
+def write_potential(directory: Path, text: str, elements: tuple[str, ...], **facts: Any) -> FittedPotential:
+    """Write a potential and describe it."""
+    (directory / XML).write_text(text, encoding="utf-8")
+    facts["metadata"] = {**facts.get("metadata", {}), "label": xml.label(text), "log": LOG}
+    return FittedPotential.from_files("gap-xml", directory, {"potential": XML}, elements, **facts)
