@@ -215,6 +215,30 @@ def xpot_fit(fitter, request):
     note("made " + potential.format)
     return potential
 
+@hookimpl(wrapper=True)
+def xpot_prepare(fitter):
+    note("prepare " + fitter.name)
+    return (yield)
+
+@hookimpl(wrapper=True)
+def xpot_regress(options, leave_out):
+    errors = yield
+    note(f"regress {leave_out}")
+    return errors
+
+@hookimpl(wrapper=True)
+def xpot_compute_loss(loss):
+    value = yield
+    note("loss " + loss.name)
+    return value
+
+@hookimpl(wrapper=True)
+def xpot_trial_finished(trial):
+    note(f"before {trial.number}")
+    answers = yield
+    note(f"after {trial.number}")
+    return answers
+
 @hookimpl
 def xpot_predict(predictor):
     return None  # not mine
@@ -223,10 +247,6 @@ def xpot_predict(predictor):
 def xpot_study_started(study, directory):
     note("started " + study["study"])
 
-@hookimpl
-def xpot_trial_finished(trial):
-    note(f"finished {trial.number}")
-    raise RuntimeError("a listener that fails")
 
 @hookimpl
 def xpot_study_finished(best, directory):
@@ -234,16 +254,32 @@ def xpot_study_finished(best, directory):
     raise SystemError("so does this one")
 """
 
+SECOND = """
+from pathlib import Path
+from xpot_core.api import hookimpl
+
+@hookimpl
+def xpot_trial_finished(trial, directory):
+    with Path(__file__).with_name("calls.txt").open("a") as stream:
+        stream.write(f"finished {trial.number}\\n")
+    raise RuntimeError("a listener that fails")
+"""
+
 
 def test_wrappers_and_listeners_see_what_happens_and_break_nothing(
     study: Make, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / "listener.py").write_text(LISTENER)
-    outcome, results = run(study({"plugins": ["listener.py"], "budget": {"trials": 2}}))
+    (folder / "second.py").write_text(SECOND)
+    outcome, results = run(study({"plugins": ["listener.py", "second.py"], "budget": {"trials": 2}}))
     assert outcome.complete
     lines = (folder / "calls.txt").read_text().splitlines()
     assert lines[0] == "started argon"
-    assert [x for x in lines if x.startswith("finished")] == ["finished 0", "finished 1"]
+    around = [x for x in lines if x.startswith(("before", "after", "finished"))]
+    assert around == ["before 0", "finished 0", "after 0", "before 1", "finished 1", "after 1"]
+    assert lines.count("loss energy-force") == 2
+    assert lines.count("regress 0") == 2  # each trial, each fold
+    assert 1 <= lines.count("prepare numpy-pair") <= 3
     assert lines[-1] == f"best {results.best.number}"
     assert "fit numpy-pair" in lines  # the refit; trials of a staged fitter with a table loss fit nothing
     assert "made numpy-pair" in lines

@@ -105,7 +105,10 @@ def bowl_search(design: Any, **settings: Any) -> dict[str, Any]:
         tree,
     )
     search = InnerSearch(
-        design,
+        lambda options, leave_out: design.errors(options, leave_out=leave_out),
+        lambda options, names, sensitivity, leave_out: design.error_gradient(
+            options, names, sensitivity, leave_out=leave_out
+        ),
         EnergyForceLoss(EnergyForceOptions(alpha=0.0)),
         space,
         {},

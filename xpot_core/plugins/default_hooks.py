@@ -5,10 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from xpot_core.plugins.hookspecs import hookimpl
-from xpot_core.plugins.interfaces import Component, Fitter, Loss, Optimizer, Predictor, Validator
+from xpot_core.plugins.interfaces import (
+    Component,
+    Fitter,
+    Loss,
+    Optimizer,
+    Predictor,
+    StagedFitter,
+    TableLoss,
+    Validator,
+)
 from xpot_core.space.history import History
-from xpot_core.types.fitting import FitRequest, FittedPotential
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.fitting import (
+    Design,
+    DesignErrors,
+    DifferentiableDesign,
+    FitRequest,
+    FittedPotential,
+    Sensitivity,
+)
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import Candidate
@@ -16,15 +35,32 @@ from xpot_core.types.validating import ValidationReport, ValidationRequest
 
 
 @hookimpl(trylast=True)
+def xpot_prepare(fitter: Component[StagedFitter], request: FitRequest) -> Design:
+    """Prepare with the chosen fitter."""
+    return fitter.instance.prepare(request)
+
+
+@hookimpl(trylast=True)
+def xpot_regress(design: Design, options: BaseModel, leave_out: int | None) -> DesignErrors:
+    """Solve on the design."""
+    return design.errors(options, leave_out=leave_out)
+
+
+@hookimpl(trylast=True)
+def xpot_regress_gradient(
+    design: DifferentiableDesign,
+    options: BaseModel,
+    names: Sequence[str],
+    sensitivity: Sensitivity,
+    leave_out: int | None,
+) -> tuple[DesignErrors, dict[str, float]]:
+    """Solve on the design, with the gradient."""
+    return design.error_gradient(options, names, sensitivity, leave_out=leave_out)
+
+
+@hookimpl(trylast=True)
 def xpot_fit(fitter: Component[Fitter], request: FitRequest) -> FittedPotential:
-    """Solve on the prepared design, or fit from scratch."""
-    if request.design is not None:
-        return request.design.fit(
-            request.options,
-            directory=request.directory,
-            leave_out=request.leave_out,
-            final=request.final,
-        )
+    """Fit with the chosen fitter, or with its prepared design."""
     return fitter.instance.fit(request)
 
 
@@ -42,10 +78,13 @@ def xpot_predict(
 
 @hookimpl(trylast=True)
 def xpot_compute_loss(
-    loss: Component[Loss], predictions: Predictions, reference: Sequence[Frame]
+    loss: Component[Loss], predictions: Predictions | None, reference: Sequence[Frame], errors: ErrorTable
 ) -> LossValue:
     """Compute with the chosen loss."""
-    return loss.instance.compute(predictions, reference)
+    if predictions is not None:
+        return loss.instance.compute(predictions, reference)
+    assert isinstance(loss.instance, TableLoss)
+    return loss.instance.from_errors(errors)
 
 
 @hookimpl(trylast=True)

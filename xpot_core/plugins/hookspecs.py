@@ -15,10 +15,28 @@ from pathlib import Path
 from typing import Any
 
 import pluggy
+from pydantic import BaseModel
 
-from xpot_core.plugins.interfaces import Component, Fitter, Loss, Optimizer, Predictor, Provider, Validator
+from xpot_core.plugins.interfaces import (
+    Component,
+    Fitter,
+    Loss,
+    Optimizer,
+    Predictor,
+    Provider,
+    StagedFitter,
+    Validator,
+)
 from xpot_core.space.history import History
-from xpot_core.types.fitting import FitRequest, FittedPotential
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.fitting import (
+    Design,
+    DesignErrors,
+    DifferentiableDesign,
+    FitRequest,
+    FittedPotential,
+    Sensitivity,
+)
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import Candidate, Trial
@@ -62,8 +80,32 @@ def xpot_register_validators() -> Iterable[Provider]:  # type: ignore[empty-body
 
 
 @hookspec(firstresult=True)
+def xpot_prepare(fitter: Component[StagedFitter], request: FitRequest) -> Design | None:
+    """Do what depends on the descriptor options, once for any number of regressions."""
+
+
+@hookspec(firstresult=True)
+def xpot_regress(design: Design, options: BaseModel, leave_out: int | None) -> DesignErrors | None:
+    """Solve on a prepared design and give the errors, without one fold where `leave_out` names it."""
+
+
+@hookspec(firstresult=True)
+def xpot_regress_gradient(
+    design: DifferentiableDesign,
+    options: BaseModel,
+    names: Sequence[str],
+    sensitivity: Sensitivity,
+    leave_out: int | None,
+) -> tuple[DesignErrors, dict[str, float]] | None:
+    """Like `xpot_regress`, with the gradient of a function of the validation errors by regression options."""
+
+
+@hookspec(firstresult=True)
 def xpot_fit(fitter: Component[Fitter], request: FitRequest) -> FittedPotential | None:
-    """Fit one potential; with ``request.design`` solve on the prepared design instead."""
+    """Make one potential.
+
+    Where the descriptors of a staged fitter are there, ``fitter.instance.fit`` is a regression on them.
+    """
 
 
 @hookspec(firstresult=True)
@@ -79,9 +121,9 @@ def xpot_predict(
 
 @hookspec(firstresult=True)
 def xpot_compute_loss(
-    loss: Component[Loss], predictions: Predictions, reference: Sequence[Frame]
+    loss: Component[Loss], predictions: Predictions | None, reference: Sequence[Frame], errors: ErrorTable
 ) -> LossValue | None:
-    """Loss of predictions against the reference values of frames."""
+    """Loss of predictions for frames, or of their error sums alone where a staged trial made no predictions."""
 
 
 @hookspec(firstresult=True)

@@ -290,13 +290,11 @@ class Study:
     # -- helpers -------------------------------------------------------------------------------
 
     def _notify(self, hook: str, **facts: Any) -> None:
-        """Tell listeners one by one; a failing one is logged and stops nobody."""
-        for implementation in getattr(self.registry.hook, hook).get_hookimpls():
-            try:
-                arguments = {name: facts[name] for name in implementation.argnames if name in facts}
-                implementation.function(**arguments)
-            except Exception:
-                _logger.exception("listener %s of plugin %s failed", hook, implementation.plugin_name)
+        """Tell all listeners; the registry contains those that fail, here a wrapper may."""
+        try:
+            getattr(self.registry.hook, hook)(**facts)
+        except Exception:
+            _logger.exception("a wrapper of %s failed", hook)
 
     @contextlib.contextmanager
     def _heartbeat(self) -> Iterator[None]:

@@ -22,8 +22,12 @@ from xpot_core.plugins.interfaces import TableLoss
 from xpot_core.space.parameters import Float, Space
 from xpot_core.study_file.schema import NestedConfig
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.fitting import Design, DifferentiableDesign
+from xpot_core.types.fitting import DesignErrors, Sensitivity
 from xpot_core.types.structures import FloatArray
+
+Gradient = Callable[
+    [BaseModel, Sequence[str], Sensitivity, int | None], tuple[DesignErrors, dict[str, float]]
+]
 
 _TENTH = 0.1
 _FEWEST_FOLDS = 3
@@ -41,8 +45,10 @@ class InnerSearch:
 
     Attributes
     ----------
-    design
-        The prepared descriptors.
+    regress
+        Errors of one regression: options and the fold to leave out.
+    gradient
+        The same with the gradient by named options; None where the design offers none.
     loss
         Of the study; made of error sums.
     space
@@ -59,7 +65,8 @@ class InnerSearch:
         Values to begin with, if they are better than the defaults.
     """
 
-    design: Design
+    regress: Callable[[BaseModel, int | None], DesignErrors]
+    gradient: Gradient | None
     loss: TableLoss
     space: Space
     outer: Mapping[str, Any]
@@ -164,7 +171,7 @@ class InnerSearch:
         options = self._options(point)
         total = ErrorTable()
         for fold in self.seen if folds is None else folds:
-            total = total + self.design.errors(options, leave_out=fold).validation
+            total = total + self.regress(options, fold).validation
         return total
 
     def _value(self, point: FloatArray, folds: Sequence[int | None] | None = None) -> float:
@@ -192,7 +199,7 @@ class InnerSearch:
 
     def _derived(self, point: FloatArray) -> tuple[float, FloatArray]:
         """Loss over the seen folds, pull included, with its gradient in the unit cube."""
-        assert isinstance(self.design, DifferentiableDesign)
+        assert self.gradient is not None
         errors = self._errors(point)
         value = self.loss.from_errors(errors).value
         if not math.isfinite(value):
@@ -202,7 +209,7 @@ class InnerSearch:
         options = self._options(point)
         total = dict.fromkeys(self.names, 0.0)
         for fold in self.seen:
-            _, part = self.design.error_gradient(options, self.names, lambda _: slopes, leave_out=fold)
+            _, part = self.gradient(options, self.names, lambda _: slopes, fold)
             for name, slope in part.items():
                 total[name] += slope
         values = self._values(point)
@@ -217,9 +224,8 @@ class InnerSearch:
     def _gradient_works(self, point: FloatArray) -> bool:
         if self.config.method == "derivative-free":
             return False
-        able = isinstance(self.design, DifferentiableDesign)
         try:
-            if able:
+            if self.gradient is not None:
                 self._derived(point)
                 return True
         except XpotError as error:
@@ -240,7 +246,7 @@ class InnerSearch:
         seen: float | None = None
         if self.watched is not None:
             try:
-                table = self.design.errors(self._options(point), leave_out=self.watched).validation
+                table = self.regress(self._options(point), self.watched).validation
                 judged = seen = self.loss.from_errors(table).value
             except XpotError:
                 judged = math.nan

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from xpot_core.trial.run_validators import report_row, run_validator
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable, error_table
-from xpot_core.types.fitting import Design, FittedPotential
+from xpot_core.types.fitting import Design, DifferentiableDesign, FittedPotential
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame, TrainingData
 from xpot_core.types.trials import Failure, TrialResult, TrialState, TrialTask
@@ -137,7 +138,8 @@ class Evaluation:
         assert isinstance(runner.loss.instance, TableLoss)
         self.stage = "inner search"
         search = InnerSearch(
-            design,
+            partial(runner.regress, design),
+            partial(runner.regress_gradient, design) if isinstance(design, DifferentiableDesign) else None,
             runner.loss.instance,
             runner.space,
             values,
@@ -161,14 +163,14 @@ class Evaluation:
         if design is not None and isinstance(self.runner.loss.instance, TableLoss):
             train, validation = ErrorTable(), ErrorTable()
             for fold in folds:
-                found = design.errors(options, leave_out=fold)
+                found = self.runner.regress(design, options, fold)
                 train, validation = train + found.train, validation + found.validation
                 self.times.add(found.seconds)
                 self._note(found.notes)
                 self.extra.update(found.metadata)
             errors = {"train": train, "validation": validation}
             self.stage = "loss"
-            loss = self.runner.loss.instance.from_errors(validation)
+            loss = self.runner.judge(None, (), validation)
         if loss is not None and not math.isnan(loss.value):
             return loss, errors, None
         return self._fit_and_predict(options, design, folds, data, errors)
@@ -202,12 +204,11 @@ class Evaluation:
         assert potential is not None
         predictions = Predictions.joined(parts)
         self.stage = "loss"
-        loss = runner.registry.hook.xpot_compute_loss(
-            loss=runner.loss, predictions=predictions, reference=tuple(frames)
-        )
+        table = error_table(predictions, frames)
+        loss = runner.judge(predictions, frames, table)
         self._note(potential.notes)
         self.extra.update(potential.metadata)
-        return loss, {**errors, "validation": error_table(predictions, frames)}, potential
+        return loss, {**errors, "validation": table}, potential
 
     def _test(
         self, options: BaseModel, design: Design | None, potential: FittedPotential | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,6 @@ from xpot_core.errors import InputError, PredictError
 from xpot_core.optimize.objectives import read_objectives
 from xpot_core.optimize.successive_halving import Ladder
 from xpot_core.options.check import check_groups, validate_options
-from xpot_core.options.declare import list_item, option_info, submodel
 from xpot_core.plugins.interfaces import Component, Fitter, Loss, Predictor, StagedFitter, TableLoss
 from xpot_core.plugins.registry import Registry, load_registry
 from xpot_core.space.parameters import Space
@@ -29,11 +27,20 @@ from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
 from xpot_core.trial.failure import write_predictions
 from xpot_core.trial.inner_search import inner_names
+from xpot_core.trial.prepared import PreparedFitter, descriptor_key
 from xpot_core.trial.run_validators import check_validators, effort
 from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable, error_table
-from xpot_core.types.fitting import Design, FitRequest, FittedPotential, Limits
-from xpot_core.types.predicting import Predictions
+from xpot_core.types.fitting import (
+    Design,
+    DesignErrors,
+    DifferentiableDesign,
+    FitRequest,
+    FittedPotential,
+    Limits,
+    Sensitivity,
+)
+from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame, TrainingData
 from xpot_core.types.trials import WorkerSpec
 
@@ -226,19 +233,24 @@ class TrialRunner:
     ) -> FittedPotential:
         """Fit to all training frames but one fold."""
         directory.mkdir(parents=True, exist_ok=True)
-        request = FitRequest(
+        request = self._request(options, (data or self.dataset.data).training(leave_out), directory, seed)
+        fitter = self.fitter
+        if design is not None:
+            fitter = replace(fitter, instance=PreparedFitter(design, leave_out))
+        potential: FittedPotential = self.registry.hook.xpot_fit(
+            fitter=fitter, request=replace(request, final=final)
+        )
+        return potential
+
+    def _request(self, options: BaseModel, data: TrainingData, directory: Path, seed: int) -> FitRequest:
+        return FitRequest(
             options=options,
-            data=(data or self.dataset.data).training(leave_out),
+            data=data,
             directory=directory,
             seed=seed,
             threads=self.threads,
             limits=self.limits,
-            leave_out=leave_out,
-            design=design,
-            final=final,
         )
-        potential: FittedPotential = self.registry.hook.xpot_fit(fitter=self.fitter, request=request)
-        return potential
 
     def predict(self, potential: FittedPotential, frames: Sequence[Frame], directory: Path) -> Predictions:
         """Evaluate a potential; NaN anywhere is a failure."""
@@ -279,20 +291,42 @@ class TrialRunner:
             return self._designs[key]
         while len(self._designs) >= _DESIGNS_KEPT:
             self._designs.popitem(last=False)
-        assert isinstance(self.fitter.instance, StagedFitter)
-        design = self.fitter.instance.prepare(
-            FitRequest(
-                options=options,
-                data=data,
-                directory=directory,
-                seed=seed,
-                threads=self.threads,
-                limits=self.limits,
-            )
+        design: Design = self.registry.hook.xpot_prepare(
+            fitter=self.fitter, request=self._request(options, data, directory, seed)
         )
         self._designs[key] = design
         times.add(design.seconds)
         return design
+
+    def regress(self, design: Design, options: BaseModel, leave_out: int | None) -> DesignErrors:
+        """Errors of one regression on a design."""
+        errors: DesignErrors = self.registry.hook.xpot_regress(
+            design=design, options=options, leave_out=leave_out
+        )
+        return errors
+
+    def regress_gradient(
+        self,
+        design: DifferentiableDesign,
+        options: BaseModel,
+        names: Sequence[str],
+        sensitivity: Sensitivity,
+        leave_out: int | None,
+    ) -> tuple[DesignErrors, dict[str, float]]:
+        """Errors of one regression and a gradient by regression options."""
+        found: tuple[DesignErrors, dict[str, float]] = self.registry.hook.xpot_regress_gradient(
+            design=design, options=options, names=names, sensitivity=sensitivity, leave_out=leave_out
+        )
+        return found
+
+    def judge(
+        self, predictions: Predictions | None, reference: Sequence[Frame], errors: ErrorTable
+    ) -> LossValue:
+        """Loss of predictions, or of error sums alone."""
+        loss: LossValue = self.registry.hook.xpot_compute_loss(
+            loss=self.loss, predictions=predictions, reference=tuple(reference), errors=errors
+        )
+        return loss
 
     # -- the winner --------------------------------------------------------------------------
 
@@ -355,23 +389,3 @@ class TrialRunner:
         if stage == "predict" and self._predictor is not None:
             return f"predictor {self._predictor.name}"
         return f"loss {self.loss.name}" if stage == "loss" else f"fitter {self.fitter.name}"
-
-
-def descriptor_key(options: BaseModel) -> str:
-    """JSON of every option that does not belong to the regression stage."""
-
-    def keep(model: BaseModel) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
-        for name, info in type(model).model_fields.items():
-            if option_info(info).stage == "regression":
-                continue
-            value = getattr(model, name)
-            if submodel(info.annotation) is not None and isinstance(value, BaseModel):
-                kept[name] = keep(value)
-            elif list_item(info.annotation) is not None and isinstance(value, list | tuple):
-                kept[name] = [keep(v) if isinstance(v, BaseModel) else v for v in value]
-            else:
-                kept[name] = value
-        return kept
-
-    return json.dumps(keep(options), sort_keys=True, default=str)

@@ -57,10 +57,6 @@ class FitRequest:
         How many threads or processes the fit may use.
     limits
         Time and memory that the trial may use.
-    leave_out
-        The fold that this fit leaves out (only with `design`).
-    design
-        The result of ``prepare`` when the fit is a staged one.
     final
         True for the last refit of the winner: prefer accuracy over speed.
     """
@@ -71,8 +67,6 @@ class FitRequest:
     seed: int = 0
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
-    leave_out: int | None = None
-    design: Design | None = None
     final: bool = False
 
 
@@ -167,6 +161,10 @@ class ExportRequest:
     data: TrainingData
 
 
+Sensitivity = Callable[[ErrorTable], Mapping[str, Mapping[str, float]]]
+"""From the validation errors to d(function)/d(sum of squares), by quantity and group."""
+
+
 @dataclass(frozen=True)
 class DesignErrors:
     """Errors of one staged fit on what it saw and on what it did not.
@@ -230,7 +228,7 @@ class DifferentiableDesign(Design, Protocol):
         self,
         options: BaseModel,
         names: Sequence[str],
-        sensitivity: Callable[[ErrorTable], Mapping[str, Mapping[str, float]]],
+        sensitivity: Sensitivity,
         *,
         leave_out: int | None = None,
     ) -> tuple[DesignErrors, dict[str, float]]:

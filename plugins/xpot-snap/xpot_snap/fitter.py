@@ -59,12 +59,8 @@ class SnapFitter:
 
     def fit(self, request: FitRequest) -> FittedPotential:
         """Prepare and solve at once."""
-        design = request.design or self.prepare(request)
-        fitted = design.fit(
-            request.options, directory=request.directory, leave_out=request.leave_out, final=request.final
-        )
-        if request.design is not None:
-            return fitted
+        design = self.prepare(request)
+        fitted = design.fit(request.options, directory=request.directory, final=request.final)
         return replace(fitted, seconds={**fitted.seconds, **design.seconds})
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+import logging
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import Any
 
 import pluggy
 
 from xpot_core.errors import InputError, nearest
 from xpot_core.options.declare import undocumented
-from xpot_core.plugins import default_hooks as verbs
-from xpot_core.plugins import hookspecs
+from xpot_core.plugins import default_hooks, hookspecs
 from xpot_core.plugins.interfaces.provider import Kind, Provider
 from xpot_core.plugins.registry.catalogue import Registry
 from xpot_core.plugins.registry.discover import PluginRecord, PluginState, find_plugins
@@ -24,6 +25,10 @@ REGISTER_HOOKS: dict[Kind, str] = {
     "executor": "xpot_register_executors",
     "validator": "xpot_register_validators",
 }
+
+NOTIFY_HOOKS = ("xpot_study_started", "xpot_trial_finished", "xpot_study_finished")
+
+_logger = logging.getLogger("xpot")
 
 
 def load_registry(files: Sequence[Path] = ()) -> Registry:
@@ -58,9 +63,26 @@ def build_registry(records: object) -> Registry:
         registry.records.append(record)
         if record.state is PluginState.OK and record.module is not None:
             _register(registry, record)
+    for hook in NOTIFY_HOOKS:
+        for listener in getattr(manager.hook, hook).get_hookimpls():
+            if not (listener.wrapper or listener.hookwrapper):
+                listener.function = _contained(listener.function, hook, listener.plugin_name)
     # The core's verbs are registered first in pluggy's order of calls, so they answer last.
-    manager.register(verbs, name="xpot_core.plugins.default_hooks")
+    manager.register(default_hooks, name="xpot_core.plugins.default_hooks")
     return registry
+
+
+def _contained(listener: Callable[..., Any], hook: str, plugin: str) -> Callable[..., None]:
+    """A listener that fails is logged: it stops neither the study nor the listeners after it."""
+
+    @wraps(listener)
+    def tell(*arguments: Any) -> None:
+        try:
+            listener(*arguments)
+        except Exception:
+            _logger.exception("listener %s of plugin %s failed", hook, plugin)
+
+    return tell
 
 
 def _register(registry: Registry, record: PluginRecord) -> None:
