@@ -19,7 +19,15 @@ from xpot_dask.executor import DaskExecutor
 from xpot_dask.options import DaskOptions
 from xpot_dask.worker import TrialPlugin
 
-from xpot_core.api import ExecutorContext, Provider, TrialResult, TrialState, TrialTask, hookimpl, option
+from xpot_core.api import (
+    ExecutorContext,
+    ExecutorProvider,
+    TrialResult,
+    TrialState,
+    TrialTask,
+    hookimpl,
+    option,
+)
 
 
 class DaskSleepersOptions(DaskOptions):
@@ -58,9 +66,9 @@ class DaskSleepers(DaskExecutor):
 
 
 @hookimpl
-def xpot_register_executors() -> Iterable[Provider]:
+def xpot_register_executors() -> Iterable[ExecutorProvider]:
     """`dask-sleepers`."""
-    yield Provider(
+    yield ExecutorProvider(
         "dask-sleepers", "dask with trials that sleep", "dask_sleepers:DaskSleepers", DaskSleepersOptions
     )
 

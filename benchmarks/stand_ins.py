@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 from xpot_core.api import (
     ExecutorContext,
+    ExecutorProvider,
     FitRequest,
     FittedPotential,
+    FitterProvider,
     OptionsModel,
-    Provider,
     Range,
     TrialResult,
     TrialState,
@@ -98,12 +99,14 @@ class Sleepers:
 
 
 @hookimpl
-def xpot_register_fitters() -> Iterable[Provider]:
+def xpot_register_fitters() -> Iterable[FitterProvider]:
     """`burn`."""
-    yield Provider("burn", "keeps a core busy", f"{__name__}:BurnFitter", BurnOptions, produces=("faulty",))
+    yield FitterProvider(
+        "burn", "keeps a core busy", f"{__name__}:BurnFitter", BurnOptions, produces=("faulty",)
+    )
 
 
 @hookimpl
-def xpot_register_executors() -> Iterable[Provider]:
+def xpot_register_executors() -> Iterable[ExecutorProvider]:
     """`sleepers`."""
-    yield Provider("sleepers", "workers that do nothing", f"{__name__}:Sleepers", SleepersOptions)
+    yield ExecutorProvider("sleepers", "workers that do nothing", f"{__name__}:Sleepers", SleepersOptions)

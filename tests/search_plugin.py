@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from xpot_core.api import (
     FittedPotential,
     OptionsModel,
-    Provider,
     ValidationReport,
     ValidationRequest,
+    ValidatorProvider,
     hookimpl,
     option,
 )
@@ -50,8 +50,10 @@ class Broken:
 
 
 @hookimpl
-def xpot_register_validators() -> Iterable[Provider]:
+def xpot_register_validators() -> Iterable[ValidatorProvider]:
     """The validators."""
     module = __name__
-    yield Provider("short-enough", "Short cutoffs only.", f"{module}:ShortEnough", CutoffOptions, effort=2)
-    yield Provider("broken-test", "Raises.", f"{module}:Broken")
+    yield ValidatorProvider(
+        "short-enough", "Short cutoffs only.", f"{module}:ShortEnough", CutoffOptions, effort=2
+    )
+    yield ValidatorProvider("broken-test", "Raises.", f"{module}:Broken")

@@ -9,9 +9,9 @@ import numpy as np
 from xpot_core.api import (
     Candidate,
     History,
+    OptimizerProvider,
     OptionsModel,
     Proposed,
-    Provider,
     hookimpl,
     observe,
     option,
@@ -52,6 +52,8 @@ class NearBestOptimizer:
 
 
 @hookimpl
-def xpot_register_optimizers() -> Iterable[Provider]:
+def xpot_register_optimizers() -> Iterable[OptimizerProvider]:
     """The optimizer ``near-best``."""
-    yield Provider("near-best", "steps from the best trial", f"{__name__}:NearBestOptimizer", NearBestOptions)
+    yield OptimizerProvider(
+        "near-best", "steps from the best trial", f"{__name__}:NearBestOptimizer", NearBestOptions
+    )

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from xpot_core.api import (
     ErrorTable,
     Frame,
+    LossProvider,
     LossValue,
     OptionsModel,
     Predictions,
-    Provider,
     error_table,
     hookimpl,
     option,
@@ -43,9 +43,9 @@ class WorstGroupLoss:
 
 
 @hookimpl
-def xpot_register_losses() -> Iterable[Provider]:
+def xpot_register_losses() -> Iterable[LossProvider]:
     """The loss ``worst-group``."""
     # A plugin file has no fixed module name, so it names itself by __name__.
-    yield Provider(
+    yield LossProvider(
         "worst-group", "the loss of the worst group", f"{__name__}:WorstGroupLoss", WorstGroupOptions
     )

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from xpot_core.api import Frame, LossValue, OptionsModel, Predictions, Provider, error_table, hookimpl, option
+from xpot_core.api import (
+    Frame,
+    LossProvider,
+    LossValue,
+    OptionsModel,
+    Predictions,
+    error_table,
+    hookimpl,
+    option,
+)
 
 
 class RelativeForceOptions(OptionsModel):
@@ -43,9 +52,9 @@ class RelativeForceLoss:
 
 
 @hookimpl
-def xpot_register_losses() -> Iterable[Provider]:
+def xpot_register_losses() -> Iterable[LossProvider]:
     """The loss ``relative-force``."""
-    yield Provider(
+    yield LossProvider(
         name="relative-force",
         summary="force errors relative to the forces of each group",
         load=f"{__name__}:RelativeForceLoss",  # a plugin file has no fixed module name

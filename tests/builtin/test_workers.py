@@ -28,7 +28,7 @@ PATIENCE = 60.0
 SCRIPTED = """
 import multiprocessing, os, signal, subprocess, sys, threading, time
 from collections.abc import Iterable
-from xpot_core.api import OptionsModel, Provider, hookimpl, option
+from xpot_core.api import FitterProvider, OptionsModel, hookimpl, option
 from xpot_core.testing.faulty import FORMAT, FaultyFitter, FaultyOptions
 
 class Options(FaultyOptions):
@@ -41,7 +41,7 @@ class Fitter(FaultyFitter):
 
 @hookimpl
 def xpot_register_fitters():
-    return [Provider("scripted", "does what it is told", __name__ + ":Fitter", Options, produces=(FORMAT,))]
+    return [FitterProvider("scripted", "does what it is told", __name__ + ":Fitter", Options, produces=(FORMAT,))]
 """
 START_SECONDS = 0.05
 """What a trial may wait in a warm worker before it begins, and its result until it is told."""

@@ -169,7 +169,7 @@ def test_check_of_what_is_not_there(call: Any, arguments: list[str], message: st
 
 
 PLUGIN = """
-from xpot_core.api import LossValue, NoOptions, Provider, error_table, hookimpl
+from xpot_core.api import LossProvider, LossValue, NoOptions, error_table, hookimpl
 
 class Loss:
     def __init__(self, options): pass
@@ -180,8 +180,8 @@ CONTRACT = DECLARED
 
 @hookimpl
 def xpot_register_losses():
-    return [Provider("bad-loss", "upside down", __name__ + ":Loss", NoOptions,
-                     tools={"contract": __name__ + ":CONTRACT"})]
+    return [LossProvider("bad-loss", "upside down", __name__ + ":Loss", NoOptions,
+                     contract=__name__ + ":CONTRACT")]
 """
 UPSIDE_DOWN = dict.fromkeys(
     ("larger_deviations_give_a_larger_loss", "perfect_predictions_are_best"), "made to fail"

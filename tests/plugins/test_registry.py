@@ -21,14 +21,14 @@ from study_cases import FAULTY
 from xpot_core.plugins.registry import load_registry
 
 GOOD = """
-from xpot_core.api import NoOptions, Provider, hookimpl
+from xpot_core.api import LossProvider, NoOptions, PredictorProvider, hookimpl
 
 class Loss:
     def __init__(self, options): pass
 
 @hookimpl
 def xpot_register_losses():
-    return [Provider("LOSS", "a loss", __name__ + ":Loss", NoOptions)]
+    return [LossProvider("LOSS", "a loss", __name__ + ":Loss", NoOptions)]
 """
 
 Install = Callable[..., None]
@@ -211,7 +211,7 @@ def test_two_plugins_of_one_name(install: Install, records: Any) -> None:
 def test_clash_of_one_provider_leaves_the_others(install: Install, records: Any) -> None:
     install("first", GOOD.replace("LOSS", "wanted"))
     second = GOOD.replace("LOSS", "wanted").replace(
-        "NoOptions)]", 'NoOptions), Provider("other", "o", "x:Y")]'
+        "NoOptions)]", 'NoOptions), LossProvider("other", "o", "x:Y")]'
     )
     install("second", second)
     found = records()
@@ -235,18 +235,18 @@ def test_the_maker_of_a_format_evaluates_it(install: Install, python: Any) -> No
     install(
         "aaa",
         """
-        from xpot_core.api import Provider, hookimpl
+        from xpot_core.api import LossProvider, PredictorProvider, hookimpl
 
         @hookimpl
         def xpot_register_predictors():
-            return [Provider("aaa", "another", "x:Y", accepts=("numpy-pair", "only-mine"))]
+            return [PredictorProvider("aaa", "another", "x:Y", accepts=("numpy-pair", "only-mine"))]
     """,
     )
     done = python("""
         from xpot_core.plugins.registry import load_registry
         registry = load_registry()
-        print(registry.for_format("predictor", "numpy-pair").name)
-        print(registry.for_format("predictor", "only-mine").name)
+        print(registry.predictor_for("numpy-pair").name)
+        print(registry.predictor_for("only-mine").name)
     """)
     assert done.stdout.split() == ["numpy-pair", "aaa"]
 
@@ -322,7 +322,15 @@ def test_provider_whose_object_cannot_be_imported(install: Install, python: Any)
 # -- plugin files of a study -----------------------------------------------------------------------
 
 LOSS_FILE = """
-from xpot_core.api import LossValue, OptionsModel, Provider, error_table, hookimpl, option
+from xpot_core.api import (
+    LossProvider,
+    LossValue,
+    OptionsModel,
+    PredictorProvider,
+    error_table,
+    hookimpl,
+    option,
+)
 
 class Options(OptionsModel):
     scale: float = option(1.0, "Factor.")
@@ -334,7 +342,7 @@ class ForceLoss:
 
 @hookimpl
 def xpot_register_losses():
-    return [Provider("forces", "force RMSE alone", __name__ + ":ForceLoss", Options)]
+    return [LossProvider("forces", "force RMSE alone", __name__ + ":ForceLoss", Options)]
 """
 
 

@@ -298,10 +298,10 @@ def test_wrapper_sees_every_fit_of_a_plain_fitter(
 
 def test_optimizer_that_proposes_nonsense_is_told(study: Make, folder: Path) -> None:
     (folder / "odd.py").write_text(
-        "from xpot_core.api import Candidate, Provider, hookimpl\n"
+        "from xpot_core.api import Candidate, OptimizerProvider, hookimpl\n"
         "class Odd:\n    def __init__(self, options): pass\n"
         "    def suggest(self, history, n): return [Candidate({'other': 1.0})] * n\n"
-        "@hookimpl\ndef xpot_register_optimizers():\n    return [Provider('odd', 'odd', __name__ + ':Odd')]\n"
+        "@hookimpl\ndef xpot_register_optimizers():\n    return [OptimizerProvider('odd', 'odd', __name__ + ':Odd')]\n"
     )
     with pytest.raises(Exception, match="optimizer 'odd' proposed values for other hyperparameters"):
         run(study({"plugins": ["odd.py"], "optimizer": "odd"}))

@@ -224,7 +224,7 @@ def test_from_data_without_questions(folder: Path, call: Any) -> None:
     assert study["data"]["validation"] == "../test.xyz"
     assert (study["study"], study["optimizer"]) == ("argon", "random")
     assert call("doctor", "below/a.yaml", "--no-fit").status in (0, 1)
-    assert call("init", "--from-data", "train.xyz", "--from-fitsnap", "x").status == 2
+    assert call("init", "--from-data", "train.xyz", "--from", "fitsnap", "x").status == 2
     assert call("init", "--validation", "test.xyz").status == 2
     missing = call("init", "--from-data", "none.xyz")
     assert missing.status == 2

@@ -15,7 +15,7 @@ PLUGIN = """
 import copy, dataclasses, itertools, json, os, subprocess, sys
 from pathlib import Path
 import numpy as np
-from xpot_core.api import NoOptions, Provider, hookimpl
+from xpot_core.api import FitterProvider, NoOptions, PredictorProvider, hookimpl
 from xpot_core.testing.toy import ToyDesign, ToyFitter, ToyPredictor
 from xpot_core.testing.toy_options import ToyOptions
 
@@ -46,11 +46,11 @@ class Predictor(ToyPredictor):
 
 @hookimpl
 def xpot_register_fitters():
-    return [Provider("NAME", "faulty on purpose", __name__ + ":Fitter", ToyOptions, produces=("NAME-format", "numpy-pair"), frame_labels=("energy_sigma", "force_mask"))]
+    return [FitterProvider("NAME", "faulty on purpose", __name__ + ":Fitter", ToyOptions, produces=("NAME-format", "numpy-pair"), frame_labels=("energy_sigma", "force_mask"))]
 
 @hookimpl
 def xpot_register_predictors():
-    return [Provider("NAME", "faulty on purpose", __name__ + ":Predictor", NoOptions, accepts=("NAME-format",))]
+    return [PredictorProvider("NAME", "faulty on purpose", __name__ + ":Predictor", NoOptions, accepts=("NAME-format",))]
 """
 
 # Rule -> code in fit, prepare or predict that breaks it.

@@ -12,7 +12,7 @@ from xpot_core.testing import ValidatorContract, check_contract
 PLUGIN = """
 import itertools, json, os, subprocess, sys
 from pathlib import Path
-from xpot_core.api import NoOptions, Provider, ValidationReport, hookimpl
+from xpot_core.api import NoOptions, ValidationReport, ValidatorProvider, hookimpl
 
 COUNT = itertools.count()
 
@@ -38,7 +38,7 @@ class Sound:
 
 @hookimpl
 def xpot_register_validators():
-    return [Provider("NAME", "faulty on purpose", __name__ + ":Sound", NoOptions)]
+    return [ValidatorProvider("NAME", "faulty on purpose", __name__ + ":Sound", NoOptions)]
 """
 
 FAULTS = {

@@ -6,16 +6,16 @@ from xpot_core.builtin.executor_options import LocalOptions, SerialOptions
 from xpot_core.builtin.loss_options import EnergyForceOptions
 from xpot_core.builtin.optimizer_options import PROVIDERS as OPTIMIZERS
 from xpot_core.plugins.hookspecs import hookimpl
-from xpot_core.plugins.interfaces.provider import Provider
+from xpot_core.plugins.interfaces.provider import ExecutorProvider, LossProvider, OptimizerProvider
 
 PAPER = "D. F. Thomas du Toit and V. L. Deringer, J. Chem. Phys. 159, 024803 (2023)"
 
 
 @hookimpl
-def xpot_register_losses() -> list[Provider]:
+def xpot_register_losses() -> list[LossProvider]:
     """The paper's loss."""
     return [
-        Provider(
+        LossProvider(
             "energy-force",
             "weighted sum of energy and force errors (optionally virials), as in the XPOT paper",
             "xpot_core.builtin.loss:EnergyForceLoss",
@@ -26,23 +26,23 @@ def xpot_register_losses() -> list[Provider]:
 
 
 @hookimpl
-def xpot_register_optimizers() -> tuple[Provider, ...]:
+def xpot_register_optimizers() -> tuple[OptimizerProvider, ...]:
     """Random, Sobol and grid search."""
     return OPTIMIZERS
 
 
 @hookimpl
-def xpot_register_executors() -> list[Provider]:
+def xpot_register_executors() -> list[ExecutorProvider]:
     """Serial in this process, or worker processes on this machine."""
     return [
-        Provider(
+        ExecutorProvider(
             "serial",
             "one trial after the other in this process",
             "xpot_core.builtin.serial:SerialExecutor",
             SerialOptions,
-            tools={"contract": "xpot_core.builtin.contracts:SERIAL"},
+            contract="xpot_core.builtin.contracts:SERIAL",
         ),
-        Provider(
+        ExecutorProvider(
             "local",
             "worker processes on this machine; a crash or a hang costs one trial",
             "xpot_core.builtin.local:LocalExecutor",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from xpot_core.options.declare import OptionsModel, option
-from xpot_core.plugins.interfaces import Provider
+from xpot_core.plugins.interfaces import OptimizerProvider
 
 DEFAULT_LEVELS = 5
 
@@ -47,30 +47,30 @@ class GridOptions(OptionsModel):
     )
 
 
-PROVIDERS: tuple[Provider, ...] = (
-    Provider(
+PROVIDERS: tuple[OptimizerProvider, ...] = (
+    OptimizerProvider(
         name="random",
         summary="Independent random points: the baseline that others have to beat.",
         load="xpot_core.builtin.optimizers:RandomOptimizer",
         options=RandomOptions,
         objectives=True,
-        tools={"contract": "xpot_core.builtin.contracts:RANDOM"},
+        contract="xpot_core.builtin.contracts:RANDOM",
     ),
-    Provider(
+    OptimizerProvider(
         name="sobol",
         summary="Scrambled Sobol sequence: covers the space evenly, for screening many hyperparameters.",
         load="xpot_core.builtin.optimizers:SobolOptimizer",
         options=SobolOptions,
         citation="I. M. Sobol, USSR Comput. Math. Math. Phys. 7, 86 (1967)",
         objectives=True,
-        tools={"contract": "xpot_core.builtin.contracts:SOBOL"},
+        contract="xpot_core.builtin.contracts:SOBOL",
     ),
-    Provider(
+    OptimizerProvider(
         name="grid",
         summary="Full grid, every combination once; ends when it is complete.",
         load="xpot_core.builtin.optimizers:GridOptimizer",
         options=GridOptions,
         objectives=True,
-        tools={"contract": "xpot_core.builtin.contracts:GRID"},
+        contract="xpot_core.builtin.contracts:GRID",
     ),
 )

@@ -10,7 +10,22 @@ import click
 from xpot_core.cli.common import PATH, at_most_one, say
 
 
-@click.command()
+class _Init(click.Command):
+    """Takes ``--from-TOOL SOURCE``, as it was written before ``--from TOOL SOURCE``, for one more release."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {name for parameter in self.params for name in parameter.opts}
+        rewritten: list[str] = []
+        for word in args:
+            name, equals, value = word.partition("=")
+            if name.startswith("--from-") and name not in known:
+                rewritten += ["--from", name.removeprefix("--from-"), *([value] if equals else [])]
+            else:
+                rewritten.append(word)
+        return super().parse_args(ctx, rewritten)
+
+
+@click.command(cls=_Init)
 @click.option("--fitter", default="snap", show_default=True, help="Fitting framework.")
 @click.option("--optimizer", default="sobol", show_default=True, help="Optimizer.")
 @click.option("--study", "name", default="my-study", show_default=True, help="Name of the study.")
@@ -31,8 +46,14 @@ from xpot_core.cli.common import PATH, at_most_one, say
     help="Look at a training file and propose ranges that go with it; may be given several times.",
 )
 @click.option("--validation", type=PATH, help="With --from-data: a validation file instead of folds.")
-@click.option("--from-fitsnap", type=PATH, metavar="FILE", help="Turn a FitSNAP input into a study file.")
-@click.option("--from-gap-fit", metavar="COMMAND", help="Turn a gap_fit command line into a study file.")
+@click.option(
+    "--from",
+    "tool",
+    metavar="TOOL",
+    help="Turn the input of another program, SOURCE, into a study file; without SOURCE the program is recognised. "
+    "`xpot plugins` lists the importers.",
+)
+@click.argument("source", required=False)
 @click.pass_context
 def init(
     ctx: click.Context,
@@ -45,21 +66,20 @@ def init(
     interactive: bool,
     from_data: tuple[Path, ...],
     validation: Path | None,
-    from_fitsnap: Path | None,
-    from_gap_fit: str | None,
+    tool: str | None,
+    source: str | None,
 ) -> None:
-    """Print a study file with each option's meaning, unit, default and range; or propose one from data."""
+    """Print a study file with each option's meaning, unit, default and range; or propose one from data.
+
+    With --from it is made of another program's input: xpot init --from TOOL SOURCE.
+    """
     from xpot_core.errors import InputError
     from xpot_core.study_file.read import check_name
-    from xpot_core.study_file.template import imported_study, path_from, study_template
+    from xpot_core.study_file.template import path_from, study_template
 
-    sources = {
-        "--from-data": from_data,
-        "--from-fitsnap": from_fitsnap,
-        "--from-gap-fit": from_gap_fit,
-        "--interactive": interactive,
-    }
-    at_most_one(sources)
+    at_most_one({"--from-data": from_data, "--from": tool, "--interactive": interactive})
+    if source is not None and tool is None:
+        raise InputError("a source needs --from", value=source, remedy=f"xpot init --from {source}")
     if validation is not None and not from_data:
         raise InputError("--validation needs --from-data", remedy="xpot init --from-data FILE ...")
     check_name(name, "--study")
@@ -86,14 +106,11 @@ def init(
             folder=folder,
         )
         text = propose_study(look_at(from_data), wishes, load_registry()).text
-    elif from_fitsnap is not None:
-        if not from_fitsnap.is_file():
-            raise InputError(
-                "does not exist", key="--from-fitsnap", value=str(from_fitsnap), remedy="name a FitSNAP input"
-            )
-        text = imported_study("from-fitsnap", str(from_fitsnap))
-    elif from_gap_fit is not None:
-        text = imported_study("from-gap-fit", from_gap_fit)
+    elif tool is not None:
+        from xpot_core.plugins.registry import load_registry
+        from xpot_core.setup.importing import import_study
+
+        text = import_study(load_registry(), source or tool, tool if source is not None else None)
     else:
         text = study_template(
             fitter,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xpot_core.plugins.registry import Registry
     from xpot_core.testing.contract import Finding
 
-KINDS = ("fitter", "predictor", "loss", "optimizer", "executor", "validator")
+KINDS = ("fitter", "predictor", "loss", "optimizer", "executor", "validator", "importer")
 """Those of `plugins.interfaces.provider`, whose import would cost every ``--help`` 0.3 s; a test compares them."""
 _SHORT = {"kept": "ok", "broken": "FAIL", "expected failure": "expected", "not applicable": "-"}
 

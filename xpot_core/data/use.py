@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from xpot_core.errors import InputError
 from xpot_core.options.declare import walk_options
-from xpot_core.plugins.interfaces import Component, DemandingLoss, Loss, Provider
+from xpot_core.plugins.interfaces import Component, DemandingLoss, FitterProvider, Loss, Provider
 from xpot_core.space.parameters import Space
 from xpot_core.types.structures import EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
 
 
-def check_labels(provider: Provider, data: TrainingData) -> None:
+def check_labels(provider: FitterProvider, data: TrainingData) -> None:
     """Refuse labels of single frames that a fitter would leave unused: they must not vanish.
 
     Raises

@@ -204,11 +204,11 @@ def write_scripts(
 
 def calculator_source(potential: FittedPotential, registry: Registry) -> str:
     """Python source with a function ``calculator()`` for a potential in the same folder."""
-    predictor = registry.for_format("predictor", potential.format)
+    predictor = registry.predictor_for(potential.format)
     tool = predictor.tool("script")
     if tool is not None:
         return str(tool(potential))
-    target = predictor.tools.get("calculator")
+    target = predictor.calculator
     if target is None:
         raise InputError(
             f"predictor '{predictor.name}' offers no ASE calculator",

@@ -13,7 +13,7 @@ from xpot_core.optimize.finite_space import distinct
 from xpot_core.optimize.objectives import Objective, scalarised
 from xpot_core.optimize.successive_halving import Ladder
 from xpot_core.optimize.trial_counts import START, Ledger
-from xpot_core.plugins.interfaces import Component, Optimizer
+from xpot_core.plugins.interfaces import Component, Optimizer, OptimizerProvider
 from xpot_core.plugins.registry import Registry
 from xpot_core.space.history import History
 from xpot_core.space.parameters import Space, range_text
@@ -139,7 +139,10 @@ class Asker:
 
     def ask(self, history: History, wanted: int) -> list[Candidate]:
         """Candidates of the optimizer; one that knows a single objective gets a mixture of several."""
-        if len(history.objectives) == 1 or self.optimizer.provider.objectives:
+        if (
+            len(history.objectives) == 1
+            or self.registry.get(OptimizerProvider, self.optimizer.name).objectives
+        ):
             return self._checked(history, wanted)
         found: list[Candidate] = []
         for _ in range(wanted):

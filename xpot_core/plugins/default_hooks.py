@@ -11,6 +11,7 @@ from xpot_core.plugins.hookspecs import hookimpl
 from xpot_core.plugins.interfaces import (
     Component,
     Fitter,
+    Importer,
     Loss,
     Optimizer,
     Predictor,
@@ -28,6 +29,7 @@ from xpot_core.types.fitting import (
     FittedPotential,
     Sensitivity,
 )
+from xpot_core.types.importing import ImportedStudy
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import Candidate
@@ -99,3 +101,9 @@ def xpot_validate(
 ) -> ValidationReport:
     """Test with the chosen validator."""
     return validator.instance.validate(potential, request)
+
+
+@hookimpl(trylast=True)
+def xpot_import(importer: Component[Importer], source: str) -> ImportedStudy:
+    """Translate with the chosen importer."""
+    return importer.instance.load(source)

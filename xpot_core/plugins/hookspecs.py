@@ -19,13 +19,20 @@ from pydantic import BaseModel
 
 from xpot_core.plugins.interfaces import (
     Component,
+    ExecutorProvider,
     Fitter,
+    FitterProvider,
+    Importer,
+    ImporterProvider,
     Loss,
+    LossProvider,
     Optimizer,
+    OptimizerProvider,
     Predictor,
-    Provider,
+    PredictorProvider,
     StagedFitter,
     Validator,
+    ValidatorProvider,
 )
 from xpot_core.space.history import History
 from xpot_core.types.error_sums import ErrorTable
@@ -37,6 +44,7 @@ from xpot_core.types.fitting import (
     FittedPotential,
     Sensitivity,
 )
+from xpot_core.types.importing import ImportedStudy
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import Candidate, Trial
@@ -50,33 +58,38 @@ hookimpl = pluggy.HookimplMarker("xpot")
 
 
 @hookspec
-def xpot_register_fitters() -> Iterable[Provider]:  # type: ignore[empty-body]
+def xpot_register_fitters() -> Iterable[FitterProvider]:  # type: ignore[empty-body]
     """Fitting frameworks of this plugin."""
 
 
 @hookspec
-def xpot_register_predictors() -> Iterable[Provider]:  # type: ignore[empty-body]
+def xpot_register_predictors() -> Iterable[PredictorProvider]:  # type: ignore[empty-body]
     """Evaluators of potential formats."""
 
 
 @hookspec
-def xpot_register_losses() -> Iterable[Provider]:  # type: ignore[empty-body]
+def xpot_register_losses() -> Iterable[LossProvider]:  # type: ignore[empty-body]
     """Loss functions."""
 
 
 @hookspec
-def xpot_register_optimizers() -> Iterable[Provider]:  # type: ignore[empty-body]
+def xpot_register_optimizers() -> Iterable[OptimizerProvider]:  # type: ignore[empty-body]
     """Optimizers."""
 
 
 @hookspec
-def xpot_register_executors() -> Iterable[Provider]:  # type: ignore[empty-body]
+def xpot_register_executors() -> Iterable[ExecutorProvider]:  # type: ignore[empty-body]
     """Executors."""
 
 
 @hookspec
-def xpot_register_validators() -> Iterable[Provider]:  # type: ignore[empty-body]
+def xpot_register_validators() -> Iterable[ValidatorProvider]:  # type: ignore[empty-body]
     """Physical tests."""
+
+
+@hookspec
+def xpot_register_importers() -> Iterable[ImporterProvider]:  # type: ignore[empty-body]
+    """Readers of other programs' inputs."""
 
 
 @hookspec(firstresult=True)
@@ -136,6 +149,11 @@ def xpot_validate(
     validator: Component[Validator], potential: FittedPotential, request: ValidationRequest
 ) -> ValidationReport | None:
     """Run a physical test."""
+
+
+@hookspec(firstresult=True)
+def xpot_import(importer: Component[Importer], source: str) -> ImportedStudy | None:
+    """Turn another program's input into a study file."""
 
 
 @hookspec

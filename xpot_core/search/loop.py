@@ -16,7 +16,7 @@ from xpot_core.errors import InputError, StudyEndedError, XpotError
 from xpot_core.optimize.next_trials import Asker, starting_points
 from xpot_core.optimize.stopping import Progress, RunOutcome
 from xpot_core.optimize.trial_counts import Ledger
-from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, Optimizer
+from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, Optimizer, OptimizerProvider
 from xpot_core.plugins.registry import load_registry
 from xpot_core.search.begin import take_store
 from xpot_core.search.refit_best import finish
@@ -114,7 +114,10 @@ class Study:
 
     def _check_number(self) -> None:
         """Some optimizers are made for few hyperparameters."""
-        searched, most = len(self.space) - len(self.runner.inner), self.optimizer.provider.most_parameters
+        searched, most = (
+            len(self.space) - len(self.runner.inner),
+            self.registry.get(OptimizerProvider, self.optimizer.name).most_parameters,
+        )
         if searched > most:
             raise InputError(
                 f"moves at most {most} hyperparameters, and {searched} are searched",

@@ -7,14 +7,12 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from xpot_core.errors import InputError
 from xpot_core.options.declare import OptionInfo, list_item, option_info, submodel
-from xpot_core.plugins.registry import Registry, load_registry
+from xpot_core.plugins.registry import load_registry
 from xpot_core.study_file.read import flow_yaml
 
 _WIDTH = 100
@@ -73,25 +71,6 @@ def study_template(
         "seed: 1",
     ]
     return "\n".join(lines) + "\n"
-
-
-def imported_study(tool: str, source: str) -> str:
-    """Translate another program's input with the tool of whichever fitter offers it."""
-    registry = load_registry()
-    translate = _find_tool(registry, tool)
-    study = translate(source)
-    notes = study.pop("#", [])
-    header = "".join(f"# {line}\n" for note in notes for line in textwrap.wrap(note, _WIDTH - 2))
-    return header + yaml.safe_dump(study, sort_keys=False, allow_unicode=True)
-
-
-def _find_tool(registry: Registry, tool: str) -> Any:
-    for name in registry.names("fitter"):
-        found = registry.provider("fitter", name).tool(tool)
-        if found is not None:
-            return found
-    distribution = {"from-fitsnap": "xpot-snap", "from-gap-fit": "xpot-gap"}[tool]
-    raise InputError(f"no installed plugin offers --{tool}", remedy=f"pip install {distribution}")
 
 
 def _options(model: type[BaseModel], indent: str, *, tune: bool) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.options.check import validate_options
-from xpot_core.plugins.interfaces import Component, Fitter, Predictor, StagedFitter
+from xpot_core.plugins.interfaces import Component, Fitter, FitterProvider, Predictor, StagedFitter
 from xpot_core.space.read import build_space
 from xpot_core.testing.contract import Contract, NotApplicable, environment
 from xpot_core.testing.frames import frames, training_data
@@ -64,6 +64,11 @@ class FitterBench(Contract):
     noise: ClassVar[float] = 1e-9
     force_tolerance: ClassVar[float] = 2e-4
     symmetry_tolerance: ClassVar[float] = 1e-6
+
+    @property
+    def declaration(self) -> FitterProvider:
+        """What the plugin says about the fitter."""
+        return self.registry.get(FitterProvider, self.provider)
 
     # -- frames --------------------------------------------------------------------------------
 
@@ -126,7 +131,7 @@ class FitterBench(Contract):
 
     def predict(self, potential: FittedPotential, chosen: Sequence[Frame], folder: Path) -> Predictions:
         """Predictions of a fresh predictor."""
-        name = self.predictor or self.registry.for_format("predictor", potential.format).name
+        name = self.predictor or self.registry.predictor_for(potential.format).name
         predictor: Predictor = self.registry.create("predictor", name).instance
         folder.mkdir(parents=True, exist_ok=True)
         return predictor.predict(potential, tuple(chosen), directory=folder)

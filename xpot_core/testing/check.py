@@ -1,6 +1,6 @@
 """From the name of a provider to its contract: what ``xpot plugins check`` runs, and pytest too.
 
-A provider may declare how it is to be tested, ``tools={"contract": "package.module:CONTRACT"}``: either a
+A provider may declare how it is to be tested, ``contract="package.module:CONTRACT"``: either a
 mapping of the contract's attributes or a subclass of the contract. Without it the defaults are used.
 """
 
@@ -14,11 +14,9 @@ from typing import Any
 
 from xpot_core import testing
 from xpot_core.errors import PluginError
-from xpot_core.plugins.interfaces.provider import KINDS, Kind
+from xpot_core.plugins.interfaces.provider import KINDS, FitterProvider, Kind, PredictorProvider
 from xpot_core.plugins.registry import Registry, load_registry
 from xpot_core.testing.contract import Contract
-
-TOOL = "contract"
 
 
 def base_contract(kind: Kind) -> type[Contract]:
@@ -61,8 +59,8 @@ def contract_class(kind: Kind, name: str, plugin_files: Sequence[Path] = ()) -> 
 def _contract_class(kind: Kind, name: str, plugin_files: tuple[Path, ...]) -> type[Contract]:
     provider, base = load_registry(plugin_files).provider(kind, name), base_contract(kind)
     attributes: dict[str, Any] = {"provider": name, "plugin_files": plugin_files}
-    declared = provider.tool(TOOL)
-    where = f"{kind} '{name}': tools['{TOOL}'] = '{provider.tools.get(TOOL)}'"
+    declared = provider.tool("contract")
+    where = f"{kind} '{name}': contract = '{provider.contract}'"
     if inspect.isclass(declared) and issubclass(declared, base):
         base = declared
     elif isinstance(declared, Mapping):
@@ -97,5 +95,9 @@ def providers_named(registry: Registry, name: str, kind: Kind | None = None) -> 
             for k in kinds
             for provider in record.providers.get(k, [])
         ]
-    made = {f for k, n in found if k == "fitter" for f in registry.provider(k, n).produces}
-    return [(k, n) for k, n in found if k != "predictor" or not made & set(registry.provider(k, n).accepts)]
+    made = {f for k, n in found if k == "fitter" for f in registry.get(FitterProvider, n).produces}
+    return [
+        (k, n)
+        for k, n in found
+        if k != "predictor" or not made & set(registry.get(PredictorProvider, n).accepts)
+    ]

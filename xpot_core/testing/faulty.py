@@ -20,12 +20,13 @@ from xpot_core.api import (
     FitError,
     FitRequest,
     FittedPotential,
+    FitterProvider,
     Frame,
     InfeasibleError,
     NoOptions,
     OptionsModel,
     Predictions,
-    Provider,
+    PredictorProvider,
     Range,
     hookimpl,
     option,
@@ -173,14 +174,14 @@ class FaultyPredictor:
 
 
 @hookimpl
-def xpot_register_fitters() -> Iterable[Provider]:
+def xpot_register_fitters() -> Iterable[FitterProvider]:
     """The fitter."""
     target = f"{__name__}:FaultyFitter"
-    yield Provider("faulty", "fails on demand, for tests", target, FaultyOptions, produces=(FORMAT,))
+    yield FitterProvider("faulty", "fails on demand, for tests", target, FaultyOptions, produces=(FORMAT,))
 
 
 @hookimpl
-def xpot_register_predictors() -> Iterable[Provider]:
+def xpot_register_predictors() -> Iterable[PredictorProvider]:
     """Its predictor."""
     target = f"{__name__}:FaultyPredictor"
-    yield Provider("faulty", "reads the potentials of the fitter faulty", target, accepts=(FORMAT,))
+    yield PredictorProvider("faulty", "reads the potentials of the fitter faulty", target, accepts=(FORMAT,))

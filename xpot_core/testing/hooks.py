@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from xpot_core.plugins.hookspecs import hookimpl
-from xpot_core.plugins.interfaces.provider import NoOptions, Provider
+from xpot_core.plugins.interfaces.provider import FitterProvider, NoOptions, PredictorProvider
 from xpot_core.testing.toy_options import ToyOptions
 
 
 @hookimpl
-def xpot_register_fitters() -> list[Provider]:
+def xpot_register_fitters() -> list[FitterProvider]:
     """The toy fitter."""
     return [
-        Provider(
+        FitterProvider(
             "numpy-pair",
             "a linear pair potential in pure numpy, for tests and tutorials",
             "xpot_core.testing.toy:ToyFitter",
             ToyOptions,
             produces=("numpy-pair",),
             frame_labels=("energy_sigma", "force_sigma", "force_mask", "weight"),
-            tools={"contract": "xpot_core.builtin.contracts:NUMPY_PAIR"},
+            contract="xpot_core.builtin.contracts:NUMPY_PAIR",
         )
     ]
 
 
 @hookimpl
-def xpot_register_predictors() -> list[Provider]:
+def xpot_register_predictors() -> list[PredictorProvider]:
     """Its predictor."""
     return [
-        Provider(
+        PredictorProvider(
             "numpy-pair",
             "evaluates potentials of the fitter numpy-pair",
             "xpot_core.testing.toy:ToyPredictor",
             NoOptions,
             accepts=("numpy-pair",),
-            tools={"calculator": "xpot_core.testing.toy_calculator:calculator"},
+            calculator="xpot_core.testing.toy_calculator:calculator",
         )
     ]

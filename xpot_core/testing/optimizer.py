@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xpot_core.plugins.interfaces import Component, Optimizer
+from xpot_core.plugins.interfaces import Component, Optimizer, OptimizerProvider
 from xpot_core.space.history import History
 from xpot_core.space.parameters import Choice, Float, Int, Space
 from xpot_core.testing.contract import Contract, NotApplicable
@@ -236,7 +236,7 @@ class OptimizerContract(Contract):
 
     def test_several_objectives(self) -> None:
         """Where declared: two objectives, failures among them, the same resume as for one."""
-        if not self.component().provider.objectives:
+        if not self.registry.get(OptimizerProvider, self.provider).objectives:
             raise NotApplicable("takes one objective")
         one = self.fresh()
         trials: list[Trial] = []

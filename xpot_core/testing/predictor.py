@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from xpot_core.plugins.interfaces import FitterProvider, PredictorProvider
 from xpot_core.testing.bench import ONE, Fitted, FitterBench, difference
 from xpot_core.testing.contract import NotApplicable, environment, scratch
 from xpot_core.testing.frames import frames_to_json
@@ -61,9 +62,9 @@ class PredictorContract(PredictorRules):
         return bench.fit(bench.options(elements), bench.data(elements), folder)
 
     def _first_fitter(self) -> str:
-        accepts = set(self.declaration.accepts)
+        accepts = set(self.registry.get(PredictorProvider, self.provider).accepts)
         for name in self.registry.names("fitter"):
-            if accepts & set(self.registry.provider("fitter", name).produces):
+            if accepts & set(self.registry.get(FitterProvider, name).produces):
                 return name
         raise NotApplicable(f"no installed fitter makes potentials of format {' or '.join(sorted(accepts))}")
 
@@ -80,7 +81,7 @@ class PredictorContract(PredictorRules):
 
     def test_accepts_a_format(self) -> None:
         """The provider says what it reads; else no study ever chooses it."""
-        assert self.declaration.accepts, "the provider accepts no format"
+        assert self.registry.get(PredictorProvider, self.provider).accepts, "the provider accepts no format"
 
     def test_writes_only_in_its_folder(self) -> None:
         """Nothing appears in the working directory or in the home folder, and the potential stays."""

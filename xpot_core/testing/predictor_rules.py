@@ -180,7 +180,7 @@ class PredictorRules(FitterBench):
     def test_calculator_equals_the_predictor(self) -> None:
         """The tool ``calculator`` gives the predictor's energies, forces and stresses, in any cell."""
         potential = self.base(self.most).potential
-        name = self.predictor or self.registry.for_format("predictor", potential.format).name
+        name = self.predictor or self.registry.predictor_for(potential.format).name
         make = self.registry.provider("predictor", name).tool("calculator")
         if make is None:
             raise NotApplicable("the predictor has no tool 'calculator'")

@@ -116,7 +116,7 @@ def _fit(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     space = build_space(model, job["options"], groups=data.groups, elements=data.elements)
     options = validate_options(model, space.options({}))
     potential = fitter.instance.fit(FitRequest(options=options, data=data, directory=folder))
-    name = job["predictor"] or registry.for_format("predictor", potential.format).name
+    name = job["predictor"] or registry.predictor_for(potential.format).name
     predictor = registry.create("predictor", name).instance
     found: Predictions = predictor.predict(potential, data.frames, directory=folder)
     return {

@@ -88,7 +88,7 @@ class ValidatorContract(Contract):
     def calculator(self, registry: Registry, potential: FittedPotential) -> str | None:
         """The tool ``calculator`` of the format's predictor."""
         try:
-            return registry.for_format("predictor", potential.format).tools.get("calculator")
+            return registry.predictor_for(potential.format).calculator
         except InputError:
             return None
 

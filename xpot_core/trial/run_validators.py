@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from xpot_core.errors import InputError
 from xpot_core.options.check import validate_options
 from xpot_core.options.declare import option_info, submodel
-from xpot_core.plugins.interfaces import CheckedValidator, Provider
+from xpot_core.plugins.interfaces import CheckedValidator, ValidatorProvider
 from xpot_core.plugins.registry import Registry
 from xpot_core.system.foreign_text import printable
 from xpot_core.types.fitting import FittedPotential
@@ -22,8 +22,8 @@ from xpot_core.types.validating import ValidationReport, ValidationRequest
 
 
 def effort(registry: Registry, block: Mapping[str, Any]) -> int:
-    """What validators are sorted by: a cheap one that fails spares a dear one."""
-    return registry.provider("validator", next(iter(block))).effort
+    """What validators are sorted by: a cheap one that fails spares an expensive one."""
+    return registry.get(ValidatorProvider, next(iter(block))).effort
 
 
 def check_validators(
@@ -71,7 +71,7 @@ def check_validators(
         except InputError as error:
             raise error.at(key=f"{key}.{i}.{name}") from error
         if format is not None:
-            _check_format(provider, format)
+            _check_format(registry, name, format)
 
 
 def run_validators(
@@ -150,7 +150,7 @@ def run_validator(
     if base is not None:
         options = with_paths(registry.provider("validator", name).options, options, base)
     component = registry.create("validator", name, options)
-    _check_format(component.provider, potential.format)
+    _check_format(registry, name, potential.format)
     directory.mkdir(parents=True, exist_ok=True)
     request = ValidationRequest(
         directory,
@@ -167,7 +167,8 @@ def run_validator(
     return report
 
 
-def _check_format(provider: Provider, format: str) -> None:
+def _check_format(registry: Registry, name: str, format: str) -> None:
+    provider = registry.get(ValidatorProvider, name)
     if provider.accepts and format not in provider.accepts:
         raise InputError(
             f"validator '{provider.name}' does not read potentials of format '{format}'",
@@ -193,7 +194,7 @@ def with_paths(model: type[BaseModel], options: Any, base: Path) -> Any:
 def _calculator(registry: Registry, format: str) -> str | None:
     """Where an ASE calculator for a format is made."""
     try:
-        return registry.for_format("predictor", format).tools.get("calculator")
+        return registry.predictor_for(format).calculator
     except InputError:
         return None
 

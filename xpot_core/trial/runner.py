@@ -19,7 +19,15 @@ from xpot_core.errors import InputError, PredictError
 from xpot_core.optimize.objectives import read_objectives
 from xpot_core.optimize.successive_halving import Ladder
 from xpot_core.options.check import check_groups, validate_options
-from xpot_core.plugins.interfaces import Component, Fitter, Loss, Predictor, StagedFitter, TableLoss
+from xpot_core.plugins.interfaces import (
+    Component,
+    Fitter,
+    FitterProvider,
+    Loss,
+    Predictor,
+    StagedFitter,
+    TableLoss,
+)
 from xpot_core.plugins.registry import Registry, load_registry
 from xpot_core.space.parameters import Space
 from xpot_core.space.read import build_space
@@ -100,7 +108,7 @@ class TrialRunner:
         self.loss: Component[Loss] = self.registry.create("loss", *next(iter(config.loss.items())))
         loss_name, loss_options = next(iter(config.loss.items()))
         check_groups(self.loss.provider.options, loss_options, self.dataset.data.groups, f"loss.{loss_name}")
-        check_labels(self.fitter.provider, self.dataset.data)
+        check_labels(self.registry.get(FitterProvider, name), self.dataset.data)
         idle = without_effect(self.fitter.provider, self.space, self.dataset.data)
         self.dataset = replace(self.dataset, warnings=(*self.dataset.warnings, *idle))
         self._read_search(config)
@@ -255,7 +263,7 @@ class TrialRunner:
     def predict(self, potential: FittedPotential, frames: Sequence[Frame], directory: Path) -> Predictions:
         """Evaluate a potential; NaN anywhere is a failure."""
         if self._predictor is None:
-            provider = self.registry.for_format("predictor", potential.format)
+            provider = self.registry.predictor_for(potential.format)
             self._predictor = self.registry.create("predictor", provider.name)
         directory.mkdir(parents=True, exist_ok=True)
         predictions: Predictions = self.registry.hook.xpot_predict(

@@ -151,7 +151,7 @@ class FittedPotential:
 class ExportRequest:
     """What a fitter's ``export`` tool gets: it adds to the folder how to use the potential.
 
-    The tool is named in ``Provider.tools["export"]``, takes this request and returns file name -> what
+    The tool is named in `FitterProvider.export`, takes this request and returns file name -> what
     the file is. The files of the potential itself stand in `directory` already.
     """
 

@@ -22,3 +22,10 @@ CONTRACT: dict[str, Any] = {
         "training frames of all folds; the README says so",
     },
 }
+
+IMPORTER: dict[str, Any] = {
+    "fitter": "gap",
+    "source": "gap_fit at_file=train.xyz gap={distance_2b cutoff=4.0 covariance_type=ard_se delta=0.5 "
+    "theta_uniform=1.0 sparse_method=uniform n_sparse=10 add_species=T} default_sigma={0.005 0.1 0.1 0} "
+    "e0_method=average gp_file=gap.xml",
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xpot_core.api import Provider, hookimpl
+from xpot_core.api import FitterProvider, ImporterProvider, PredictorProvider, hookimpl
 from xpot_gap.options import GapOptions, GapPredictorOptions
 
 xpot_api_version = 1
@@ -17,9 +17,9 @@ _CITATION = (
 
 
 @hookimpl
-def xpot_register_fitters() -> Iterable[Provider]:
+def xpot_register_fitters() -> Iterable[FitterProvider]:
     """The gap_fit program, whole or in stages."""
-    yield Provider(
+    yield FitterProvider(
         name="gap",
         summary="Gaussian approximation potentials: gap_fit of QUIP, regression in stages",
         load="xpot_gap.fitter:GapFitter",
@@ -28,19 +28,16 @@ def xpot_register_fitters() -> Iterable[Provider]:
         produces=("gap-xml",),
         frame_labels=("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight"),
         citation=_CITATION,
-        tools={
-            "contract": "xpot_gap.contract:CONTRACT",
-            "export": "xpot_gap.export:export",
-            "from-gap-fit": "xpot_gap.from_command:study_from_command",
-            "propose": "xpot_gap.propose:propose",
-        },
+        contract="xpot_gap.contract:CONTRACT",
+        export="xpot_gap.export:export",
+        propose="xpot_gap.propose:propose",
     )
 
 
 @hookimpl
-def xpot_register_predictors() -> Iterable[Provider]:
+def xpot_register_predictors() -> Iterable[PredictorProvider]:
     """Evaluation with quippy."""
-    yield Provider(
+    yield PredictorProvider(
         name="gap",
         summary="Gaussian approximation potentials evaluated by quippy in processes of their own",
         load="xpot_gap.predictor:GapPredictor",
@@ -48,8 +45,18 @@ def xpot_register_predictors() -> Iterable[Provider]:
         packages=("quippy",),
         accepts=("gap-xml",),
         citation=_CITATION,
-        tools={
-            "calculator": "xpot_gap.calculator:calculator",
-            "script": "xpot_gap.export:calculator_script",
-        },
+        calculator="xpot_gap.calculator:calculator",
+        script="xpot_gap.export:calculator_script",
+    )
+
+
+@hookimpl
+def xpot_register_importers() -> Iterable[ImporterProvider]:
+    """What others wrote for the same framework."""
+    yield ImporterProvider(
+        name="gap-fit",
+        summary="command lines of gap_fit",
+        load="xpot_gap.importer:GapFitImporter",
+        recognises="xpot_gap.importer:recognises",
+        contract="xpot_gap.contract:IMPORTER",
     )

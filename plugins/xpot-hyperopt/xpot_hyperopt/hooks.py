@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from xpot_core.api import Provider, hookimpl
+from xpot_core.api import OptimizerProvider, hookimpl
 from xpot_hyperopt.options import AnnealOptions, RandomOptions, TPEOptions
 
 _CITATION = "J. Bergstra, D. Yamins, D. D. Cox, Proc. 30th Int. Conf. Machine Learning, 115 (2013)"
 
 
 @hookimpl
-def xpot_register_optimizers() -> list[Provider]:
+def xpot_register_optimizers() -> list[OptimizerProvider]:
     """`hyperopt-tpe`, `hyperopt-anneal` and `hyperopt-random`."""
     return [
-        Provider(
+        OptimizerProvider(
             name="hyperopt-tpe",
             summary="Tree of Parzen estimators, one hyperparameter at a time: cheap, robust.",
             load="xpot_hyperopt.optimizer:TPEOptimizer",
             options=TPEOptions,
-            tools={"contract": "xpot_hyperopt.contract:TPE"},
+            contract="xpot_hyperopt.contract:TPE",
             packages=("hyperopt",),
             citation=_CITATION,
         ),
-        Provider(
+        OptimizerProvider(
             name="hyperopt-anneal",
             summary="Random steps from good trials, shorter as trials are added.",
             load="xpot_hyperopt.optimizer:AnnealOptimizer",
@@ -29,12 +29,12 @@ def xpot_register_optimizers() -> list[Provider]:
             packages=("hyperopt",),
             citation=_CITATION,
         ),
-        Provider(
+        OptimizerProvider(
             name="hyperopt-random",
             summary="hyperopt's random search, to compare with its other optimizers.",
             load="xpot_hyperopt.optimizer:RandomOptimizer",
             options=RandomOptions,
-            tools={"contract": "xpot_hyperopt.contract:RANDOM"},
+            contract="xpot_hyperopt.contract:RANDOM",
             packages=("hyperopt",),
             citation=_CITATION,
         ),

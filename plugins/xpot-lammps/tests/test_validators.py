@@ -184,7 +184,7 @@ def test_gap_inside_and_outside_its_data(tmp_path: Path) -> None:
     bench = Gap()
     (tmp_path / "fit").mkdir()
     potential = bench.fit(bench.options(("Cu",)), bench.data(("Cu",)), tmp_path / "fit")
-    target = bench.registry.for_format("predictor", potential.format).tools["calculator"]
+    target = bench.registry.predictor_for(potential.format).calculator
 
     def run(name: str, **options) -> object:
         (tmp_path / name).mkdir()

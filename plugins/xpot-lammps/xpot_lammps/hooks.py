@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xpot_core.api import Provider, hookimpl
+from xpot_core.api import PredictorProvider, ValidatorProvider, hookimpl
 from xpot_lammps.options.dynamics import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
 from xpot_lammps.options.static import DimerOptions, ElasticOptions, EosOptions, PhononOptions, VacancyOptions
 
@@ -15,54 +15,54 @@ _ASE = "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"
 
 
 @hookimpl
-def xpot_register_validators() -> Iterable[Provider]:
+def xpot_register_validators() -> Iterable[ValidatorProvider]:
     """Physical tests, cheap ones with little effort."""
-    yield Provider(
+    yield ValidatorProvider(
         name="dimer",
         summary="Energy of two atoms against their distance: holes and wells where no data is",
         load="xpot_lammps.validators.static:DimerValidator",
         options=DimerOptions,
         effort=1,
         citation=_ASE,
-        tools={"contract": "xpot_lammps.contract:DIMER"},
+        contract="xpot_lammps.contract:DIMER",
     )
-    yield Provider(
+    yield ValidatorProvider(
         name="equation-of-state",
         summary="Lattice constant, bulk modulus and energy against volume",
         load="xpot_lammps.validators.static:EosValidator",
         options=EosOptions,
         effort=2,
         citation=_ASE,
-        tools={"contract": "xpot_lammps.contract:EQUATION_OF_STATE"},
+        contract="xpot_lammps.contract:EQUATION_OF_STATE",
     )
-    yield Provider(
+    yield ValidatorProvider(
         name="elastic",
         summary="Elastic constants from stresses of strained cells, and mechanical stability",
         load="xpot_lammps.validators.static:ElasticValidator",
         options=ElasticOptions,
         effort=3,
         citation=_ASE,
-        tools={"contract": "xpot_lammps.contract:ELASTIC"},
+        contract="xpot_lammps.contract:ELASTIC",
     )
-    yield Provider(
+    yield ValidatorProvider(
         name="vacancy",
         summary="Formation energy of a vacancy, relaxed and not",
         load="xpot_lammps.validators.static:VacancyValidator",
         options=VacancyOptions,
         effort=4,
         citation=_ASE,
-        tools={"contract": "xpot_lammps.contract:VACANCY"},
+        contract="xpot_lammps.contract:VACANCY",
     )
-    yield Provider(
+    yield ValidatorProvider(
         name="phonons",
         summary="Phonon frequencies at Gamma and along a band path, and dynamical stability",
         load="xpot_lammps.validators.static:PhononValidator",
         options=PhononOptions,
         effort=5,
         citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
-        tools={"contract": "xpot_lammps.contract:PHONONS"},
+        contract="xpot_lammps.contract:PHONONS",
     )
-    yield Provider(
+    yield ValidatorProvider(
         name="lammps-speed",
         summary="Cost of molecular dynamics relative to a reference potential, measured and estimated",
         load="xpot_lammps.validators.speed:SpeedValidator",
@@ -70,9 +70,9 @@ def xpot_register_validators() -> Iterable[Provider]:
         packages=("lammps",),
         effort=6,
         citation=CITATION,
-        tools={"contract": "xpot_lammps.contract:SPEED"},
+        contract="xpot_lammps.contract:SPEED",
     )
-    yield Provider(
+    yield ValidatorProvider(
         name="lammps-md",
         summary="Molecular dynamics in LAMMPS: stability, time to failure, energy drift",
         load="xpot_lammps.validators.dynamics:MdValidator",
@@ -80,9 +80,9 @@ def xpot_register_validators() -> Iterable[Provider]:
         packages=("lammps",),
         effort=10,
         citation=CITATION,
-        tools={"contract": "xpot_lammps.contract:MD"},
+        contract="xpot_lammps.contract:MD",
     )
-    yield Provider(
+    yield ValidatorProvider(
         name="lammps-melt-quench",
         summary="Melt and quench in LAMMPS: stability, density, structure of the glass",
         load="xpot_lammps.validators.dynamics:MeltQuenchValidator",
@@ -90,19 +90,19 @@ def xpot_register_validators() -> Iterable[Provider]:
         packages=("lammps",),
         effort=20,
         citation=CITATION,
-        tools={"contract": "xpot_lammps.contract:MELT_QUENCH"},
+        contract="xpot_lammps.contract:MELT_QUENCH",
     )
 
 
 @hookimpl
-def xpot_register_predictors() -> Iterable[Provider]:
+def xpot_register_predictors() -> Iterable[PredictorProvider]:
     """Potentials that consist of LAMMPS commands."""
-    yield Provider(
+    yield PredictorProvider(
         name="lammps",
         summary="Energies, forces and virials of any potential that LAMMPS computes itself",
         load="xpot_lammps.native:LammpsPredictor",
         packages=("lammps",),
         accepts=("lammps",),
         citation=CITATION,
-        tools={"calculator": "xpot_lammps.native:LammpsCalculator"},
+        calculator="xpot_lammps.native:LammpsCalculator",
     )

@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-from xpot_core.api import Provider, hookimpl
+from xpot_core.api import OptimizerProvider, hookimpl
 from xpot_optuna.options import CMAESOptions, GPOptions, NSGA2Options, TPEOptions
 
 _OPTUNA = "T. Akiba et al., Proc. 25th ACM SIGKDD, 2623 (2019)"
 
 
 @hookimpl
-def xpot_register_optimizers() -> list[Provider]:
+def xpot_register_optimizers() -> list[OptimizerProvider]:
     """`optuna-tpe`, `optuna-cmaes`, `optuna-gp` and `optuna-nsga2`."""
     return [
-        Provider(
+        OptimizerProvider(
             name="optuna-tpe",
             summary="Multivariate tree of Parzen estimators: cheap, any space, one or several objectives.",
             load="xpot_optuna.samplers:TPEOptimizer",
             options=TPEOptions,
-            tools={"contract": "xpot_optuna.contract:TPE"},
+            contract="xpot_optuna.contract:TPE",
             packages=("optuna",),
             citation=_OPTUNA,
             objectives=True,
         ),
-        Provider(
+        OptimizerProvider(
             name="optuna-cmaes",
             summary="CMA-ES: for numbers, and budgets of several hundred trials.",
             load="xpot_optuna.cmaes:CMAESOptimizer",
             most_parameters=300,
             options=CMAESOptions,
-            tools={"contract": "xpot_optuna.contract:CMAES"},
+            contract="xpot_optuna.contract:CMAES",
             packages=("cmaes",),
             citation="N. Hansen, A. Ostermeier, Evol. Comput. 9, 159 (2001); " + _OPTUNA,
         ),
-        Provider(
+        OptimizerProvider(
             name="optuna-gp",
             summary="Optuna's Gaussian process with logEI; needs torch.",
             load="xpot_optuna.gp:GPOptimizer",
             most_parameters=100,
             options=GPOptions,
-            tools={"contract": "xpot_optuna.contract:GP"},
+            contract="xpot_optuna.contract:GP",
             packages=("optuna", "torch"),
             citation=_OPTUNA,
         ),
-        Provider(
+        OptimizerProvider(
             name="optuna-nsga2",
             summary="NSGA-II: a genetic algorithm for the trade-off between several objectives.",
             load="xpot_optuna.samplers:NSGA2Optimizer",
             options=NSGA2Options,
-            tools={"contract": "xpot_optuna.contract:NSGA2"},
+            contract="xpot_optuna.contract:NSGA2",
             packages=("optuna",),
             citation="K. Deb et al., IEEE Trans. Evol. Comput. 6, 182 (2002); " + _OPTUNA,
             objectives=True,

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from xpot_core.api import Provider, hookimpl
+from xpot_core.api import OptimizerProvider, hookimpl
 from xpot_skopt.options import ForestOptions, GPOptions
 
 _CITATION = "T. Head et al., scikit-optimize, doi:10.5281/zenodo.1157319"
 
 
 @hookimpl
-def xpot_register_optimizers() -> list[Provider]:
+def xpot_register_optimizers() -> list[OptimizerProvider]:
     """`skopt-gp` and `skopt-forest`."""
     return [
-        Provider(
+        OptimizerProvider(
             name="skopt-gp",
             summary="Bayesian optimization with a Gaussian process: fewest trials, for costly fits.",
             load="xpot_skopt.gp:GPOptimizer",
             most_parameters=100,
             options=GPOptions,
-            tools={"contract": "xpot_skopt.contract:GP"},
+            contract="xpot_skopt.contract:GP",
             packages=("skopt",),
             citation=_CITATION,
         ),
-        Provider(
+        OptimizerProvider(
             name="skopt-forest",
             summary="Sequential optimization with a random forest or extra trees: robust, for many choices.",
             load="xpot_skopt.forest:ForestOptimizer",
             most_parameters=300,
             options=ForestOptions,
-            tools={"contract": "xpot_skopt.contract:FOREST"},
+            contract="xpot_skopt.contract:FOREST",
             packages=("skopt",),
             citation=_CITATION,
         ),

@@ -16,3 +16,48 @@ CONTRACT: dict[str, Any] = {
     },
     "label_options": {"virial_sigma": {"vweight": 0.1}},
 }
+
+IMPORTER: dict[str, Any] = {
+    "fitter": "snap",
+    "source": "si.in",
+    "files": {
+        "si.in": """[BISPECTRUM]
+numTypes = 1
+twojmax = 4
+rcutfac = 4.6
+rfac0 = 0.99
+rmin0 = 0.0
+wj = 1.0
+radelem = 0.5
+type = Si
+
+[CALCULATOR]
+calculator = LAMMPSSNAP
+energy = 1
+force = 1
+stress = 0
+
+[ESHIFT]
+Si = 0.0
+
+[SOLVER]
+solver = SVD
+
+[SCRAPER]
+scraper = XYZ
+
+[PATH]
+dataPath = xyz
+
+[REFERENCE]
+units = metal
+pair_style = zero 10.0
+pair_coeff = * *
+
+[GROUPS]
+group_sections = name training_size testing_size eweight fweight vweight
+group_types = str float float float float float
+all = 1.0 0.0 100.0 1.0 0.0
+""",
+    },
+}

@@ -1,4 +1,4 @@
-"""A FitSNAP input as a study file: ``xpot init --from-fitsnap file.in``."""
+"""A FitSNAP input as a study file: ``xpot init --from fitsnap file.in``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GROUP_SETTINGS = {
 
 
 def study_from_fitsnap(source: str) -> dict[str, Any]:
-    """Translate a FitSNAP input; the tool ``from-fitsnap`` of the fitter.
+    """Translate a FitSNAP input; the importer ``fitsnap``.
 
     JSON data are converted to one extended XYZ file beside the input.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xpot_core.api import Provider, hookimpl
+from xpot_core.api import FitterProvider, ImporterProvider, PredictorProvider, hookimpl
 from xpot_snap.options import SnapOptions
 
 xpot_api_version = 1
@@ -16,9 +16,9 @@ CITATION = (
 
 
 @hookimpl
-def xpot_register_fitters() -> Iterable[Provider]:
+def xpot_register_fitters() -> Iterable[FitterProvider]:
     """The fitter ``snap``."""
-    yield Provider(
+    yield FitterProvider(
         name="snap",
         summary="SNAP and quadratic SNAP: descriptors from LAMMPS, staged linear least squares",
         load="xpot_snap.fitter:SnapFitter",
@@ -27,27 +27,34 @@ def xpot_register_fitters() -> Iterable[Provider]:
         produces=("snap",),
         frame_labels=("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight"),
         citation=CITATION,
-        tools={
-            "contract": "xpot_snap.contract:CONTRACT",
-            "export": "xpot_snap.export:export",
-            "from-fitsnap": "xpot_snap.fitsnap_import:study_from_fitsnap",
-            "propose": "xpot_snap.propose:propose",
-        },
+        contract="xpot_snap.contract:CONTRACT",
+        export="xpot_snap.export:export",
+        propose="xpot_snap.propose:propose",
     )
 
 
 @hookimpl
-def xpot_register_predictors() -> Iterable[Provider]:
+def xpot_register_predictors() -> Iterable[PredictorProvider]:
     """The predictor ``snap``."""
-    yield Provider(
+    yield PredictorProvider(
         name="snap",
         summary="Energies, forces and virials of SNAP potentials through LAMMPS' pair_style snap",
         load="xpot_snap.predictor:SnapPredictor",
         packages=("lammps",),
         accepts=("snap",),
         citation=CITATION,
-        tools={
-            "calculator": "xpot_snap.calculator:calculator",
-            "script": "xpot_snap.export:calculator_script",
-        },
+        calculator="xpot_snap.calculator:calculator",
+        script="xpot_snap.export:calculator_script",
+    )
+
+
+@hookimpl
+def xpot_register_importers() -> Iterable[ImporterProvider]:
+    """What others wrote for the same framework."""
+    yield ImporterProvider(
+        name="fitsnap",
+        summary="input files of FitSNAP",
+        load="xpot_snap.fitsnap_importer:FitsnapImporter",
+        recognises="xpot_snap.fitsnap_importer:recognises",
+        contract="xpot_snap.contract:IMPORTER",
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
 from xpot_core.options.bounds import HYPERPARAMETERS
 from xpot_core.options.declare import OptionsModel
 
-Kind = Literal["fitter", "predictor", "loss", "optimizer", "executor", "validator"]
-KINDS: tuple[Kind, ...] = ("fitter", "predictor", "loss", "optimizer", "executor", "validator")
+Kind = Literal["fitter", "predictor", "loss", "optimizer", "executor", "validator", "importer"]
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class NoOptions(OptionsModel):
 
 @dataclass(frozen=True)
 class Provider:
-    """The declaration of one fitter, predictor, loss, optimizer, executor or validator.
+    """What all providers declare; each kind has a class of its own.
 
     Attributes
     ----------
@@ -41,19 +41,10 @@ class Provider:
         Programs that must be on the PATH.
     packages
         Import names of packages that the object needs.
-    produces, accepts
-        Potential formats: what a fitter makes, what a predictor or validator reads.
     citation
         What users of the object should cite.
-    objectives
-        True for an optimizer that takes several objectives.
-    most_parameters
-        Of an optimizer: how many hyperparameters it can move; beyond, a proposal would take minutes.
-    effort
-        Of a validator: those with less effort run first, so that a cheap test spares a dear one.
-    frame_labels
-        Of a fitter: which labels of single frames it fits by, of ``energy_sigma``, ``force_sigma``, ``virial_sigma``,
-        ``force_mask`` and ``weight``. A study whose frames have others is refused: they must not vanish.
+    contract
+        ``"package.module:CONTRACT"``: how the conformance kit tests the object.
     """
 
     name: str
@@ -62,17 +53,12 @@ class Provider:
     options: type[BaseModel] = NoOptions
     programs: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
-    produces: tuple[str, ...] = ()
-    accepts: tuple[str, ...] = ()
     citation: str = ""
-    objectives: bool = False
-    effort: int = 1
-    most_parameters: int = HYPERPARAMETERS
-    frame_labels: tuple[str, ...] = ()
-    tools: dict[str, str] = field(default_factory=dict)
-    """Further lazy functions by purpose, e.g. ``{"export": "xpot_snap.export:export"}``; a predictor's
-    ``"calculator"`` makes an ASE calculator from a `FittedPotential`, its ``"script"`` the source of a Python file
-    with a function ``calculator()`` for a potential in the same folder."""
+    contract: str | None = None
+
+    kind: ClassVar[Kind]
+    tool_names: ClassVar[tuple[str, ...]] = ("contract",)
+    """Fields that name lazy functions, ``"package.module:function"``."""
 
     def missing(self) -> list[str]:
         """Programs not on the PATH and packages that are not installed; imports nothing."""
@@ -84,10 +70,145 @@ class Provider:
         """Import and return the class."""
         return import_object(self.load)
 
-    def tool(self, purpose: str) -> Any | None:
-        """Import and return a further function, None if the provider has none for the purpose."""
-        target = self.tools.get(purpose)
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Names of the further functions that this provider has."""
+        return tuple(name for name in self.tool_names if getattr(self, name))
+
+    def tool(self, name: str) -> Any | None:
+        """Import and return a further function, None if the provider has none of this name."""
+        target = getattr(self, name)
         return import_object(target) if target else None
+
+
+@dataclass(frozen=True)
+class FitterProvider(Provider):
+    """Declaration of a fitter.
+
+    Attributes
+    ----------
+    produces
+        Potential formats that it makes.
+    frame_labels
+        Which labels of single frames it fits by, of ``energy_sigma``, ``force_sigma``, ``virial_sigma``,
+        ``force_mask`` and ``weight``. A study whose frames have others is refused: they must not vanish.
+    export
+        Function that takes an `ExportRequest`, adds files to its folder and returns file name -> what it is.
+    propose
+        Function that proposes ranges from the data, for ``xpot init --from-data``.
+    """
+
+    produces: tuple[str, ...] = ()
+    frame_labels: tuple[str, ...] = ()
+    export: str | None = None
+    propose: str | None = None
+
+    kind: ClassVar[Kind] = "fitter"
+    tool_names: ClassVar[tuple[str, ...]] = ("contract", "export", "propose")
+
+
+@dataclass(frozen=True)
+class PredictorProvider(Provider):
+    """Declaration of a predictor.
+
+    Attributes
+    ----------
+    accepts
+        Potential formats that it reads.
+    calculator
+        Function that makes an ASE calculator from a `FittedPotential`.
+    script
+        Function that gives the source of a Python file with a function ``calculator()``, for a potential in the
+        same folder.
+    """
+
+    accepts: tuple[str, ...] = ()
+    calculator: str | None = None
+    script: str | None = None
+
+    kind: ClassVar[Kind] = "predictor"
+    tool_names: ClassVar[tuple[str, ...]] = ("contract", "calculator", "script")
+
+
+@dataclass(frozen=True)
+class LossProvider(Provider):
+    """Declaration of a loss."""
+
+    kind: ClassVar[Kind] = "loss"
+
+
+@dataclass(frozen=True)
+class OptimizerProvider(Provider):
+    """Declaration of an optimizer.
+
+    Attributes
+    ----------
+    objectives
+        True if it takes several objectives.
+    most_parameters
+        How many hyperparameters it can move; beyond, a proposal would take minutes.
+    """
+
+    objectives: bool = False
+    most_parameters: int = HYPERPARAMETERS
+
+    kind: ClassVar[Kind] = "optimizer"
+
+
+@dataclass(frozen=True)
+class ExecutorProvider(Provider):
+    """Declaration of an executor."""
+
+    kind: ClassVar[Kind] = "executor"
+
+
+@dataclass(frozen=True)
+class ValidatorProvider(Provider):
+    """Declaration of a validator.
+
+    Attributes
+    ----------
+    accepts
+        Potential formats that it reads; empty if it works with any calculator.
+    effort
+        Those with less effort run first, so that a cheap test spares an expensive one.
+    """
+
+    accepts: tuple[str, ...] = ()
+    effort: int = 1
+
+    kind: ClassVar[Kind] = "validator"
+
+
+@dataclass(frozen=True)
+class ImporterProvider(Provider):
+    """Declaration of an importer: it turns the input of another program into a study file.
+
+    Attributes
+    ----------
+    recognises
+        Function that takes the source, a path or a text, and says whether it is of this program.
+    """
+
+    recognises: str | None = None
+
+    kind: ClassVar[Kind] = "importer"
+    tool_names: ClassVar[tuple[str, ...]] = ("contract", "recognises")
+
+
+PROVIDERS: Mapping[Kind, type[Provider]] = {
+    provider.kind: provider
+    for provider in (
+        FitterProvider,
+        PredictorProvider,
+        LossProvider,
+        OptimizerProvider,
+        ExecutorProvider,
+        ValidatorProvider,
+        ImporterProvider,
+    )
+}
+KINDS: tuple[Kind, ...] = tuple(PROVIDERS)
 
 
 def import_object(target: str) -> Any:

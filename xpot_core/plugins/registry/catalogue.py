@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
 from xpot_core.errors import InputError, NotInstalledError, nearest
 from xpot_core.options.check import validate_options
-from xpot_core.plugins.interfaces.provider import KINDS, Component, Kind, Provider
+from xpot_core.plugins.interfaces.provider import (
+    KINDS,
+    Component,
+    FitterProvider,
+    Kind,
+    PredictorProvider,
+    Provider,
+)
 from xpot_core.plugins.registry.discover import PluginRecord, PluginState
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
@@ -27,6 +34,7 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "optuna-nsga2": "xpot-optuna",
     },
     "executor": {"dask": "xpot-dask"},
+    "importer": {"fitsnap": "xpot-snap", "gap-fit": "xpot-gap"},
     "validator": {
         "dimer": "xpot-lammps",
         "equation-of-state": "xpot-lammps",
@@ -39,6 +47,8 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
     },
 }
 """Names that are not installed are answered with the distribution that has them."""
+
+P = TypeVar("P", bound=Provider)
 
 
 @dataclass
@@ -103,19 +113,27 @@ class Registry:
         known = {*self._providers[kind], *PUBLISHED.get(kind, {})}
         raise NotInstalledError(f"unknown {kind} '{name}'", remedy=nearest(name, known))
 
-    def for_format(self, kind: Kind, format: str) -> Provider:
-        """The first predictor or validator that accepts a potential format.
+    def get(self, provider: type[P], name: str) -> P:
+        """Look up a provider by its class; otherwise as `provider`."""
+        found = self.provider(provider.kind, name)
+        assert isinstance(found, provider)
+        return found
+
+    def predictor_for(self, format: str) -> PredictorProvider:
+        """The first predictor that reads a potential format.
 
         One of the plugin whose fitter makes the format comes first: installing another plugin never
         changes who evaluates a potential.
         """
-        makers = [o for p, o in self._providers["fitter"].values() if format in p.produces]
-        found = [(p, owner) for p, owner in self._providers[kind].values() if format in p.accepts]
-        for provider, _ in sorted(found, key=lambda entry: entry[1] not in makers):
+        fitters = [(self.get(FitterProvider, name), name) for name in self.names("fitter")]
+        makers = {id(self.owner("fitter", name)) for p, name in fitters if format in p.produces}
+        found = [self.get(PredictorProvider, name) for name in self._providers["predictor"]]
+        reading = [p for p in found if format in p.accepts]
+        for provider in sorted(reading, key=lambda p: id(self.owner("predictor", p.name)) not in makers):
             return provider
         raise NotInstalledError(
-            f"no installed {kind} accepts potentials of format '{format}'",
-            remedy=f"install a plugin with a {kind} for it, or name one in the study file",
+            f"no installed predictor accepts potentials of format '{format}'",
+            remedy="install a plugin with a predictor for it, or name one in the study file",
         )
 
     def create(self, kind: Kind, name: str, options: Any = None) -> Component[Any]:

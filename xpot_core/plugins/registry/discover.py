@@ -45,6 +45,8 @@ class PluginRecord:
     ----------
     providers
         Kind -> names of the providers that it registered.
+    missing
+        ``kind 'name'`` of a provider -> programs and packages that it needs and that are not installed.
     """
 
     plugin: str
@@ -54,6 +56,7 @@ class PluginRecord:
     reason: str = ""
     module: ModuleType | None = None
     providers: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, object]:
         """The object that ``xpot plugins --json`` prints."""

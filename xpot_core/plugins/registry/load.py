@@ -13,7 +13,7 @@ import pluggy
 from xpot_core.errors import InputError, nearest
 from xpot_core.options.declare import undocumented
 from xpot_core.plugins import default_hooks, hookspecs
-from xpot_core.plugins.interfaces.provider import Kind, Provider
+from xpot_core.plugins.interfaces.provider import PROVIDERS, Kind
 from xpot_core.plugins.registry.catalogue import Registry
 from xpot_core.plugins.registry.discover import PluginRecord, PluginState, find_plugins
 
@@ -24,6 +24,7 @@ REGISTER_HOOKS: dict[Kind, str] = {
     "optimizer": "xpot_register_optimizers",
     "executor": "xpot_register_executors",
     "validator": "xpot_register_validators",
+    "importer": "xpot_register_importers",
 }
 
 NOTIFY_HOOKS = ("xpot_study_started", "xpot_trial_finished", "xpot_study_finished")
@@ -124,12 +125,21 @@ def _collect(registry: Registry, record: PluginRecord) -> str | None:
             fault = _accept(registry, record, kind, provider)
             if fault is not None:
                 return fault
+    _look_at_requirements(record)
     return None
 
 
+def _look_at_requirements(record: PluginRecord) -> None:
+    """A plugin needs something where none of its providers works; else only some of them do."""
+    if record.missing and record.state is PluginState.OK:
+        if len(record.missing) == sum(map(len, record.providers.values())):
+            record.state = PluginState.NEEDS_PROGRAM
+        record.reason = "; ".join(f"{provider} needs {what}" for provider, what in record.missing.items())
+
+
 def _accept(registry: Registry, record: PluginRecord, kind: Kind, provider: object) -> str | None:
-    if not isinstance(provider, Provider):
-        return f"{REGISTER_HOOKS[kind]} gave {type(provider).__name__} instead of Provider"
+    if not isinstance(provider, PROVIDERS[kind]):
+        return f"{REGISTER_HOOKS[kind]} gave {type(provider).__name__} instead of {PROVIDERS[kind].__name__}"
     faults = undocumented(provider.options)
     if faults:
         return f"{kind} '{provider.name}': {faults[0]}"
@@ -141,7 +151,6 @@ def _accept(registry: Registry, record: PluginRecord, kind: Kind, provider: obje
         return None
     registry.add(kind, provider, record)
     missing = provider.missing()
-    if missing and record.state is PluginState.OK:
-        record.state = PluginState.NEEDS_PROGRAM
-        record.reason = f"{kind} '{provider.name}' needs {', '.join(missing)}"
+    if missing:
+        record.missing[f"{kind} '{provider.name}'"] = ", ".join(missing)
     return None

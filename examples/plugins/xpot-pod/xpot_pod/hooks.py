@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xpot_core.api import Provider, hookimpl
+from xpot_core.api import FitterProvider, PredictorProvider, hookimpl
 from xpot_pod.options import PodOptions
 
 xpot_api_version = 1
@@ -13,9 +13,9 @@ CITATION = "N. C. Nguyen, A. Rohskopf, J. Comput. Phys. 480, 112030 (2023); Phys
 
 
 @hookimpl
-def xpot_register_fitters() -> Iterable[Provider]:
+def xpot_register_fitters() -> Iterable[FitterProvider]:
     """The fitter ``pod``."""
-    yield Provider(
+    yield FitterProvider(
         name="pod",
         summary="proper orthogonal descriptors: LAMMPS' fitpod",
         load="xpot_pod.fitter:PodFitter",
@@ -23,19 +23,19 @@ def xpot_register_fitters() -> Iterable[Provider]:
         packages=("lammps",),
         produces=("pod",),
         citation=CITATION,
-        tools={"contract": "xpot_pod.contract:CONTRACT"},
+        contract="xpot_pod.contract:CONTRACT",
     )
 
 
 @hookimpl
-def xpot_register_predictors() -> Iterable[Provider]:
+def xpot_register_predictors() -> Iterable[PredictorProvider]:
     """Its predictor."""
-    yield Provider(
+    yield PredictorProvider(
         name="pod",
         summary="potentials of the fitter pod through LAMMPS' pair_style pod",
         load="xpot_pod.predictor:PodPredictor",
         packages=("lammps",),
         accepts=("pod",),
         citation=CITATION,
-        tools={"calculator": "xpot_pod.predictor:PodCalculator"},
+        calculator="xpot_pod.predictor:PodCalculator",
     )

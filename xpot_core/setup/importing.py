@@ -1,0 +1,57 @@
+"""Study files made of other programs' inputs, by the importers of plugins."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import yaml
+
+from xpot_core.errors import InputError
+from xpot_core.plugins.interfaces import ImporterProvider
+from xpot_core.plugins.registry import Registry
+
+_WIDTH = 100
+
+
+def import_study(registry: Registry, source: str, tool: str | None = None) -> str:
+    """Text of a study file made of another program's input.
+
+    Parameters
+    ----------
+    registry
+        The plugins.
+    source
+        A file, or a text such as a command line.
+    tool
+        Name of the importer; None asks every importer whether it recognises the source.
+
+    Raises
+    ------
+    InputError
+        If no importer has the name or recognises the source, or it holds what a study cannot express.
+    """
+    name = tool.replace("_", "-") if tool is not None else _recognised(registry, source)
+    importer = registry.create("importer", name)
+    found = registry.hook.xpot_import(importer=importer, source=source)
+    header = "".join(f"# {line}\n" for note in found.notes for line in textwrap.wrap(note, _WIDTH - 2))
+    body: dict[str, Any] = dict(found.study)
+    return header + yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+
+
+def _recognised(registry: Registry, source: str) -> str:
+    names = registry.names("importer")
+    found = []
+    for name in names:
+        recognises = registry.get(ImporterProvider, name).tool("recognises")
+        if recognises is not None and recognises(source):
+            found.append(name)
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(names) or "none is installed"
+    raise InputError(
+        f"is recognised by {' and '.join(found)}" if found else "no importer recognises it",
+        key="--from",
+        value=source,
+        remedy=f"name the program: xpot init --from TOOL SOURCE; importers: {known}",
+    )
