@@ -19,7 +19,7 @@ CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 QUICK = [
     sys.executable,
     "-c",
-    "from xpot_core import lease; lease.HEARTBEAT_SECONDS, lease.LEASE_SECONDS = 0.2, 1.0; "
+    "from xpot_core.store import run_lock; run_lock.HEARTBEAT_SECONDS, run_lock.LEASE_SECONDS = 0.2, 1.0; "
     "from xpot_core.cli import main; main()",
 ]
 

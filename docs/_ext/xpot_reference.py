@@ -38,6 +38,7 @@ _TITLES: dict[Kind, str] = {
     "optimizer": "Optimizers",
     "executor": "Executors",
     "validator": "Validators",
+    "importer": "Importers",
 }
 _INTRO: dict[Kind, str] = {
     "fitter": "The `fitter` block of the study file. Options marked *tune*, *by range* or *by choices* may "
@@ -47,6 +48,7 @@ _INTRO: dict[Kind, str] = {
     "optimizer": "The `optimizer` block; see [](../../guide/optimizers.md) on how to choose.",
     "executor": "The `executor` block; see [](../../guide/running.md).",
     "validator": "The `validate` list: physical tests of the best potential.",
+    "importer": "`xpot init --from TOOL SOURCE`: inputs of other programs as study files.",
 }
 
 
@@ -89,13 +91,15 @@ def _provider_facts(provider: Provider, distribution: str) -> Iterator[tuple[str
     needs = [*(f"program `{p}`" for p in provider.programs), *(f"package `{p}`" for p in provider.packages)]
     if needs:
         yield "Needs", ", ".join(needs)
-    if provider.produces:
-        yield "Makes potentials of format", codes(provider.produces)
-    if provider.accepts:
-        yield "Reads potentials of format", codes(provider.accepts)
+    for field, title in (
+        ("produces", "Makes potentials of format"),
+        ("accepts", "Reads potentials of format"),
+    ):
+        if getattr(provider, field, ()):
+            yield title, codes(getattr(provider, field))
     if provider.tools:
         yield "Tools", codes(sorted(provider.tools))
-    if provider.objectives:
+    if getattr(provider, "objectives", False):
         yield "Several objectives", "yes"
     if provider.citation:
         yield "Please cite", markdown(provider.citation)
@@ -212,19 +216,27 @@ def _command(name: str, command: click.Command) -> list[str]:
 
 
 def api_modules() -> dict[str, list[str]]:
-    """Module -> names that ``xpot_core.api`` takes from it, in the order of the source."""
+    """Module -> names that ``xpot_core.api`` and its modules take from it, in the order of the source."""
     found: dict[str, list[str]] = {}
-    # Imports made on demand stand below the top level of the file.
-    for node in ast.walk(ast.parse(inspect.getsource(api))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("xpot_core"):
-            names = found.setdefault(node.module, [])
-            names += [a.name for a in node.names if a.name not in names]
+    for path in sorted(Path(str(api.__file__)).parent.glob("*.py")):
+        # Imports made on demand stand below the top level of the file.
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            inside = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xpot_core.")
+            if inside and not node.module.startswith("xpot_core.api"):
+                names = found.setdefault(node.module, [])
+                names += [a.name for a in node.names if a.name not in names]
     return found
 
 
 def api_page() -> str:
     """Everything that ``xpot_core.api`` exports."""
-    lines = ["# Programming interface", "", "All of it is imported from `xpot_core.api`.", ""]
+    lines = [
+        "# Programming interface",
+        "",
+        "All of it is imported from `xpot_core.api`. The names for one kind of plugin stand in `api.fitter`, "
+        "`api.optimizer`, `api.executor`, `api.validator` and `api.importer` too.",
+        "",
+    ]
     for module, names in api_modules().items():
         source = importlib.import_module(module)
         summary = (source.__doc__ or "").strip().splitlines()[0]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ase.io import read, write
-from study_cases import Make
+from study_cases import Make, run
 
 
 def test_the_whole_way_through_the_installed_command(folder: Path, xpot: Any) -> None:
@@ -231,3 +233,11 @@ def test_trials_as_a_dataframe(done: Path) -> None:
     assert list(frame["loss"]) == [t.loss for t in results.trials]
     assert set(results.trials[0].values) <= set(frame.columns)
     assert frame["validation energy_rmse"].gt(0).all()
+
+
+def test_a_reader_that_has_enough_is_no_fault(study: Make, folder: Path) -> None:
+    run(study({"budget": {"trials": 2}}))
+    code = 'import sys; sys.argv = ["xpot", "show", "argon"]; from xpot_core.cli import main; main()'
+    shell = f"{sys.executable} -c '{code}' | head -c 5"
+    done = subprocess.run(shell, shell=True, capture_output=True, text=True, cwd=folder, timeout=60)  # noqa: S602
+    assert done.stderr == ""

@@ -151,7 +151,7 @@ FAULTS = {
     "no-provider": (
         "from xpot_core.api import hookimpl\n@hookimpl\ndef xpot_register_losses(): return ['loss']\n",
         "broken",
-        "gave str instead of Provider",
+        "gave str instead of LossProvider",
     ),
     "needs": (
         GOOD.replace(

@@ -20,10 +20,10 @@ from xpot_core.store.store import Store
 TAKE = """
 import sys
 from pathlib import Path
-from xpot_core import lease
+from xpot_core.store import run_lock
 from xpot_core.search.begin import take_store
 from xpot_core.errors import XpotError
-lease.HEARTBEAT_SECONDS = 0.5
+run_lock.HEARTBEAT_SECONDS = 0.5
 print("ready", flush=True)
 sys.stdin.readline()
 try:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from test_store import FIRST_SCHEMA
+from store_cases import FIRST_SCHEMA
 
 from xpot_core.errors import DamagedStoreError
 from xpot_core.store.row_checksums import COLUMNS

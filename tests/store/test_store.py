@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from store_cases import FIRST_SCHEMA
 
 from xpot_core.errors import InputError, XpotError
 from xpot_core.search.begin import move_aside
@@ -206,18 +207,6 @@ def test_other_schema_version(tmp_path: Path) -> None:
         db.commit()
     with pytest.raises(InputError, match=f"schema version 99, this xpot reads {SCHEMA_VERSION}"):
         Store(path)
-
-
-FIRST_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE trials (number INTEGER PRIMARY KEY, state TEXT NOT NULL, "values" TEXT NOT NULL,
-  optimizer TEXT NOT NULL, loss REAL, result TEXT NOT NULL DEFAULT '{}', worker TEXT NOT NULL DEFAULT '',
-  created REAL NOT NULL, started REAL, finished REAL);
-CREATE TABLE lease (one INTEGER PRIMARY KEY CHECK (one = 1), host TEXT, pid INTEGER, start REAL, heartbeat REAL);
-INSERT INTO meta VALUES ('schema', '1');
-INSERT INTO trials (number, state, "values", optimizer, loss, created)
-  VALUES (0, 'COMPLETE', '{"a": 1}', 'sobol', 0.5, 1.0), (1, 'RUNNING', '{"a": 2}', 'sobol', NULL, 2.0);
-"""
 
 
 def test_store_of_the_first_schema_is_shown_and_brought_up_to_date(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()  # the reader of a pipe (head, less) has what it wanted
         return 0
     except BaseException as error:
+        if isinstance(error.__context__, BrokenPipeError):  # of which rich makes a sys.exit
+            return 0
         return _told(error, debug)
 
 

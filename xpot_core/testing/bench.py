@@ -65,8 +65,7 @@ class FitterBench(Contract):
     force_tolerance: ClassVar[float] = 2e-4
     symmetry_tolerance: ClassVar[float] = 1e-6
 
-    @property
-    def declaration(self) -> FitterProvider:
+    def fitter_provider(self) -> FitterProvider:
         """What the plugin says about the fitter."""
         return self.registry.get(FitterProvider, self.provider)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ from xpot_core.types.fitting import Limits
 from xpot_core.types.trials import TrialResult, TrialState, TrialTask, WorkerSpec
 
 _PATIENCE = 120.0
+_OWNER_VARIABLE = "XPOT_CONTRACT_OF"
+"""Everything that these rules start carries it: rules that run elsewhere on the machine have their own."""
 
 
 class ExecutorContract(Contract):
@@ -219,6 +222,7 @@ class ExecutorContract(Contract):
     ) -> Iterator[tuple[Executor, Path]]:
         with scratch() as folder:
             write_frames(folder / "train.xyz", frames()[:6])
+            os.environ[_OWNER_VARIABLE] = str(os.getpid())
             executor = self._create()
             executor.start(_context(fitter, folder, limits))
             try:
@@ -240,10 +244,11 @@ class ExecutorContract(Contract):
             for process in psutil.process_iter(["cmdline"]):
                 with contextlib.suppress(psutil.Error):
                     command = " ".join(process.info["cmdline"] or [])
-                    orphan = process.ppid() == 1
+                    if process.environ().get(_OWNER_VARIABLE) != str(os.getpid()):
+                        continue
                     # A fork of a worker carries its command; one without a parent has no business any more.
-                    mine = orphan or psutil.Process() in process.parents()
-                    if (mine and "time.sleep(3600)" in command) or (
+                    orphan = process.ppid() == 1
+                    if "time.sleep(3600)" in command or (
                         orphan and "xpot_core.trial.worker_process" in command
                     ):
                         sleepers.append(process.pid)

@@ -146,7 +146,7 @@ class FitRules(FitterBench):
         for elements in {ONE, self.most}:
             potential = self.base(elements).potential
             assert potential.elements == elements, potential.elements
-            assert potential.format in self.declaration.produces, potential.format
+            assert potential.format in self.fitter_provider().produces, potential.format
             assert potential.files
             assert set(potential.sha256) == set(potential.files.values()), "a file has no checksum"
             for role in potential.files:

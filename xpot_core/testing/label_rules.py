@@ -55,7 +55,7 @@ class LabelRules(FitterBench):
     def test_declared_frame_labels_have_an_effect(self) -> None:
         """Each label in `Provider.frame_labels`, given to some of the frames, changes the potential."""
         faults = []
-        unknown = sorted(set(self.declaration.frame_labels) - set(FRAME_LABELS))
+        unknown = sorted(set(self.fitter_provider().frame_labels) - set(FRAME_LABELS))
         assert not unknown, f"frame_labels names {', '.join(unknown)}; known: {', '.join(FRAME_LABELS)}"
         with scratch() as folder:
             for label in self._declared():
@@ -115,7 +115,7 @@ class LabelRules(FitterBench):
                 )
 
     def _declared(self) -> list[str]:
-        declared = [label for label in FRAME_LABELS if label in self.declaration.frame_labels]
+        declared = [label for label in FRAME_LABELS if label in self.fitter_provider().frame_labels]
         if not declared:
             raise NotApplicable("the fitter declares no frame_labels: studies with such labels are refused")
         return declared

@@ -236,7 +236,9 @@ class OptimizerContract(Contract):
 
     def test_several_objectives(self) -> None:
         """Where declared: two objectives, failures among them, the same resume as for one."""
-        if not self.registry.get(OptimizerProvider, self.provider).objectives:
+        declared = self.component().provider
+        assert isinstance(declared, OptimizerProvider)
+        if not declared.objectives:
             raise NotApplicable("takes one objective")
         one = self.fresh()
         trials: list[Trial] = []

@@ -1,0 +1,87 @@
+"""For fitters, predictors and losses: frames, requests, potentials, designs, error sums."""
+
+from xpot_core.api.common import *  # noqa: F403
+from xpot_core.api.common import __all__ as _common
+from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
+from xpot_core.data.row_factors import RowFactors, row_factors
+from xpot_core.errors import FitError, InfeasibleError, PredictError, TrialError, TrialTimeoutError
+from xpot_core.options.declare import PerElement, PerGroup, Range, resolve
+from xpot_core.plugins.interfaces import (
+    DemandingLoss,
+    Fitter,
+    FitterProvider,
+    Loss,
+    LossProvider,
+    Predictor,
+    PredictorProvider,
+    StagedFitter,
+    TableLoss,
+)
+from xpot_core.types.error_sums import ErrorSums, ErrorTable, error_table, voigt
+from xpot_core.types.fitting import (
+    Design,
+    DesignErrors,
+    DifferentiableDesign,
+    ExportRequest,
+    FitRequest,
+    FittedPotential,
+    Limits,
+    Sensitivity,
+)
+from xpot_core.types.predicting import LossValue, Predictions
+from xpot_core.types.structures import (
+    EVALUATE_ONLY,
+    FRAME_LABELS,
+    BoolArray,
+    FloatArray,
+    Frame,
+    TrainingData,
+    bare_atoms,
+)
+
+__all__ = [
+    "BoolArray",
+    "DemandingLoss",
+    "Design",
+    "DesignErrors",
+    "DifferentiableDesign",
+    "EVALUATE_ONLY",
+    "ErrorSums",
+    "ErrorTable",
+    "ExportRequest",
+    "FRAME_LABELS",
+    "FitError",
+    "FitRequest",
+    "FittedPotential",
+    "Fitter",
+    "FitterProvider",
+    "FloatArray",
+    "Frame",
+    "InfeasibleError",
+    "Limits",
+    "Loss",
+    "LossProvider",
+    "LossValue",
+    "PerElement",
+    "PerGroup",
+    "PredictError",
+    "Predictions",
+    "Predictor",
+    "PredictorProvider",
+    "Range",
+    "RowFactors",
+    "Sensitivity",
+    "StagedFitter",
+    "TableLoss",
+    "TrainingData",
+    "TrialError",
+    "TrialTimeoutError",
+    "bare_atoms",
+    "error_table",
+    "is_isolated",
+    "isolated_energies",
+    "resolve",
+    "row_factors",
+    "voigt",
+    *_common,
+]
