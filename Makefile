@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
 PLUGINS := $(patsubst plugins/%/pyproject.toml,plugins/%,$(wildcard plugins/*/pyproject.toml))
-PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) constraints.txt
+# Libraries register nothing; plugins may share them.
+LIBRARIES := $(patsubst libraries/%/pyproject.toml,libraries/%,$(wildcard libraries/*/pyproject.toml))
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml libraries/*/pyproject.toml) constraints.txt
+PACKAGES := xpot_core $(foreach project,$(LIBRARIES) $(PLUGINS),$(project)/$(subst -,_,$(notdir $(project))))
 # FitSNAP's own requirements pull several GB of torch, which it does not need: see docs/install.md.
 FITSNAP := fitsnap3==3.1.0.4
 
@@ -17,12 +20,12 @@ $(VENV)/.demo: $(PROJECTS)
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.11'"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report]" \
-	    --editable plugins/xpot-snap --editable plugins/xpot-skopt
+	    $(LIBRARIES:%=--editable %) --editable plugins/xpot-snap --editable plugins/xpot-skopt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,test,docs,dev]" \
-	    $(foreach plugin,$(PLUGINS),--editable $(plugin))
+	    $(patsubst %,--editable %,$(LIBRARIES) $(PLUGINS))
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate phonopy \
 	    dask-jobqueue cryptography
 	$(BIN)/python -m pip install --quiet --no-deps $(FITSNAP)
@@ -49,7 +52,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.test
-	$(BIN)/mypy xpot_core $(foreach plugin,$(PLUGINS),$(plugin)/$(subst -,_,$(notdir $(plugin))))
+	$(BIN)/mypy $(PACKAGES)
 	$(BIN)/mypy benchmarks/*.py
 
 docs: $(VENV)/.test
@@ -64,7 +67,7 @@ notebook: $(VENV)/.test  ## docs/examples/notebook.py executed, as notebook and 
 wheels: $(VENV)/.test  ## wheel and sdist of every distribution in dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist . > /dev/null
-	for plugin in $(PLUGINS); do $(BIN)/python -m build --outdir dist $$plugin > /dev/null || exit 1; done
+	for project in $(LIBRARIES) $(PLUGINS); do $(BIN)/python -m build --outdir dist $$project > /dev/null || exit 1; done
 	$(BIN)/twine check --strict dist/*
 
 clean:

@@ -27,7 +27,7 @@ from xpot_core.store.store import STORE_NAME, Store
 HERE = Path(__file__).parent
 
 
-class Clock:
+class ProcessTimes:
     """CPU time of groups of processes since it was made; this process is one of them."""
 
     def __init__(self, groups: dict[str, Sequence[int]]) -> None:
@@ -48,7 +48,7 @@ class Clock:
 class Ended:
     """Reads the clock before the executor is closed."""
 
-    def __init__(self, clock: Clock, trials: int) -> None:
+    def __init__(self, clock: ProcessTimes, trials: int) -> None:
         self.clock, self.left, self.percent = clock, trials, dict[str, float]()
 
     def study_started(self, *_: Any) -> None: ...
@@ -61,7 +61,7 @@ class Ended:
 
 
 def measure(
-    study: Study, kind: str, store_on: str, workers: int, seconds: float, trials: int, clock: Clock
+    study: Study, kind: str, store_on: str, workers: int, seconds: float, trials: int, clock: ProcessTimes
 ) -> dict[str, Any]:
     """From the first start of a trial to the last end; the best trial is not refitted."""
     study.directory.mkdir(parents=True)
@@ -95,7 +95,7 @@ def stand_ins(root: Path, store_on: str, workers: int, seconds: float, rounds: i
     """An executor that does nothing for a while: what is left is the coordinator's own work."""
     block = {"sleepers": {"workers": workers, "seconds": seconds}}
     study = make(root / f"stand-ins-{seconds}", block, workers * rounds)
-    clock = Clock({"coordinator": [os.getpid()]})
+    clock = ProcessTimes({"coordinator": [os.getpid()]})
     return measure(study, "stand-ins", store_on, workers, seconds, workers * rounds, clock)
 
 
@@ -118,7 +118,7 @@ def dask(root: Path, processes: int, threads: int, seconds: float, rounds: int) 
     with many_threads(folder, processes, threads) as (address, pids):
         block = {"dask-sleepers": {"address": address, "seconds": seconds}}
         study = make(folder, block, workers * rounds, plugins=[HERE / "dask_sleepers.py"])
-        clock = Clock({"coordinator": [os.getpid()], **pids})
+        clock = ProcessTimes({"coordinator": [os.getpid()], **pids})
         kind = f"dask, {processes} workers of {threads} threads"
         return measure(study, kind, "memory", workers, seconds, workers * rounds, clock)
 

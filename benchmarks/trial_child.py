@@ -222,7 +222,7 @@ def measure(raw: dict[str, Any], folder: Path, observations: int, warm: int, tri
         observe(study, store, observations)
     store.acquire()
     asks: list[float] = []
-    study.asker.ask = timed(study.asker.ask, asks)  # type: ignore[method-assign]
+    study.next_trials.ask = timed(study.next_trials.ask, asks)  # type: ignore[method-assign]
     marks = Marks(warm, warm + trials)
     # the loop alone: a study would refit its winner at the end, which is no trial
     study._loop(store, observations + warm + trials, None, marks)

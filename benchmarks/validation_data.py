@@ -30,7 +30,7 @@ class Sets:
     train
         What every winner is fitted to.
     validation, test
-        Name -> frames; no frame stands in two sets.
+        Name -> frames; no frame is in two sets.
     ignored
         Groups that are trained on and count neither in the loss nor in the test errors.
     fitter

@@ -53,7 +53,7 @@ class Shown:
     trials: int | None = None
 
     def command(self) -> list[str]:
-        """Words of the command line, with the study file as it stands in the repository."""
+        """Words of the command line, with the study file as it is in the repository."""
         words = ["xpot", "run", f"examples/silicon/{self.file}", "--set", f"study={self.name}"]
         if self.trials is not None:
             words += ["--trials", str(self.trials)]

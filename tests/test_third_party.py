@@ -19,7 +19,10 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-PROJECTS = [ROOT, *sorted(p.parent for p in ROOT.glob("plugins/*/pyproject.toml"))]
+PROJECTS = [
+    ROOT,
+    *sorted(p.parent for kind in ("libraries", "plugins") for p in ROOT.glob(f"{kind}/*/pyproject.toml")),
+]
 CONSTRAINTS = ["--constraint", str(ROOT / "constraints.txt")]
 
 

@@ -44,7 +44,7 @@ class NearBestOptimizer:
                 best = min(seen.complete, key=lambda o: o.loss)
                 point = np.clip(best.point + self.options.spread * rng.normal(size=len(point)), 0, 1)
             # Never the same point twice; None where a finite space has been tried in full.
-            values = proposed.settle(history.space.from_unit(point.tolist()), rng)
+            values = proposed.replace_duplicate(history.space.from_unit(point.tolist()), rng)
             if values is None:
                 break
             candidates.append(Candidate(values))

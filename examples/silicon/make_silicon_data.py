@@ -145,7 +145,7 @@ def command_write(runner: Runner) -> None:
 def group_table(train: list[Atoms], test: list[Atoms], groups: Sequence[str], first: str = "train") -> str:
     """Markdown table of the groups: numbers, energies relative to the isolated atom, forces."""
     frames = train + test
-    # The free atom stands in train alone; the external sets are compared with the same one.
+    # The free atom is in train alone; the external sets are compared with the same one.
     known = train if first == "train" else _read_all(TRAIN)
     atom = next((f.info["REF_energy"] for f in known if f.info["config_type"] == "isolated_atom"), 0.0)
     lines = [

@@ -100,8 +100,8 @@ def test_proposed_finds_the_last_new_point_and_then_none() -> None:
     every = [{"i": i, "c": c} for i in range(1, 41) for c in "ab"]
     known = Proposed(space, every[1:])
     rng = rng_for(History(space), 0)
-    assert known.settle(every[5], rng) == every[0]
-    assert known.settle(every[5], rng) is None
+    assert known.replace_duplicate(every[5], rng) == every[0]
+    assert known.replace_duplicate(every[5], rng) is None
 
 
 def test_the_contract_catches_an_optimizer_that_keeps_state() -> None:

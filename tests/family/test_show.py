@@ -130,7 +130,7 @@ def test_figures_of_every_kind_of_matrix(small: Make, folder: Path, matrix: dict
 
 def test_a_family_is_shown_before_anything_ended(small: Make, folder: Path, call: Any) -> None:
     family = Family(read_study(small()), repeat=2)
-    family._claim()
+    family._take_folder()
     shown = json.loads(call("show", "argon", "--json").out)
     assert [m["state"] for m in shown["members"]] == ["waiting"] * 2
     assert shown["statistics"] == []

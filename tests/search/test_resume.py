@@ -56,7 +56,7 @@ def campaign(
 
 
 def finished(folder: Path) -> dict[int, tuple[str, Any]]:
-    """What stands in the store now: number -> values and loss of finished trials."""
+    """What is in the store now: number -> values and loss of finished trials."""
     if not (folder / "runs/faulty/study.sqlite").is_file():
         return {}
     try:

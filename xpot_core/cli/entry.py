@@ -31,10 +31,10 @@ def run(arguments: list[str]) -> int:
     except BaseException as error:
         if isinstance(error.__context__, BrokenPipeError):  # of which rich makes a sys.exit
             return 0
-        return _told(error, debug)
+        return _report_error(error, debug)
 
 
-def _told(error: BaseException, debug: bool) -> int:
+def _report_error(error: BaseException, debug: bool) -> int:
     # A library that is interrupted while it is imported may raise something else instead.
     if interrupts.came() or isinstance(error, click.Abort | KeyboardInterrupt | interrupts.Interrupt):
         say("interrupted", err=True)

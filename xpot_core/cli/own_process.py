@@ -29,7 +29,7 @@ def run_alone(arguments: list[str], *, ctrl_c: bool) -> int:
     sys.excepthook = _quiet(sys.excepthook)
     sys.unraisablehook = _raised_again(sys.unraisablehook)
     if not debug:
-        threading.excepthook = _told_of_thread
+        threading.excepthook = _report_of_thread
     if ctrl_c:
         signal.signal(signal.SIGINT, interrupts.on_ctrl_c)
     try:
@@ -80,7 +80,7 @@ def _raised_again(hook: Callable[..., Any]) -> Callable[..., Any]:
     return show
 
 
-def _told_of_thread(ended: Any) -> None:
+def _report_of_thread(ended: Any) -> None:
     if ended.exc_type is not SystemExit:
         name = ended.thread.name if ended.thread else "?"
         _say(f"warning: thread '{name}' of a plugin ended by {ended.exc_type.__name__}: {ended.exc_value}")

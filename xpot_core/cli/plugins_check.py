@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = ("fitter", "predictor", "loss", "optimizer", "executor", "validator", "importer")
 """Those of `plugins.interfaces.provider`, whose import would cost every ``--help`` 0.3 s; a test compares them."""
-_SHORT = {"kept": "ok", "broken": "FAIL", "expected failure": "expected", "not applicable": "-"}
+_SHORT = {"passed": "ok", "broken": "FAIL", "expected failure": "expected", "not applicable": "-"}
 
 
 @click.command()
@@ -29,7 +29,7 @@ _SHORT = {"kept": "ok", "broken": "FAIL", "expected failure": "expected", "not a
 def check(name: str, kind: str | None, rules: tuple[str, ...], files: tuple[Path, ...], as_json: bool) -> int:
     """Test the provider NAME, or all of the plugin NAME, by the rules that a provider of its kind keeps.
 
-    Exit status: 0 every rule is kept, or is a declared expected failure; 1 a rule is broken; 2 nobody has
+    Exit status: 0 every rule passes, or is a declared expected failure; 1 a rule is broken; 2 nobody has
     the name.
     """
     from xpot_core.plugins.registry import load_registry

@@ -94,7 +94,7 @@ def run(
     try:
         results = StudyResults.open(study.directory)
     except InputError:
-        if outcome.interrupted:  # so early that nothing stands in the store yet
+        if outcome.interrupted:  # so early that nothing is in the store yet
             return 1
         raise
     for renderable in (*summary_renderables(results), *outlier_lines(results)):

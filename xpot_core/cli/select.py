@@ -73,7 +73,7 @@ def select(
 ) -> None:
     """Select the frames of a pool on which a committee of good models disagrees most.
 
-    Near-duplicates and structures of the training set are left out. The disagreement stands in the info of each frame.
+    Near-duplicates and structures of the training set are left out. The disagreement is in the info of each frame.
     """
     import tempfile
 

@@ -13,7 +13,7 @@ import numpy as np
 from xpot_core.data.isolated_atoms import REACH, is_isolated, isolated_energies
 from xpot_core.data.misfits import misfit_warnings
 from xpot_core.data.missing_labels import doubtful_zeros, without_missing
-from xpot_core.data.reuse import kept
+from xpot_core.data.reuse import get_or_make
 from xpot_core.data.row_factors import sigma_means
 from xpot_core.data.structure_files import NO_GROUP, read_frames
 from xpot_core.data.unused_columns import READ, Column
@@ -72,7 +72,7 @@ def load_dataset(study: StudyFile) -> Dataset:
         Missing or unreadable files, missing keys, NaN, empty groups or folds.
     """
     key = (study.config.data.model_dump(mode="json"), str(study.base))
-    return kept("data", key, lambda: _load(study), most=4)
+    return get_or_make("data", key, lambda: _load(study), most=4)
 
 
 def _load(study: StudyFile) -> Dataset:
@@ -120,7 +120,7 @@ def _load(study: StudyFile) -> Dataset:
         warnings.append(f"data.reference_energies names {element}, which is in no frame")
     trained_groups = {f.group for f in train}
     for group in sorted({f.group for f in external} - trained_groups):
-        warnings.append(f"group '{group}' stands in the validation set and not in the training set")
+        warnings.append(f"group '{group}' is in the validation set and not in the training set")
     test_print = TrainingData(tuple(test), (ALWAYS_TRAIN,) * len(test), elements, groups).fingerprint()
     digest = hashlib.sha256((data.fingerprint() + test_print).encode()).hexdigest()
     warnings += misfit_warnings(data, test)
@@ -177,7 +177,7 @@ def _check_isolated(frames: Sequence[Frame], config: DataConfig) -> None:
                 else f"has periodic images within {REACH:g} Å"
             )
             raise InputError(
-                f"{frame.source} stands in group '{config.isolated_atoms}' and {what}",
+                f"{frame.source} is in group '{config.isolated_atoms}' and {what}",
                 key="data.isolated_atoms",
                 value=config.isolated_atoms,
                 remedy="mend the frame or its group, or write isolated_atoms: null; energies of isolated atoms can "

@@ -27,7 +27,7 @@ def sharing() -> Iterator[None]:
         _active.reset(token)
 
 
-def kept(kind: str, key: Any, make: Callable[[], T], *, most: int = 1) -> T:
+def get_or_make(kind: str, key: Any, make: Callable[[], T], *, most: int = 1) -> T:
     """What an earlier study made under this key, else a new one.
 
     Parameters

@@ -170,7 +170,7 @@ def _check(matrix: Mapping[str, Sequence[Any]], repeat: int | None) -> None:
             raise InputError(f"cannot be varied: it {_FIXED[top]}", key=where, remedy="leave it out")
         if key == "seed" and repeat is not None:
             raise InputError(
-                "stands in the matrix and is varied by --repeat too", key=where, remedy="use one of them"
+                "is in the matrix and is varied by --repeat too", key=where, remedy="use one of them"
             )
         inside = [k for k in matrix if k.startswith(f"{key}.")]
         if inside:

@@ -193,7 +193,7 @@ class Point:
 
 @dataclass(frozen=True)
 class FamilyResults:
-    """Everything that stands in the folder of a family.
+    """Everything that is in the folder of a family.
 
     Attributes
     ----------
@@ -222,7 +222,7 @@ class FamilyResults:
         else:
             folders = [target, runs / target]
         for folder in folders:
-            # An ordinary study of the name wins over a family that stands in a later place.
+            # An ordinary study of the name wins over a family that is in a later place.
             if (folder / FAMILY_NAME).is_file():
                 return cls.open(folder)
             if (folder / STORE_NAME).is_file():

@@ -165,7 +165,7 @@ class Family:
                 if restart and self.directory.exists():
                     self._refuse_running()
                     move_aside(self.directory)
-                self._claim()
+                self._take_folder()
             try:
                 with sigterm_interrupts():
                     for i, member in enumerate(self.members):
@@ -183,14 +183,14 @@ class Family:
                             continue
                         if outcome.interrupted:
                             return FamilyOutcome(failed, skipped, interrupted=True)
-                        if self._settle(member, outcome) == "failed":
+                        if self._record(member, outcome) == "failed":
                             failed[member.name] = outcome.reason
             except (KeyboardInterrupt, Interrupt):
                 return FamilyOutcome(failed, skipped, interrupted=True)
         return FamilyOutcome(failed, skipped)
 
     def results(self) -> FamilyResults:
-        """What stands in the stores of the members now."""
+        """What is in the stores of the members now."""
         return FamilyResults.open(self.directory)
 
     def _run_member(
@@ -202,7 +202,7 @@ class Family:
             begun = (study.directory / STORE_NAME).is_file()
             return study.run(trials=trials, observer=observer, extend=extend and begun)
 
-    def _settle(self, member: Member, outcome: RunOutcome) -> str:
+    def _record(self, member: Member, outcome: RunOutcome) -> str:
         """Write down how a member ended."""
         with contextlib.closing(Store(self.directory / member.name / STORE_NAME, readonly=True)) as store:
             won = store.get("final") is not None
@@ -225,7 +225,7 @@ class Family:
                     remedy="wait for it or end it, then use --restart",
                 )
 
-    def _claim(self) -> None:
+    def _take_folder(self) -> None:
         """Check that the folder belongs to this family, or make it so."""
         if (self.directory / STORE_NAME).is_file():
             raise InputError(

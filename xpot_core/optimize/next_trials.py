@@ -12,7 +12,7 @@ from xpot_core.errors import InputError, XpotError, nearest
 from xpot_core.optimize.finite_space import distinct
 from xpot_core.optimize.objectives import Objective, scalarised
 from xpot_core.optimize.successive_halving import Ladder
-from xpot_core.optimize.trial_counts import START, Ledger
+from xpot_core.optimize.trial_counts import START, TrialCounts
 from xpot_core.plugins.interfaces import Component, Optimizer, OptimizerProvider
 from xpot_core.plugins.registry import Registry
 from xpot_core.space.history import History
@@ -53,7 +53,7 @@ def starting_points(entries: Sequence[Any], space: Space) -> list[dict[str, Any]
 
 
 @dataclass
-class Asker:
+class NextTrials:
     """Chooses trials from the history of a study.
 
     Attributes
@@ -86,20 +86,20 @@ class Asker:
     def __post_init__(self) -> None:
         self.searched = self.space.only([n for n in self.space.names if n not in self.inner])
 
-    def history(self, trials: Iterable[Trial] | Ledger) -> History:
+    def history(self, trials: Iterable[Trial] | TrialCounts) -> History:
         """What the optimizer may know."""
-        ledger = trials if isinstance(trials, Ledger) else Ledger(trials)
+        counts = trials if isinstance(trials, TrialCounts) else TrialCounts(trials)
         names = tuple(o.name for o in self.objectives)
         if self.ladder is not None:
-            ledger = Ledger(self.ladder.view(list(ledger.values())))
+            counts = TrialCounts(self.ladder.view(list(counts.values())))
         if self.inner:
             # A trial of a flat search does not tell how good its descriptors can be.
             own = self.searched.names
-            fit = [t for t in ledger.values() if "inner" in t.extra or not t.from_prior]
-            ledger = Ledger(replace(t, values={n: t.values[n] for n in own}) for t in fit)
-        return History(self.searched, ledger.told(), self.seed, names)
+            fit = [t for t in counts.values() if "inner" in t.extra or not t.from_prior]
+            counts = TrialCounts(replace(t, values={n: t.values[n] for n in own}) for t in fit)
+        return History(self.searched, counts.for_optimizer(), self.seed, names)
 
-    def next(self, store: Store, trials: Ledger, budget: int, free: int) -> list[Trial]:
+    def next(self, store: Store, trials: TrialCounts, budget: int, free: int) -> list[Trial]:
         """Up to `free` trials to start; new ones are stored as RUNNING and added to `trials`."""
         if free <= 0:
             return []
@@ -110,7 +110,7 @@ class Asker:
             wanted -= len(new)
         return found
 
-    def _propose(self, store: Store, trials: Ledger, wanted: int, remaining: int) -> list[Trial]:
+    def _propose(self, store: Store, trials: TrialCounts, wanted: int, remaining: int) -> list[Trial]:
         first = self.starts[trials.starts : trials.starts + wanted]
         if first:
             values = [{n: s[n] for n in self.searched.names} for s in first]

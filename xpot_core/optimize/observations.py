@@ -173,24 +173,24 @@ class Proposed:
         """Remember a proposal."""
         self._keys.add(self._key(values))
 
-    def settle(self, values: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any] | None:
+    def replace_duplicate(self, values: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any] | None:
         """The values if they are new, else a random new point, which is remembered.
 
         Returns None when the space is finite and every point of it has been proposed.
         """
-        settled = dict(values)
+        found = dict(values)
         draws = 0
-        while settled in self:
+        while found in self:
             if draws == _DRAWS:
                 unseen = self._unseen(rng)
                 if unseen is None:
                     return None
-                settled = unseen
+                found = unseen
                 break
-            settled = self.space.from_unit(rng.random(len(self.space)).tolist())
+            found = self.space.from_unit(rng.random(len(self.space)).tolist())
             draws += 1
-        self.add(settled)
-        return settled
+        self.add(found)
+        return found
 
     def _key(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         key: list[Any] = []

@@ -11,7 +11,7 @@ START = "start_with"
 """Stands for the optimizer in trials that the study file asked for."""
 
 
-class Ledger(dict[int, Trial]):
+class TrialCounts(dict[int, Trial]):
     """Trials by number, in order of number, with running counts.
 
     Parameters
@@ -54,7 +54,7 @@ class Ledger(dict[int, Trial]):
             self._waiting.pop(trial.number, None)
         return trial
 
-    def told(self) -> tuple[Trial, ...]:
+    def for_optimizer(self) -> tuple[Trial, ...]:
         """All trials as an optimizer is told of them, starting points as if from an earlier study."""
         return (*self._given.values(), *self._proposed.values())
 

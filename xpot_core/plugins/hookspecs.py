@@ -163,7 +163,7 @@ def xpot_study_started(study: Mapping[str, Any], directory: Path) -> None:
 
 @hookspec
 def xpot_trial_finished(trial: Trial, directory: Path) -> None:
-    """A trial reached a final state and stands in the store."""
+    """A trial reached a final state and is in the store."""
 
 
 @hookspec

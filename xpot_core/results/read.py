@@ -35,7 +35,7 @@ _FACTS = (
 )
 SECONDS = ("descriptors", "solve", "predict", "total")
 FAMILY_NAME = "family.json"
-"""Stands in the folder of a family of studies; each member has a folder beside it."""
+"""Is in the folder of a family of studies; each member has a folder beside it."""
 
 
 def study_directory(target: str | Path, runs: str | Path = "runs", *, lost: bool = False) -> Path:
@@ -109,7 +109,7 @@ def _refuse_family(directory: Path) -> None:
 
 @dataclass(frozen=True, repr=False)
 class StudyResults:
-    """Everything that stands in the store of a study.
+    """Everything that is in the store of a study.
 
     Attributes
     ----------
@@ -327,7 +327,7 @@ def _check_facts(facts: Mapping[str, Any], file: Path) -> None:
     """A store is only read from here on: what is damaged in it is told now."""
     if facts["study"] is None:
         raise InputError(
-            "the study ended before it began: nothing stands in it", file=file, remedy="run it again"
+            "the study ended before it began: nothing is in it", file=file, remedy="run it again"
         )
     wrong = wrong_in_facts(facts)
     if wrong is not None:

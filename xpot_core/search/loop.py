@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from xpot_core.data.dataset import load_dataset
 from xpot_core.data.use import check_loss
 from xpot_core.errors import InputError, StudyEndedError, XpotError
-from xpot_core.optimize.next_trials import Asker, starting_points
+from xpot_core.optimize.next_trials import NextTrials, starting_points
 from xpot_core.optimize.stopping import Progress, RunOutcome
-from xpot_core.optimize.trial_counts import Ledger
+from xpot_core.optimize.trial_counts import TrialCounts
 from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, Optimizer, OptimizerProvider
 from xpot_core.plugins.registry import load_registry
 from xpot_core.search.begin import take_store
@@ -44,7 +44,7 @@ class Observer(Protocol):
         """A trial was handed to the executor."""
 
     def trial_finished(self, trial: Trial) -> None:
-        """A trial stands in the store."""
+        """A trial is in the store."""
 
     def message(self, text: str) -> None:
         """Something the user should read."""
@@ -95,7 +95,7 @@ class Study:
                 check_validators(self.registry, blocks, key, data=frames, base=file.base)
         except InputError as error:
             raise file.located(error) from error
-        self.asker = Asker(
+        self.next_trials = NextTrials(
             self.registry,
             self.optimizer,
             self.space,
@@ -201,7 +201,7 @@ class Study:
 
     def history(self, trials: list[Trial]) -> History:
         """What the optimizer may know."""
-        return self.asker.history(trials)
+        return self.next_trials.history(trials)
 
     def _loop(
         self, store: Store, budget: int, seconds: float | None, observer: Observer | None
@@ -209,7 +209,7 @@ class Study:
         executor = self.executor.instance
         limit = seconds or self.config.budget.time
         deadline = None if limit is None else time.monotonic() + limit
-        trials = Ledger(store.trials())
+        trials = TrialCounts(store.trials())
         progress = Progress(trials.values(), self.config.budget, len(self.runner.objectives))
         if observer:
             observer.study_started(self, list(trials.values()), budget)
@@ -229,7 +229,7 @@ class Study:
                 halted = self._halt(progress, deadline)
                 if halted is None and not exhausted:
                     free = executor.capacity - len(running)
-                    for trial in self.asker.next(store, trials, budget, free):
+                    for trial in self.next_trials.next(store, trials, budget, free):
                         if trial.state is TrialState.WAITING:
                             trials.put(store.start(trial.number))
                         running.add(trial.number)

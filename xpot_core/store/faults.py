@@ -67,7 +67,7 @@ def fault(error: sqlite3.Error, path: Path, opened: os.stat_result | None) -> Xp
             "are lost, and only a copy brings them back",
         )
     if "FULL" in name or "full" in text:
-        remedy = "free some disk space and run the same command again; what stands in the store is whole"
+        remedy = "free some disk space and run the same command again; what is in the store is whole"
         return XpotError(f"{path}: {text}", remedy=remedy)
     if "BUSY" in name or "locked" in text:
         return XpotError(f"{path}: {text}", remedy="another process holds the file; wait for it or end it")

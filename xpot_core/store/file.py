@@ -96,7 +96,7 @@ class StoreFile:
         self._lease.look()
         self.everything()  # a checksum must not bless what is damaged
         with self._transaction():
-            # Another process may have been faster; only what stands in the file counts.
+            # Another process may have been faster; only what is in the file counts.
             version = self.get("schema")
             if version in MIGRATIONS:
                 migrate(self._db, version)

@@ -110,7 +110,7 @@ class Lease:
         self._held = False
 
     def owner(self) -> Owner | None:
-        """Who stands in the store."""
+        """Who is in the store."""
         row = self._db.execute("SELECT * FROM lease").fetchone()
         return None if row is None else Owner.of(row)
 

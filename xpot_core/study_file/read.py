@@ -199,7 +199,7 @@ def flow_yaml(value: Any) -> str:
 
 
 def line_of(text: str, key: str | None) -> int | None:
-    """Line (from 1) of a dotted key, or of the deepest part of it that stands in the text."""
+    """Line (from 1) of a dotted key, or of the deepest part of it that is in the text."""
     if len(text) > bounds.STUDY_BYTES:
         return None
     try:

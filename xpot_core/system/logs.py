@@ -42,7 +42,7 @@ def log_tail(path: Path, size: int = 2000, *, start: int = 0) -> str:
 class BoundedLog:
     """A file that takes any amount of output: it keeps the beginning and the end, and says how much is missing.
 
-    Everything stands in the file at once, so it can be read while the program runs. What stood there before is
+    Everything is in the file at once, so it can be read while the program runs. What stood there before is
     not touched.
 
     Parameters
@@ -91,7 +91,7 @@ class BoundedLog:
 
 
 def take(pipe: int, most: int = _CHUNK) -> bytes | None:
-    """What stands in a pipe, without waiting; None when all its other ends are closed.
+    """What is in a pipe, without waiting; None when all its other ends are closed.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def take_rest(pipe: int) -> bytes:
 def logged(path: Path) -> Iterator[int]:
     """The writing end of a pipe whose other end flows into a `BoundedLog`.
 
-    After the block all that was written stands in the log, except what programs write that still hold the end.
+    After the block all that was written is in the log, except what programs write that still hold the end.
 
     Parameters
     ----------

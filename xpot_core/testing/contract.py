@@ -154,7 +154,7 @@ class Contract:
 class Verdict(enum.StrEnum):
     """What a rule says about a provider."""
 
-    KEPT = "kept"
+    PASSED = "passed"
     BROKEN = "broken"
     EXPECTED = "expected failure"
     NOT_APPLICABLE = "not applicable"
@@ -167,7 +167,7 @@ class Finding:
     Attributes
     ----------
     rule
-        The rule's id: what stands in ``expected_failures``.
+        The rule's id: what is in ``expected_failures``.
     message
         What is wrong, or why the rule need not be kept; empty if it is kept.
     meaning
@@ -203,7 +203,7 @@ def findings(contract: Contract, rules: Collection[str] | None = None) -> Iterat
         if rules is not None and rule not in rules:
             continue
         method = getattr(contract, f"test_{rule}")
-        verdict, message, begin = Verdict.KEPT, "", time.perf_counter()
+        verdict, message, begin = Verdict.PASSED, "", time.perf_counter()
         try:
             method()
         except NotApplicable as reason:

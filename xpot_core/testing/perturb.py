@@ -15,7 +15,7 @@ from xpot_core.options.declare import OptionInfo, list_item, option_info, scalar
 
 @dataclass(frozen=True)
 class Leaf:
-    """One tunable option as it stands in a set of options.
+    """One tunable option as it is in a set of options.
 
     Attributes
     ----------

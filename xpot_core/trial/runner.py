@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.data.dataset import Dataset, load_dataset
-from xpot_core.data.reuse import kept
+from xpot_core.data.reuse import get_or_make
 from xpot_core.data.use import check_labels, without_effect
 from xpot_core.errors import InputError, PredictError
 from xpot_core.optimize.objectives import read_objectives
@@ -117,7 +117,7 @@ class TrialRunner:
             self._predictor = self.registry.create("predictor", *next(iter(config.predictor.items())))
         # Sparse points of a design may be drawn with the seed, so it belongs to what is shared.
         of = (self.dataset.fingerprint, name, config.seed, config.plugins, config.limits.model_dump())
-        self._designs: OrderedDict[str, Design] = kept("designs", of, OrderedDict)
+        self._designs: OrderedDict[str, Design] = get_or_make("designs", of, OrderedDict)
 
     @classmethod
     def of_results(cls, results: StudyResults) -> TrialRunner:

@@ -303,7 +303,7 @@ def prepare(request: FitRequest) -> GapDesign:
         files = sparse | theta
         for name, content in files.items():
             (request.directory / name).write_text(content, encoding="ascii")
-        # The content of the files stands in the key through the text of the potential.
+        # The content of the files is in the key through the text of the potential.
         fixed = plan.with_files(list(sparse), list(theta))
         held = _stored(cache, fixed, request, evaluation.frames, "held.xyz", trained)
         for name in files:

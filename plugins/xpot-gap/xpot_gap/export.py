@@ -125,7 +125,7 @@ def export(request: ExportRequest) -> dict[str, str]:
     Parameters
     ----------
     request
-        The potential, whose file stands in ``request.directory`` already.
+        The potential, whose file is in ``request.directory`` already.
 
     Returns
     -------

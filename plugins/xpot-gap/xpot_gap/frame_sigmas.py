@@ -25,7 +25,7 @@ def virial_sigma(frame: Frame) -> FloatArray | None:
 
 
 class WrittenSigmas:
-    """What stands in the data file, and how often gap_fit must find each.
+    """What is in the data file, and how often gap_fit must find each.
 
     Parameters
     ----------

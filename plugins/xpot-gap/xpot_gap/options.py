@@ -110,7 +110,7 @@ class Distance2b(Descriptor):
 
 
 class Angle3b(Descriptor):
-    """Triplets around a central atom, squared-exponential kernel; dear, sparse points run into hundreds."""
+    """Triplets around a central atom, squared-exponential kernel; expensive, sparse points run into hundreds."""
 
     n_species_given: ClassVar[int] = 3
 

@@ -62,7 +62,9 @@ class HyperoptOptimizer(Generic[O]):
             trials = trials_from_docs(documents, validate=False)
             tid = len(documents)
             (found,) = algorithm([tid], domain, trials, seed_for(history, index, "hyperopt"))
-            values = known.settle(_values(space, found["misc"]["vals"]), rng_for(history, index, "new"))
+            values = known.replace_duplicate(
+                _values(space, found["misc"]["vals"]), rng_for(history, index, "new")
+            )
             if values is None:
                 break
             suggestions.append(Candidate(values))

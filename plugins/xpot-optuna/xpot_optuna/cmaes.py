@@ -55,7 +55,7 @@ class CMAESOptimizer:
                 evolution = evolution or self._replay(history, observed)
                 evolution.reseed_rng(seed_for(history, index, "cmaes"))
                 point = evolution.ask()
-            values = known.settle(space.from_unit(point.tolist()), rng)
+            values = known.replace_duplicate(space.from_unit(point.tolist()), rng)
             if values is None:
                 break
             suggestions.append(Candidate(values))
@@ -77,7 +77,7 @@ class CMAESOptimizer:
             with warnings.catch_warnings():
                 # A generation of equal losses makes the covariance degenerate for a moment.
                 warnings.simplefilter("ignore", RuntimeWarning)
-                evolution.tell([_told(o, worst) for o in bred[begin : begin + size]])
+                evolution.tell([_as_told(o, worst) for o in bred[begin : begin + size]])
             if evolution.should_stop():
                 anew = rng_for(history, begin, "restart").random(dimension)
                 evolution = self._begin(anew, history, begin)
@@ -94,5 +94,5 @@ class CMAESOptimizer:
         )
 
 
-def _told(observation: Observation, worst: float) -> tuple[FloatArray, float]:
+def _as_told(observation: Observation, worst: float) -> tuple[FloatArray, float]:
     return observation.point, worst if observation.objectives is None else observation.loss

@@ -63,7 +63,7 @@ class _Row:
         )
 
 
-class _Told:
+class _FollowedStudy:
     """A study in memory that follows a history: only what is new in it is told."""
 
     def __init__(self, distributions: dict[str, BaseDistribution], objectives: int) -> None:
@@ -131,7 +131,7 @@ class OptunaOptimizer(Generic[O]):
 
     def __init__(self, options: O) -> None:
         self.options = options
-        self._told: _Told | None = None
+        self._followed: _FollowedStudy | None = None
 
     def sampler(self, history: History, seed: int) -> optuna.samplers.BaseSampler:
         """A new sampler."""
@@ -150,15 +150,15 @@ class OptunaOptimizer(Generic[O]):
         suggestions: list[Candidate] = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            told = self._follow(history, self.rows(history, observed))
+            followed = self._follow(history, self.rows(history, observed))
             for index in range(first, first + n):
-                params = told.ask(self.sampler(history, seed_for(history, index, "optuna")))
-                values = known.settle(_values(space, params), rng_for(history, index, "new"))
+                params = followed.ask(self.sampler(history, seed_for(history, index, "optuna")))
+                values = known.replace_duplicate(_values(space, params), rng_for(history, index, "new"))
                 if values is None:
                     break
                 suggestions.append(Candidate(values))
                 # As a running trial: that is what the liar of TPE looks at.
-                told.add(_Row(_parameters(space, values), TrialState.RUNNING))
+                followed.add(_Row(_parameters(space, values), TrialState.RUNNING))
         return suggestions
 
     def rows(self, history: History, observed: Observations) -> list[_Row]:
@@ -178,12 +178,12 @@ class OptunaOptimizer(Generic[O]):
             rows.append(_Row(_parameters(history.space, o.values), state, values, attributes))
         return rows
 
-    def _follow(self, history: History, rows: list[_Row]) -> _Told:
+    def _follow(self, history: History, rows: list[_Row]) -> _FollowedStudy:
         distributions, objectives = _distributions(history.space), len(history.objectives)
-        kept = self._told
+        kept = self._followed
         if kept is None or not self.keeps_study or not kept.follows(rows, distributions, objectives):
-            kept = _Told(distributions, objectives)
-        self._told = kept
+            kept = _FollowedStudy(distributions, objectives)
+        self._followed = kept
         kept.tell(rows)
         return kept
 

@@ -101,7 +101,7 @@ def test_a_fitting_failure_is_told_as_a_loss_that_did_occur() -> None:
     observed = observe(History(SPACE, tuple(trials)))
     for failed, pick in (("worst", max), ("median", np.median)):
         optimizer = GPOptimizer(GPOptions(loss_scale="linear", failed=failed))
-        y = optimizer._lesson(observed).y
+        y = optimizer._training_targets(observed).y
         assert len(y) == 6
         assert y[2] == pytest.approx(float(pick([t.loss for t in trials if t.loss is not None])))
 
@@ -121,12 +121,12 @@ def test_refused_trials_teach_their_losses_and_cannot_win() -> None:
         SPACE, (*history(6).trials, *refused(3, 6), Trial(9, TrialState.FAILED, refused(1)[0].values))
     )
     observed = observe(past)
-    learn = GPOptimizer(GPOptions(loss_scale="linear"))._lesson(observed)
+    learn = GPOptimizer(GPOptions(loss_scale="linear"))._training_targets(observed)
     assert learn.verdict.tolist() == [1.0] * 6 + [-1.0] * 3 + [0.0]
     assert learn.y[6:9] == pytest.approx([0.01 * smooth_loss(t.values) for t in refused(3)])
     assert learn.y[9] == learn.y[:9].max()
     assert learn.best[0] == pytest.approx(learn.points[learn.y[:6].argmin()])
-    failed = GPOptimizer(GPOptions(loss_scale="linear", refused="failed"))._lesson(observed)
+    failed = GPOptimizer(GPOptions(loss_scale="linear", refused="failed"))._training_targets(observed)
     assert failed.verdict.tolist() == [1.0] * 6 + [0.0] * 4
     assert failed.y[6:] == pytest.approx([failed.y[:6].max()] * 4)
 
@@ -177,7 +177,7 @@ def test_prior_beyond_a_range_is_learned_from() -> None:
     values = {**SPACE.from_unit([0.5] * len(SPACE)), "rcutfac": 7.5}
     prior = Trial(0, TrialState.COMPLETE, values, loss=0.2, from_prior=True)
     observed = observe(History(SPACE, (prior,)), outside=True)
-    points = GPOptimizer(GPOptions())._lesson(observed).points
+    points = GPOptimizer(GPOptions())._training_targets(observed).points
     assert points[0, 0] == pytest.approx(1.5)
     assert Encoder(SPACE).features(points)[0, 0] == pytest.approx(1.5)
 

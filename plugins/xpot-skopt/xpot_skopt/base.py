@@ -37,7 +37,7 @@ _SMALL_GRID = 100_000
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingTargets:
     """What the models are told of finished trials.
 
     Attributes
@@ -78,26 +78,26 @@ class SurrogateOptimizer(Generic[O]):
         observed = observe(history, outside=True)
         encoder = Encoder(history.space)
         known = Proposed(history.space, (o.values for o in observed.all))
-        lies = [o.point for o in observed.pending]
+        placeholders = [o.point for o in observed.pending]
         first = own_trials(history)
         suggestions: list[Candidate] = []
-        with calmly():
+        with single_threaded():
             for index in range(first, first + n):
                 rng = rng_for(history, index, "skopt")
                 point = self._designed(history, observed, index)
                 if point is None and not self._enough(observed):
                     point = rng.random(len(history.space))
                 if point is None:
-                    point = self._propose(encoder, observed, np.array(lies), history, index, rng)
-                values = known.settle(history.space.from_unit(point.tolist()), rng)
+                    point = self._propose(encoder, observed, np.array(placeholders), history, index, rng)
+                values = known.replace_duplicate(history.space.from_unit(point.tolist()), rng)
                 if values is None:
                     break
                 suggestions.append(Candidate(values))
-                lies.append(history.space.to_unit(values))
+                placeholders.append(history.space.to_unit(values))
         return suggestions
 
     def fit(self, x: FloatArray, y: FloatArray, n_finished: int, history: History, index: int) -> Model:
-        """Fit the surrogate; the rows from `n_finished` on are lies about pending trials."""
+        """Fit the surrogate; the rows from `n_finished` on are placeholders about pending trials."""
         raise NotImplementedError
 
     def maximise(
@@ -132,27 +132,31 @@ class SurrogateOptimizer(Generic[O]):
         self,
         encoder: Encoder,
         observed: Observations,
-        lies: FloatArray,
+        placeholders: FloatArray,
         history: History,
         index: int,
         rng: np.random.Generator,
     ) -> FloatArray:
-        lesson = self._lesson(observed)
-        y, allowed = lesson.y, lesson.verdict >= 0
+        targets = self._training_targets(observed)
+        y, allowed = targets.y, targets.verdict >= 0
         finished = len(y)
-        features = encoder.features(lesson.points)
+        features = encoder.features(targets.points)
         chance = None
         if not allowed.all():
-            judged = lesson.verdict != 0
-            labels = lesson.verdict[judged]
+            judged = targets.verdict != 0
+            labels = targets.verdict[judged]
             chance = Chance(self.fit(features[judged], labels, len(labels), history, index))
-        if len(lies):
+        if len(placeholders):
             real = y[allowed]
-            lie = {"cl_min": real.min(), "cl_mean": real.mean(), "cl_max": real.max()}[self.options.liar]
-            y, allowed = (np.append(a, np.full(len(lies), v)) for a, v in ((y, lie), (allowed, True)))
-            features = np.vstack([features, encoder.features(lies)])
+            placeholder = {"cl_min": real.min(), "cl_mean": real.mean(), "cl_max": real.max()}[
+                self.options.liar
+            ]
+            y, allowed = (
+                np.append(a, np.full(len(placeholders), v)) for a, v in ((y, placeholder), (allowed, True))
+            )
+            features = np.vstack([features, encoder.features(placeholders)])
         model = self.fit(features, y, finished, history, index)
-        candidates = encoder.candidates(lesson.best, self.options.candidates, rng)
+        candidates = encoder.candidates(targets.best, self.options.candidates, rng)
         return self.maximise(model, encoder, candidates, y[allowed], rng, chance)
 
     def _learned(self, observation: Observation) -> float | None:
@@ -165,7 +169,7 @@ class SurrogateOptimizer(Generic[O]):
         losses = sum(self._learned(o) is not None for o in observed.finished)
         return bool(observed.complete) and losses >= _FEWEST
 
-    def _lesson(self, observed: Observations) -> Lesson:
+    def _training_targets(self, observed: Observations) -> TrainingTargets:
         """What the models are to learn from the history."""
         losses = np.array([loss for o in observed.finished if (loss := self._learned(o)) is not None])
         logarithmic = self.options.loss_scale == "log" and losses.min() > 0
@@ -180,7 +184,7 @@ class SurrogateOptimizer(Generic[O]):
             points.append(o.point)
             y.append(bad if loss is None else next(known))
             verdict.append(0.0 if loss is None else 1.0 if o.objectives is not None else -1.0)
-        return Lesson(np.array(points), np.array(y, dtype=float), np.array(verdict))
+        return TrainingTargets(np.array(points), np.array(y, dtype=float), np.array(verdict))
 
 
 def initial_design(space: Space, kind: str, size: int, seed: int) -> FloatArray:
@@ -231,7 +235,7 @@ def _grid(size: int, dimension: int, rng: np.random.Generator) -> FloatArray:
 
 
 @contextmanager
-def calmly() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """On one thread, without warnings on rounding errors and sample sizes.
 
     The matrices are small: threads cost more than they bring, ruin it where workers keep the cores

@@ -62,7 +62,7 @@ def run_tasks(job: Job, tasks: Sequence[Task], workers: int) -> Iterator[tuple[T
     job
         What they share.
     tasks
-        The work, dear ones first.
+        The work, expensive ones first.
     workers
         Number of processes; 1 works in this one.
     """
@@ -97,10 +97,10 @@ class _Worker:
         theirs.close()
         self.task: int | None = None
 
-    def obituary(self) -> str:
+    def exit_description(self) -> str:
         """How the process ended and its last words."""
         status = self.process.wait(timeout=10)
-        self._flow.close()  # now all that it said stands in the log
+        self._flow.close()  # now all that it said is in the log
         words = log_tail(self._log).strip()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         return f"{how}{': ' + words.splitlines()[-1] if words else ''}"
@@ -189,7 +189,7 @@ class WorkerPool:
         index: int,
         error: BaseException,
     ) -> None:
-        end = worker.obituary()
+        end = worker.exit_description()
         self._workers.remove(worker)
         worker.close()
         if index in crashed:

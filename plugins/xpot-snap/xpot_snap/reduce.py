@@ -203,7 +203,7 @@ def _append_virial(
 def make_tasks(
     structures: Sequence[Structure], fold: IntArray, group: IntArray, groups: tuple[str, ...]
 ) -> list[Task]:
-    """Cut the work into tasks, dear ones first; the same whatever the number of workers.
+    """Cut the work into tasks, expensive ones first; the same whatever the number of workers.
 
     A task is at most 1/32 of the whole, so that two to a few workers end together, and there are
     at most (blocks + 32) Gram matrices to send.

@@ -77,7 +77,7 @@ _RC: dict[str, Any] = {
 
 MAKER = "XPOT"
 _MARK = f"<dc:title>{MAKER}</dc:title>"
-"""Stands in the SVG of each figure of ours."""
+"""Is in the SVG of each figure of ours."""
 _HEAD = 4000
 """Bytes in which a mark is looked for."""
 
@@ -116,7 +116,7 @@ class ReportFigure:
     def __repr__(self) -> str:
         return f"<ReportFigure {self.name}: {self.title}>"
 
-    def settle(self) -> None:
+    def fix_layout(self) -> None:
         """Lay the figure out once and for all: the constrained layout costs more than the drawing."""
         if self.figure.get_layout_engine() is not None:
             self.figure.draw_without_rendering()
@@ -125,7 +125,7 @@ class ReportFigure:
     def svg(self) -> str:
         """The figure as a stand-alone SVG document."""
         with figure_style():
-            self.settle()
+            self.fix_layout()
             stream = io.StringIO()
             self.figure.savefig(
                 stream, format="svg", metadata={"Date": None, "Title": self.title, "Creator": MAKER}
@@ -139,7 +139,7 @@ class ReportFigure:
 
         buffer = io.BytesIO()
         with figure_style():
-            self.settle()
+            self.fix_layout()
             self.figure.savefig(buffer, format="png", dpi=200)
         small = io.BytesIO()
         # Maximum coverage keeps rare colours: median cut turned the one orange star red.

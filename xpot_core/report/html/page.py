@@ -122,7 +122,7 @@ $sections
 
 
 _MARK = '<meta name="generator" content="XPOT '
-"""Stands in every page of ours: only such a file is replaced."""
+"""Is in every page of ours: only such a file is replaced."""
 
 
 def esc(text: object) -> str:

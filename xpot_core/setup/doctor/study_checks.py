@@ -69,7 +69,7 @@ def check_space(study: Study, frames: Sequence[Frame], findings: Findings) -> No
         span = 1.0 if isinstance(parameter, Choice) or parameter.low <= 0 else parameter.high / parameter.low
         if span > _WIDE and not getattr(parameter, "log", False):
             findings.warn(f"the ends of '{parameter.name}' differ by a factor of {span:.3g}: add log: true")
-    trials, searched = study.config.budget.trials, len(study.asker.searched)
+    trials, searched = study.config.budget.trials, len(study.next_trials.searched)
     if trials < 2 * searched:
         findings.warn(
             f"{trials} trials for {searched} hyperparameters: a search needs several times as many; "
@@ -109,7 +109,7 @@ def nearest_neighbour(frames: Sequence[Frame]) -> float:
 
 def time_a_trial(study: Study, findings: Findings) -> None:
     """Run one trial in the middle of the ranges: time, memory, and whether it works at all."""
-    middle: dict[str, object] = {p.name: p.from_unit(0.5) for p in study.asker.searched}
+    middle: dict[str, object] = {p.name: p.from_unit(0.5) for p in study.next_trials.searched}
     before = _peak_memory()
     with tempfile.TemporaryDirectory() as folder:
         result = run_trial(study.runner, TrialTask(0, middle, str(Path(folder) / "trial"), study.config.seed))

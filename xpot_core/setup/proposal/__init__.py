@@ -1,4 +1,4 @@
-"""A study file proposed from the data: what stands in the files, and ranges that go with it.
+"""A study file proposed from the data: what is in the files, and ranges that go with it.
 
 `look_at` reads the data files as they are, without a study file; `propose_study` writes the study file.
 Neither asks anything: the dialogue of ``xpot init`` only collects the `Wishes`.

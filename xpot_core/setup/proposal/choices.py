@@ -37,7 +37,7 @@ class Chosen:
     Attributes
     ----------
     value
-        As it stands in a study file.
+        As it is in a study file.
     meaning
         What the option is, and why it has this value.
     """
@@ -60,7 +60,7 @@ def chosen_options(model: type[BaseModel], facts: DataFacts, own: Mapping[str, A
     model
         The fitter's options.
     facts
-        What stands in the data.
+        What is in the data.
     own
         Options that the fitter's plugin chooses itself.
     """

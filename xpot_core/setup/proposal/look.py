@@ -1,4 +1,4 @@
-"""What stands in data files: elements, groups, keys of the references, distances, isolated atoms."""
+"""What is in data files: elements, groups, keys of the references, distances, isolated atoms."""
 
 from __future__ import annotations
 

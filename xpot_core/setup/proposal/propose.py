@@ -90,7 +90,7 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
     Parameters
     ----------
     facts
-        What stands in the training files, from `look_at`.
+        What is in the training files, from `look_at`.
     wishes
         What the user chose.
     registry

@@ -1,4 +1,4 @@
-"""What plugins keep on disk between runs because it is dear to compute."""
+"""What plugins keep on disk between runs because it is expensive to compute."""
 
 from xpot_core.system.cache.bounded_cache import BoundedCache
 from xpot_core.system.cache.entry_file import CacheEntry

@@ -19,7 +19,7 @@ CACHE_VARIABLE = "XPOT_CACHE"
 
 @dataclass(frozen=True)
 class CacheItem:
-    """Something that stands in a folder of caches.
+    """Something that is in a folder of caches.
 
     Attributes
     ----------

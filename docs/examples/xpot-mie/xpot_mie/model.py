@@ -37,7 +37,7 @@ class Mie:
             mask = ((symbols[i] == a) & (symbols[j] == b)) | ((symbols[i] == b) & (symbols[j] == a))
             columns = slice(n + 2 * p, n + 2 * p + 2)
             pull = (vectors[mask] / d[mask, None])[:, :, None] * slope[mask][:, None, :]
-            # Each pair stands in the list twice, once from either end.
+            # Each pair is in the list twice, once from either end.
             energy[columns] = 0.5 * value[mask].sum(axis=0)
             np.add.at(forces[:, :, columns], i[mask], pull)
             virial[:, :, columns] = -0.5 * np.einsum("na,nbk->abk", vectors[mask], pull)

@@ -27,7 +27,7 @@ from xpot_lammps.tasks.dynamics import begin
 _REFERENCE = "reference"
 
 
-class Clock:
+class TimedRun:
     """A LAMMPS instance with one potential, ready to be timed."""
 
     def __init__(
@@ -82,21 +82,21 @@ def run(potential: FittedPotential, job: Mapping[str, Any]) -> dict[str, Any]:
     folder = Path(_REFERENCE)
     reference, shown = reference_potential(job["reference"], potential, folder)
     try:
-        clocks = [Clock(reference, None, atoms, job, "second")]
+        runs = [TimedRun(reference, None, atoms, job, "second")]
     except LammpsError as error:
         raise InputError(f"the reference does not run: {error.message}", key="reference") from error
     try:
-        clocks.insert(0, Clock(potential, job["calculator"], atoms, job, "first"))
-        steps = [clock.calibrate(job["steps"], job["min_seconds"]) for clock in clocks]
+        runs.insert(0, TimedRun(potential, job["calculator"], atoms, job, "first"))
+        steps = [run.calibrate(job["steps"], job["min_seconds"]) for run in runs]
         quickest = [np.inf, np.inf]
         for _ in range(job["repeats"]):
-            for i, clock in enumerate(clocks):
-                quickest[i] = min(quickest[i], clock.time(steps[i]) / steps[i] / len(atoms) * 1e6)
+            for i, run in enumerate(runs):
+                quickest[i] = min(quickest[i], run.time(steps[i]) / steps[i] / len(atoms) * 1e6)
     except LammpsError as error:
         return {"result": {"values": values}, "failure": {"reason": "error", "message": error.message}}
     finally:
-        for clock in clocks:
-            clock.close()
+        for run in runs:
+            run.close()
         for file in folder.glob("*"):
             file.unlink()
         if folder.is_dir():
