@@ -60,7 +60,7 @@ class DaskSleepers(DaskExecutor):
     options: DaskSleepersOptions
 
     def runner(self, context: ExecutorContext) -> TrialPlugin:
-        plugin = SleepingPlugin(self._plugin, context.study, str(context.directory), context.limits, 1)
+        plugin = SleepingPlugin(self._plugin, context.study, str(context.directory), context.limits)
         plugin.seconds = self.options.seconds
         return plugin
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,9 @@ def test_command(diagnose: Callable[..., list[str]], call: Callable[..., Any], t
     done = call("doctor", tmp_path / "study.yaml", "--no-fit")
     assert done.status == 0
     assert "no faults found" in done.out
+
+
+def test_fits_with_more_threads_than_cores_are_pointed_out(diagnose: Callable[..., list[str]]) -> None:
+    threads = (os.cpu_count() or 1) + 1
+    warnings = diagnose(changes={"executor": {"serial": {"threads": threads}}})
+    assert [w for w in warnings if f"{threads} threads" in w], warnings

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from xpot_core.options.bounds import WORKERS
-from xpot_core.options.declare import OptionsModel, option
+from xpot_core.options.declare import option
+from xpot_core.plugins.interfaces import ExecutorOptions
 
 
-class SerialOptions(OptionsModel):
+class SerialOptions(ExecutorOptions):
     """Options of ``serial``."""
 
-    threads: int = option(1, "Threads or processes that one fit may use.", ge=1, le=WORKERS)
 
-
-class LocalOptions(OptionsModel):
+class LocalOptions(ExecutorOptions):
     """Options of ``local``."""
 
     workers: int = option(2, "Trials that run at once, each in a process of its own.", ge=1, le=WORKERS)
-    threads: int = option(1, "Threads or processes that one fit may use.", ge=1, le=WORKERS)

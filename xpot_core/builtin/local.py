@@ -68,7 +68,7 @@ class LocalExecutor:
         assert self._context is not None, "start() comes before submit()"
         if self._watcher is None:
             self._watcher = Watcher(self._context.limits, self._tell, self._answers.put)
-        worker = WorkerProcess(self._context.study, self.options.threads, self._context.directory / "workers")
+        worker = WorkerProcess(self._context.study, self._context.directory / "workers")
         self._watcher.add(worker)
         return worker
 

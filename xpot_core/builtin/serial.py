@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from xpot_core.builtin.executor_options import SerialOptions
@@ -10,9 +11,7 @@ from xpot_core.errors import StudyEndedError, TrialError
 from xpot_core.plugins.interfaces import ExecutorContext
 from xpot_core.system import interrupts
 from xpot_core.trial.failure import failed_result
-from xpot_core.trial.one_trial import run_trial
-from xpot_core.trial.runner import TrialRunner
-from xpot_core.types.trials import TrialResult, TrialTask, WorkerSpec
+from xpot_core.types.trials import TrialResult, TrialTask
 
 
 class SerialExecutor:
@@ -23,12 +22,11 @@ class SerialExecutor:
     def __init__(self, options: SerialOptions) -> None:
         self.options = options
         self._tasks: deque[TrialTask] = deque()
-        self._runner: TrialRunner | None = None
+        self._run: Callable[[TrialTask], TrialResult] | None = None
 
     def start(self, context: ExecutorContext) -> None:
-        """Read the data once."""
-        spec = WorkerSpec(**{**context.study, "threads": self.options.threads})
-        self._runner = TrialRunner.from_spec(spec)
+        """Take what runs a trial on the data that the study has read."""
+        self._run = context.run_here
 
     def submit(self, task: TrialTask) -> None:
         """Keep the task for `collect`."""
@@ -36,11 +34,11 @@ class SerialExecutor:
 
     def collect(self, timeout: float | None = None) -> list[TrialResult]:
         """Run the oldest task."""
-        if not self._tasks or self._runner is None:
+        if not self._tasks or self._run is None:
             return []
         task = self._tasks.popleft()
         try:
-            result = run_trial(self._runner, task)
+            result = self._run(task)
         except (KeyboardInterrupt, interrupts.Interrupt):
             raise
         except BaseException as error:

@@ -33,8 +33,6 @@ class WorkerProcess:
     ----------
     study
         ``WorkerSpec.to_json()``.
-    threads
-        Of one fit.
     logs
         Folder for the log.
 
@@ -52,7 +50,7 @@ class WorkerProcess:
         Whether the process is gone and nothing more will be heard of it.
     """
 
-    def __init__(self, study: Mapping[str, Any], threads: int, logs: Path) -> None:
+    def __init__(self, study: Mapping[str, Any], logs: Path) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         # Executors of several processes and hosts may share the folder.
         self.log = logs / f"worker-{os.uname().nodename}-{os.getpid()}-{next(_spawned)}.log"
@@ -66,7 +64,7 @@ class WorkerProcess:
             stderr=subprocess.PIPE,
             env={
                 **os.environ,
-                **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+                **dict.fromkeys(THREAD_VARIABLES, str(study["threads"])),
                 FAMILY_VARIABLE: self._family,
             },
             start_new_session=True,  # Ctrl-C reaches the coordinator alone, which decides
@@ -82,7 +80,7 @@ class WorkerProcess:
         self.since = 0.0
         self.silent_since: float | None = None
         self.verdict: TrialError | None = None
-        self.tell({**study, "threads": threads})
+        self.tell(study)
 
     def give(self, task: TrialTask) -> None:
         """Hand over a trial."""

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import StudyFile
 from xpot_core.system.interrupts import Interrupt, came, sigterm_interrupts
+from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.run_validators import check_validators
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.trials import Trial, TrialResult, TrialState, TrialTask, WorkerSpec, best_of
@@ -216,11 +218,13 @@ class Study:
         running: set[int] = set()
         if trials.finished >= budget:
             return RunOutcome(f"the budget of {budget} trials is reached", True)
-        spec = WorkerSpec(self.file.raw, str(self.file.base), 1, self.dataset.fingerprint)
+        spec = WorkerSpec(self.file.raw, str(self.file.base), self.runner.threads, self.dataset.fingerprint)
+        run_here = partial(run_trial, self.runner)
+        context = ExecutorContext(spec.to_json(), self.directory, self.runner.limits, run_here)
         outcome = RunOutcome(f"the budget of {budget} trials is reached", True)
         exhausted = False
         try:
-            executor.start(ExecutorContext(spec.to_json(), self.directory, self.runner.limits))
+            executor.start(context)
             while True:
                 if (
                     came()

@@ -18,12 +18,15 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from xpot_core.plugins.interfaces import Executor, ExecutorContext
 from xpot_core.testing.contract import Contract, NotApplicable, scratch
 from xpot_core.testing.frames import frames, write_frames
+from xpot_core.trial.one_trial import run_trial
+from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.fitting import Limits
 from xpot_core.types.trials import TrialResult, TrialState, TrialTask, WorkerSpec
 
@@ -282,7 +285,9 @@ def _context(fitter: dict[str, Any], folder: Path, limits: Limits | None = None)
     limits = limits or Limits()
     if limits.seconds or limits.memory_bytes:
         study["limits"] = {"time": limits.seconds, "memory": limits.memory_bytes}
-    return ExecutorContext(WorkerSpec(study, str(folder)).to_json(), folder, limits)
+    spec = WorkerSpec(study, str(folder))
+    runner = cache(lambda: TrialRunner.from_spec(spec))  # data are read where trials run in this process
+    return ExecutorContext(spec.to_json(), folder, limits, lambda task: run_trial(runner(), task))
 
 
 def _task(number: int, values: dict[str, Any], folder: Path) -> TrialTask:

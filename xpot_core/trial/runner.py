@@ -21,6 +21,7 @@ from xpot_core.optimize.successive_halving import Ladder
 from xpot_core.options.check import check_groups, validate_options
 from xpot_core.plugins.interfaces import (
     Component,
+    ExecutorOptions,
     Fitter,
     FitterProvider,
     Loss,
@@ -85,7 +86,7 @@ class TrialRunner:
     registry
         Its plugins, if loaded already.
     threads
-        How many threads one trial may use.
+        How many threads one fit may use; by default what the study's executor is told.
     """
 
     def __init__(
@@ -94,13 +95,13 @@ class TrialRunner:
         *,
         dataset: Dataset | None = None,
         registry: Registry | None = None,
-        threads: int = 1,
+        threads: int | None = None,
     ) -> None:
         self.study = study
         config = study.config
         self.registry = registry or load_registry([study.resolve(p) for p in config.plugins])
         self.dataset = dataset or load_dataset(study)
-        self.threads = threads
+        self.threads = threads or self._declared_threads()
         self.limits = Limits(config.limits.time, config.limits.memory)
         name = config.name_of("fitter")
         self.fitter: Component[Fitter] = self.registry.create_fitter(name, None)
@@ -146,6 +147,14 @@ class TrialRunner:
         if spec.fingerprint is not None and runner.dataset.fingerprint != spec.fingerprint:
             raise InputError("the data files changed while the study was running", key="data")
         return runner
+
+    def _declared_threads(self) -> int:
+        """Threads of a fit by the options of the executor; one if it is not installed or has no such option."""
+        name, options = next(iter(self.study.config.executor.items()))
+        if name not in self.registry.names("executor"):
+            return 1
+        declared = validate_options(self.registry.provider("executor", name).options, options or {})
+        return declared.threads if isinstance(declared, ExecutorOptions) else 1
 
     def _space(self, name: str) -> Space:
         data = self.dataset.data

@@ -71,7 +71,7 @@ def plugin(folder: Path) -> Iterator[Callable[[], TrialPlugin]]:
 
     def make() -> TrialPlugin:
         context = _context(_FAULTY, folder)
-        made.append(TrialPlugin("p", context.study, str(folder), context.limits, 1))
+        made.append(TrialPlugin("p", context.study, str(folder), context.limits))
         made[-1].setup(None)
         return made[-1]
 

@@ -77,10 +77,9 @@ class DaskExecutor:
         """What runs the trials in each worker."""
         return TrialPlugin(
             self._plugin,
-            {**context.study, "threads": self.options.threads},
+            context.study,
             str(context.directory),
             context.limits,
-            self.options.threads,
         )
 
     def _on_begin(self, event: tuple[float, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from xpot_core.api import OptionsModel, option
+from xpot_core.api import ExecutorOptions, OptionsModel, option
 
 _WORD = r"^[\w.:@/+=,-]+$"
 """What goes into a job script as one word; nothing in it means anything to a shell."""
@@ -110,7 +110,7 @@ class TLSOptions(OptionsModel):
     key: str = option(..., "File with its key.", tunable=False)
 
 
-class DaskOptions(OptionsModel):
+class DaskOptions(ExecutorOptions):
     """Options of ``dask``."""
 
     workers: int | None = option(
@@ -119,7 +119,6 @@ class DaskOptions(OptionsModel):
         tunable=False,
         ge=1,
     )
-    threads: int = option(1, "Threads or processes that one fit may use.", tunable=False, ge=1)
     address: str | None = option(
         None,
         "Scheduler to use, e.g. tcp://head:8786; without it and without cluster, one on this machine is made.",

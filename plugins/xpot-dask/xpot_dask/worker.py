@@ -47,15 +47,11 @@ class TrialPlugin(WorkerPlugin):  # type: ignore[misc]
         The run folder, which the worker must see.
     limits
         Time and memory per trial.
-    threads
-        Threads that one fit may use.
     """
 
-    def __init__(
-        self, name: str, study: Mapping[str, Any], directory: str, limits: Limits, threads: int
-    ) -> None:
+    def __init__(self, name: str, study: Mapping[str, Any], directory: str, limits: Limits) -> None:
         self.name = name
-        self.study, self.directory, self.limits, self.threads = dict(study), directory, limits, threads
+        self.study, self.directory, self.limits = dict(study), directory, limits
 
     def setup(self, worker: Worker) -> None:
         """Children start with the first trials."""
@@ -119,7 +115,7 @@ class TrialPlugin(WorkerPlugin):  # type: ignore[misc]
             if self._idle:
                 child = self._idle.pop()
             else:
-                child = LocalExecutor(LocalOptions(workers=1, threads=self.threads))
+                child = LocalExecutor(LocalOptions(workers=1))
                 child.start(ExecutorContext(self.study, Path(self.directory), self.limits))
             self._busy[number] = child
             return child

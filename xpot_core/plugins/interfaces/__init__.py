@@ -1,6 +1,6 @@
 """What each kind of provider must be able to do: one protocol a file."""
 
-from xpot_core.plugins.interfaces.executor import Executor, ExecutorContext
+from xpot_core.plugins.interfaces.executor import Executor, ExecutorContext, ExecutorOptions
 from xpot_core.plugins.interfaces.fitter import Fitter, StagedFitter
 from xpot_core.plugins.interfaces.importer import Importer
 from xpot_core.plugins.interfaces.loss import DemandingLoss, Loss, TableLoss
@@ -30,6 +30,7 @@ __all__ = [
     "DifferentiableDesign",
     "Executor",
     "ExecutorContext",
+    "ExecutorOptions",
     "ExecutorProvider",
     "Fitter",
     "FitterProvider",

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from xpot_core.options.bounds import WORKERS
+from xpot_core.options.declare import OptionsModel, option
 from xpot_core.types.fitting import Limits
 from xpot_core.types.trials import TrialResult, TrialTask
 
 
+class ExecutorOptions(OptionsModel):
+    """What all executors are asked; the options of each derive from it."""
+
+    threads: int = option(
+        1, "Threads or processes that one fit may use, the refit of the best trial too.", ge=1, le=WORKERS
+    )
+
+
 @dataclass(frozen=True)
 class ExecutorContext:
-    """What all trials of a study share, JSON-able but for the path.
+    """What all trials of a study share.
 
     Attributes
     ----------
     study
-        ``WorkerSpec.to_json()``: all that a worker needs to build its `TrialRunner`.
+        ``WorkerSpec.to_json()``: all that a worker process needs, among it ``threads``.
     directory
         The run folder; each trial has a folder of its own in it.
     limits
         Time and memory per trial; the executor enforces them where it can.
+    run_here
+        Runs a trial in the process of the study, on the data that it has read; None elsewhere.
     """
 
     study: Mapping[str, Any]
     directory: Path
     limits: Limits = field(default_factory=Limits)
+    run_here: Callable[[TrialTask], TrialResult] | None = None
 
 
 @runtime_checkable

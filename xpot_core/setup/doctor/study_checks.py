@@ -15,7 +15,6 @@ from xpot_core.options.declare import OptionInfo, list_item, option_info, submod
 from xpot_core.search.loop import Study
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.space.parameters import Choice
-from xpot_core.system.processes import THREAD_VARIABLES
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import TrialTask
@@ -36,15 +35,11 @@ def check_installation(study: Study, findings: Findings) -> None:
     cores = os.cpu_count() or 1
     workers = study.executor.instance.capacity
     findings.facts.append(f"{cores} cores, {workers} workers")
-    threads = max(
-        (int(os.environ[v]) for v in THREAD_VARIABLES if os.environ.get(v, "").isdigit()), default=0
-    )
+    threads = study.runner.threads
     if workers > cores:
         findings.warn(f"{workers} workers share {cores} cores: no trial gets faster by it")
-    elif workers > 1 and threads * workers > cores:
-        findings.warn(
-            f"{workers} workers with {threads} threads each share {cores} cores: set OMP_NUM_THREADS=1"
-        )
+    elif threads * workers > cores:
+        findings.warn(f"fits with {threads} threads, {workers} at once, share {cores} cores")
 
 
 def check_space(study: Study, frames: Sequence[Frame], findings: Findings) -> None:
