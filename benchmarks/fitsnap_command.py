@@ -10,7 +10,7 @@ import runpy
 import sys
 import time
 
-from xpot_snap import fitsnap_shim
+from xpot_snap.fitsnap import shim as fitsnap_shim
 
 if __name__ == "__main__":
     fitsnap_shim.install()

@@ -28,17 +28,17 @@ from pathlib import Path
 import numpy as np
 from ase.io import read
 from scipy.linalg import lstsq
-from xpot_snap import lammps_session
-from xpot_snap.build import Problem
-from xpot_snap.descriptors import DescriptorEngine
+from xpot_snap.descriptors import lammps_session
+from xpot_snap.descriptors.engine import DescriptorEngine
+from xpot_snap.descriptors.lammps_session import NKTV2P
 from xpot_snap.design import SnapDesign
-from xpot_snap.export import write_fitsnap
-from xpot_snap.fitsnap_input import fitsnap_settings
+from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
-from xpot_snap.lammps_session import NKTV2P
 from xpot_snap.options import SnapOptions
-from xpot_snap.predictor import SnapPredictor
-from xpot_snap.translate import descriptor_settings, regression_weights, structures_of
+from xpot_snap.potential.export import write_fitsnap
+from xpot_snap.potential.predictor import SnapPredictor
+from xpot_snap.potential.translate import descriptor_settings, regression_weights, structures_of
+from xpot_snap.regression.build import Problem
 
 from xpot_core.api import FitRequest, Frame, TrainingData
 
@@ -50,7 +50,7 @@ OPTIONS = SnapOptions(quadratic=True, rcutfac=4.7, eweight=100.0, fweight=1.0, v
 
 FITSNAP = """
 import sys
-from xpot_snap import fitsnap_shim
+from xpot_snap.fitsnap import shim as fitsnap_shim
 fitsnap_shim.install()
 infile = sys.argv[1]
 sys.argv = ["fitsnap"]
@@ -252,7 +252,7 @@ def workers(n: int, rows: list[Row]) -> None:
 
 
 def _worker_cpu() -> list[float]:
-    from xpot_snap import pool
+    from xpot_snap.regression import pool
 
     tick = os.sysconf("SC_CLK_TCK")
     times = []

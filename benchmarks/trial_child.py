@@ -293,7 +293,7 @@ def when_told(work: Callable[[], object]) -> None:
 
 def run_predict(settings: Settings) -> None:
     from xpot_snap.fitter import SnapFitter
-    from xpot_snap.predictor import SnapPredictor
+    from xpot_snap.potential.predictor import SnapPredictor
 
     from xpot_core.api import FitRequest
 

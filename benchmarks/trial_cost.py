@@ -34,7 +34,7 @@ from typing import Any
 import trial_cost_page
 from fresh import Spent, environment, spend, together, wait_for_quiet
 from trial_child import Settings, study_file
-from xpot_snap.export import write_fitsnap
+from xpot_snap.potential.export import write_fitsnap
 
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import study_from_dict

@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.lj import LennardJones
 from ase.io import read
-from xpot_snap.structure import Structure
+from xpot_snap.descriptors.structure import Structure
 
 from xpot_core.api import Frame, TrainingData
 

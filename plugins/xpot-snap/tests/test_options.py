@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from snap_cases import GROUPS, small_data
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.translate import (
+from xpot_snap.potential.translate import (
     boltzmann_weights,
     descriptor_settings,
     energy_shifts,

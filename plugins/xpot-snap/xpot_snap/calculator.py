@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from xpot_core.api import FittedPotential
-from xpot_snap.predictor import PotentialEvaluator
+from xpot_snap.potential.predictor import PotentialEvaluator
 
 
 class SnapCalculator(Calculator):  # type: ignore[misc]

@@ -10,14 +10,14 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from xpot_core.api import DesignErrors, ErrorTable, FittedPotential, InputError
-from xpot_snap.blocks import BlockSet
-from xpot_snap.build import Problem
-from xpot_snap.columns import ColumnLayout
+from xpot_snap.descriptors.columns import ColumnLayout
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential import write_potential
-from xpot_snap.regression import Regression, Weights
-from xpot_snap.solve import Solution
-from xpot_snap.translate import regression_weights
+from xpot_snap.potential.files import write_potential
+from xpot_snap.potential.translate import regression_weights
+from xpot_snap.regression.blocks import BlockSet
+from xpot_snap.regression.build import Problem
+from xpot_snap.regression.regression import Regression, Weights
+from xpot_snap.regression.solve import Solution
 
 
 @dataclass(eq=False)

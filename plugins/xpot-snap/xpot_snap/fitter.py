@@ -7,15 +7,15 @@ from dataclasses import replace
 from functools import partial
 
 from xpot_core.api import FitRequest, FittedPotential, InfeasibleError
-from xpot_snap import cache
-from xpot_snap.blocks import packed_size
-from xpot_snap.build import Problem
-from xpot_snap.columns import ColumnLayout
+from xpot_snap.descriptors.columns import ColumnLayout
+from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.design import SnapDesign
-from xpot_snap.fitsnap_engine import FitsnapDesign
+from xpot_snap.fitsnap.engine import FitsnapDesign
 from xpot_snap.options import SnapOptions
-from xpot_snap.settings import DescriptorSettings
-from xpot_snap.translate import boltzmann_weights, descriptor_settings, energy_shifts, structures_of
+from xpot_snap.potential.translate import boltzmann_weights, descriptor_settings, energy_shifts, structures_of
+from xpot_snap.regression import cache
+from xpot_snap.regression.blocks import packed_size
+from xpot_snap.regression.build import Problem
 
 GB = 1e9
 

@@ -28,7 +28,7 @@ def xpot_register_fitters() -> Iterable[FitterProvider]:
         frame_labels=("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight"),
         citation=CITATION,
         contract="xpot_snap.contract:CONTRACT",
-        export="xpot_snap.export:export",
+        export="xpot_snap.potential.export:export",
         propose="xpot_snap.propose:propose",
     )
 
@@ -39,12 +39,12 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
     yield PredictorProvider(
         name="snap",
         summary="Energies, forces and virials of SNAP potentials through LAMMPS' pair_style snap",
-        load="xpot_snap.predictor:SnapPredictor",
+        load="xpot_snap.potential.predictor:SnapPredictor",
         packages=("lammps",),
         accepts=("snap",),
         citation=CITATION,
         calculator="xpot_snap.calculator:calculator",
-        script="xpot_snap.export:calculator_script",
+        script="xpot_snap.potential.export:calculator_script",
     )
 
 
@@ -54,7 +54,7 @@ def xpot_register_importers() -> Iterable[ImporterProvider]:
     yield ImporterProvider(
         name="fitsnap",
         summary="input files of FitSNAP",
-        load="xpot_snap.fitsnap_importer:FitsnapImporter",
-        recognises="xpot_snap.fitsnap_importer:recognises",
+        load="xpot_snap.fitsnap.importer:FitsnapImporter",
+        recognises="xpot_snap.fitsnap.importer:recognises",
         contract="xpot_snap.contract:IMPORTER",
     )

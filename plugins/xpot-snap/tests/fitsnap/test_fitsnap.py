@@ -1,0 +1,235 @@
+"""FitSNAP's matrix and fits against ours, and FitSNAP as the engine.
+
+The parity tests run FitSNAP through its own JSON scraper on files that we write in the user's frame,
+so FitSNAP does its own rotation to LAMMPS' cell.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from snap_cases import DATA, frames_from, needs_data, small_data, training_data
+from xpot_snap.descriptors.engine import DescriptorEngine
+from xpot_snap.descriptors.lammps_session import NKTV2P
+from xpot_snap.fitsnap import engine as fitsnap_engine
+from xpot_snap.fitsnap.input import fitsnap_settings
+from xpot_snap.fitter import SnapFitter
+from xpot_snap.options import SnapOptions
+from xpot_snap.potential.export import write_fitsnap
+from xpot_snap.potential.predictor import SnapPredictor
+from xpot_snap.potential.translate import descriptor_settings, structures_of
+
+from xpot_core.api import FitError, FitRequest, Frame, InputError, TrainingData
+
+needs_fitsnap = pytest.mark.skipif(
+    importlib.util.find_spec("fitsnap3lib") is None or importlib.util.find_spec("pandas") is None,
+    reason="FitSNAP is not installed: pip install 'xpot-snap[fitsnap]'",
+)
+
+RUN = """
+import sys, numpy as np
+from xpot_snap.fitsnap import shim as fitsnap_shim
+fitsnap_shim.install()
+infile = sys.argv[1]
+sys.argv = ["fitsnap"]
+from fitsnap3lib.fitsnap import FitSnap
+fs = FitSnap(infile, arglist=["--overwrite"])
+fs.scrape_configs()
+fs.process_configs()
+fs.solver.perform_fit()
+arrays = fs.pt.shared_arrays
+np.savez("parity.npz", fit=np.ravel(fs.solver.fit), row_type=fs.pt.fitsnap_dict["Row_Type"],
+         configs=fs.pt.fitsnap_dict["Configs"], **{k: arrays[k].array for k in "abw"})
+"""
+
+
+def run_fitsnap_command(folder, infile):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "-c", RUN, infile], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return np.load(folder / "parity.npz")
+
+
+def our_rows(options, data):
+    """Rows in FitSNAP's scaling by file number: energy / N, forces, stress in bar."""
+    settings = fitsnap_settings(descriptor_settings(options, data.elements))
+    rows = {}
+    with DescriptorEngine(settings) as engine:
+        for i, structure in enumerate(structures_of(data, {})):
+            r = engine.rows(structure)
+            rows[f"{i:06d}.json"] = np.concatenate(
+                [r.energy[None] / r.n_atoms, r.forces, r.virial * (NKTV2P / r.volume)]
+            )
+    return rows
+
+
+CASES = {
+    "Si-linear": ("zuo2020/Si", {"twojmax": 6, "rcutfac": 4.8}, 6),
+    "Si-quadratic": ("zuo2020/Si", {"twojmax": 4, "rcutfac": 4.8, "quadratic": True}, 9),
+    "Mo-linear-zbl": (
+        "zuo2020/Mo",
+        {"twojmax": 6, "rcutfac": 4.6, "reference": "zbl", "zbl_inner": 2.0, "zbl_outer": 2.9},
+        12,
+    ),
+    "Mo-quadratic": ("zuo2020/Mo", {"twojmax": 4, "rcutfac": 4.6, "quadratic": True}, 12),
+    "InP-linear": (
+        "inp/InP",
+        {
+            "twojmax": 6,
+            "rcutfac": 3.8,
+            "wj": {"In": 1.0, "P": 0.93},
+            "radelem": {"In": 0.5, "P": 0.45},
+            "reference": "zbl",
+        },
+        30,
+    ),
+    "InP-quadratic": ("inp/InP", {"twojmax": 4, "rcutfac": 3.8, "quadratic": True}, 40),
+    "InP-bzero": ("inp/InP", {"twojmax": 4, "rcutfac": 3.8, "constant": False}, 60),
+    "InP-chem": ("inp/InP", {"twojmax": 2, "rcutfac": 3.8, "chem": True, "bnorm": True}, 60),
+    "InP-inner": (
+        "inp/InP",
+        {"twojmax": 4, "rcutfac": 3.8, "sinner": {"In": 2.2, "P": 1.9}, "dinner": 0.3},
+        60,
+    ),
+    "InP-twojmax": ("inp/InP", {"twojmax": {"In": 4, "P": 6}, "rcutfac": 3.8}, 60),
+}
+
+
+@needs_data
+@needs_fitsnap
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(CASES))
+def test_matrix_equals_fitsnap(name, tmp_path):
+    stem, given, step = CASES[name]
+    options = SnapOptions(**given, vweight=0.1)
+    frames = frames_from(DATA / f"{stem}_train.xyz", step)
+    data = training_data(frames)
+    if stem.endswith("Si"):
+        rotated = [abs(np.triu(np.array(f.atoms.cell), 1)).max() > 1e-6 for f in frames]
+        assert 0 < sum(rotated) < len(rotated)
+    infile = write_fitsnap(tmp_path, options, data)
+    theirs = run_fitsnap_command(tmp_path, infile)
+    ours = our_rows(options, data)
+    a, b = theirs["a"], theirs["b"]
+    from xpot_snap.descriptors.columns import ColumnLayout
+
+    settings = fitsnap_settings(descriptor_settings(options, data.elements))
+    layout = ColumnLayout.of(settings)
+    first = int(settings.constant)
+    # FitSNAP keeps columns that are zero by choice (twojmax per element) or twins by symmetry (chem)
+    kept = np.concatenate([np.append([True] * first, mask).astype(bool) for mask in layout.kept])
+    for config in np.unique(theirs["configs"]):
+        own = theirs["configs"] == config
+        for kind in ("Energy", "Force", "Stress"):
+            mask = own & (theirs["row_type"] == kind)
+            rows = ours[str(config)]
+            n = len(rows)
+            part = {"Energy": rows[:1], "Force": rows[1 : n - 6], "Stress": rows[n - 6 :]}[kind]
+            for mine, their, what in ((part[:, :-1], a[mask][:, kept], "A"), (part[:, -1], b[mask], "b")):
+                # of scale: against the largest number of this kind of row in the whole matrix
+                everything = (a[:, kept] if what == "A" else b)[theirs["row_type"] == kind]
+                scale = np.abs(everything).max(axis=0)
+                assert (np.abs(mine - their) <= 1e-10 * np.maximum(scale, 1e-300) + 1e-300).all(), (
+                    kind,
+                    what,
+                )
+
+
+@needs_data
+@needs_fitsnap
+@pytest.mark.slow
+def test_fits_agree(tmp_path):
+    """The whole way: weights, solution, errors; also the engine."""
+    frames = frames_from(DATA / "inp" / "InP_train.xyz", 12)
+    data = training_data(frames)
+    options = SnapOptions(
+        twojmax=4,
+        rcutfac=3.8,
+        reference="zbl",
+        vweight=1e-3,
+        eweight={g: 50.0 + 10 * i for i, g in enumerate(data.groups)},
+    )
+    theirs = run_fitsnap_command(tmp_path, write_fitsnap(tmp_path, options, data))
+    design = SnapFitter().prepare(FitRequest(options, data, tmp_path))
+    ours = design.fit(options, directory=tmp_path, final=True)
+    engine = options.model_copy(update={"engine": "fitsnap"})
+    by_engine = SnapFitter().fit(FitRequest(engine, data, tmp_path))
+    predictor = SnapPredictor()
+    one, two = (predictor.predict(p, frames, directory=tmp_path) for p in (ours, by_engine))
+    n_atoms = np.array([f.n_atoms for f in frames])
+    assert np.abs((one.energies - two.energies) / n_atoms).max() < 1e-6
+    assert max(np.abs(a - b).max() for a, b in zip(one.forces, two.forces, strict=True)) < 1e-5
+    # deviations per atom as FitSNAP itself has them
+    energy = theirs["row_type"] == "Energy"
+    deviation = (theirs["a"] @ theirs["fit"] - theirs["b"])[energy]
+    numbers = [int(str(c).split(".")[0]) for c in theirs["configs"][energy]]
+    reference = np.array([frames[i].energy for i in numbers])
+    assert np.abs((one.energies[numbers] - reference) / n_atoms[numbers] - deviation).max() < 1e-6
+
+
+@needs_fitsnap
+@pytest.mark.slow
+def test_engine_on_open_and_left_handed_cells(tmp_path):
+    data = small_data(12, 2, 2)
+    left = next(f for f in data.frames if f.group != "cluster")
+    turned = left.atoms.copy()
+    turned.set_cell(turned.cell[[1, 0, 2]])
+    frames = (*data.frames, Frame(turned, left.energy, left.forces, left.virial, left.group, "left", "left"))
+    data = TrainingData(frames, (*data.folds, -1), data.elements, data.groups)
+    options = SnapOptions(twojmax=3, engine="fitsnap", vweight=0.01)
+    ours = SnapFitter().prepare(FitRequest(options.model_copy(update={"engine": "lammps"}), data, tmp_path))
+    theirs = SnapFitter().prepare(FitRequest(options, data, tmp_path))
+    a, b = ours.errors(options, leave_out=1), theirs.errors(options, leave_out=1)
+    for quantity in ("energy", "force", "virial"):
+        assert a.train.total(quantity).rmse == pytest.approx(b.train.total(quantity).rmse, rel=1e-4)
+        assert a.validation.total(quantity).rmse == pytest.approx(b.validation.total(quantity).rmse, rel=1e-3)
+    assert b.seconds["descriptors"] > 0
+
+
+@needs_fitsnap
+def test_engine_has_the_boltzmann_weights_of_the_other(tmp_path, monkeypatch):
+    """Left-out structures keep their say: fold 1 holds the lowest of every group."""
+    data = small_data(9, 3, 3)
+    low = [
+        replace(f, energy=f.energy - 3.0) if fold == 1 else f
+        for f, fold in zip(data.frames, data.folds, strict=True)
+    ]
+    data = replace(data, frames=tuple(low))
+    options = SnapOptions(engine="fitsnap", boltzmann_temperature=3000.0, eweight=7.0)
+    given = []
+
+    def run(job, folder):
+        given.extend(record["eweight"] for record in job["records"])
+        raise FitError("seen")
+
+    monkeypatch.setattr(fitsnap_engine, "run_fitsnap", run)
+    engine = SnapFitter().prepare(FitRequest(options, data, tmp_path))
+    with pytest.raises(FitError, match="seen"):
+        engine.fit(options, directory=tmp_path, leave_out=1)
+    ours = SnapFitter().prepare(FitRequest(options.model_copy(update={"engine": "lammps"}), data, tmp_path))
+    weights = ours.problem.weights[[fold in (0, 2) for fold in data.folds]]
+    assert given == pytest.approx(list(7.0 * weights))
+
+
+def test_engine_says_what_it_cannot_do(tmp_path, monkeypatch):
+    data = small_data(3, 0, 0)
+    design = SnapFitter().prepare(FitRequest(SnapOptions(engine="fitsnap"), data, tmp_path))
+    with pytest.raises(InputError, match="ridge"):
+        design.fit(SnapOptions(engine="fitsnap", ridge=1e-9), directory=tmp_path)
+    with pytest.raises(InputError, match="constant"):
+        fitsnap_settings(descriptor_settings(SnapOptions(constant=False, bzero=False), ("In", "P")))
+    monkeypatch.setattr(fitsnap_engine.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"xpot-snap\[fitsnap\]"):
+        design.fit(SnapOptions(engine="fitsnap"), directory=tmp_path)
+
+
+def test_failing_fitsnap_leaves_its_log(tmp_path):
+    with pytest.raises(FitError, match="exit status 1") as caught:
+        fitsnap_engine.run_fitsnap({"sections": {}, "records": []}, tmp_path)
+    assert "Traceback" in caught.value.log

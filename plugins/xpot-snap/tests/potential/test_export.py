@@ -1,0 +1,110 @@
+"""What an export writes runs: LAMMPS, the ASE calculator, FitSNAP's files."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from snap_cases import small_data
+from xpot_snap.fitter import SnapFitter
+from xpot_snap.options import SnapOptions
+from xpot_snap.potential.export import export
+
+from xpot_core.api import ExportRequest, FitRequest
+
+
+def test_export_tool(tmp_path):
+    data = small_data(9, 0, 0)
+    options = SnapOptions(twojmax=2)
+    potential = SnapFitter().fit(FitRequest(options, data, tmp_path))
+    written = export(ExportRequest(potential, tmp_path, options, data))
+    assert set(written) == {
+        "in.lammps",
+        "ase_calculator.py",
+        "structure.data",
+        "structure.xyz",
+        "fitsnap/InP.in",
+    }
+    assert len(list((tmp_path / "fitsnap" / "JSON").rglob("*.json"))) == 9
+    one = next((tmp_path / "fitsnap" / "JSON").rglob("*.json")).read_text()
+    assert json.loads(one.partition("\n")[2])["Dataset"]["StressStyle"] == "bar"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "ase_calculator.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("energy ")
+    from xpot_snap.descriptors.lammps_session import LammpsSession
+
+    lines = (tmp_path / "in.lammps").read_text()
+    lines = lines.replace(
+        "include InP.mod", f"variable potential_dir index {tmp_path}\ninclude {tmp_path}/InP.mod"
+    )
+    lines = lines.replace("read_data structure.data", f"read_data {tmp_path}/structure.data")
+    with LammpsSession() as session:
+        session.commands(line for line in lines.splitlines() if line.strip())
+        assert np.isfinite(session.lmp.get_thermo("pe"))
+    impossible = SnapOptions(twojmax=2, constant=False, bzero=False)
+    assert "not written" in export(ExportRequest(potential, tmp_path, impossible, data))["fitsnap"]
+
+
+def test_ase_calculator_stress(tmp_path):
+    from ase.calculators.fd import calculate_numerical_stress
+    from snap_cases import cells
+    from xpot_snap.calculator import SnapCalculator
+
+    data = small_data(9, 0, 0, elements=("P", "Si"))
+    potential = SnapFitter().fit(FitRequest(SnapOptions(twojmax=2), data, tmp_path))
+    atoms = cells()["rotated"]
+    atoms.calc = SnapCalculator(potential.path("include"), potential.elements)
+    assert atoms.get_stress() == pytest.approx(calculate_numerical_stress(atoms, eps=1e-5), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pbc", "boundary"),
+    [((False,) * 3, "s s s"), ((True, True, False), "p p s"), ((True, False, True), "p s p")],
+)
+def test_structures_without_a_full_cell(tmp_path, pbc, boundary):
+    from xpot_snap.descriptors.lammps_session import LammpsSession
+
+    data = small_data(9, 0, 0)
+    frames = []
+    whole = [i for i, f in enumerate(data.frames) if f.atoms.pbc.all()]
+    for frame in (data.frames[i] for i in whole):
+        atoms = frame.atoms.copy()
+        atoms.pbc = pbc
+        atoms.set_cell(np.where(np.array(pbc)[:, None], frame.atoms.cell.array, 0.0))
+        frames.append(replace(frame, atoms=atoms, virial=None, group=".."))
+    data = replace(data, frames=tuple(frames), folds=(-1,) * len(frames), groups=("..",))
+    options = SnapOptions(twojmax=2)
+    potential = SnapFitter().fit(FitRequest(options, data, tmp_path))
+    export(ExportRequest(potential, tmp_path, options, data))
+    written = list((tmp_path / "fitsnap" / "JSON").rglob("*.json"))
+    assert len(written) == len(frames)
+    assert {p.parent.parent.name for p in written} == {"JSON"}
+    assert f"boundary {boundary}" in (tmp_path / "in.lammps").read_text()
+    with LammpsSession() as session:
+        session.commands(
+            [
+                "units metal",
+                "atom_style atomic",
+                f"boundary {boundary}",
+                f"read_data {tmp_path}/structure.data",
+            ]
+        )
+        assert session.lmp.get_natoms() == max(f.n_atoms for f in frames)
+
+
+@pytest.mark.parametrize("group", [".", "..", "..."])
+def test_groups_that_are_folders_already(group):
+    from xpot_snap.fitsnap.input import group_plan
+    from xpot_snap.regression.regression import Weights
+
+    data = small_data(9, 0, 0)
+    frames = [replace(f, group=group) for f in data.frames]
+    weights = Weights({group: 1.0}, {group: 1.0}, {group: 1.0}, 0.0)
+    names, _ = group_plan(frames, weights)
+    assert all(name.strip(".") for name in names)

@@ -1,0 +1,1 @@
+"""From structures to rows of the design matrix, by LAMMPS."""

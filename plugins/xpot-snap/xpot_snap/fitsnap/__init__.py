@@ -1,0 +1,1 @@
+"""FitSNAP: its inputs read and written, and its library as an engine."""

@@ -1,0 +1,1 @@
+"""Potentials as files, their predictions and what is exported with them."""

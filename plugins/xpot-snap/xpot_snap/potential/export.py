@@ -1,0 +1,206 @@
+"""What goes beside an exported potential: LAMMPS input, ASE script, FitSNAP input with its data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
+from ase.io import write
+from ase.io.lammpsdata import write_lammps_data
+
+from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
+from xpot_snap.descriptors.geometry import lammps_box
+from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors, to_text
+from xpot_snap.options import SnapOptions
+from xpot_snap.potential.translate import (
+    boltzmann_weights,
+    descriptor_settings,
+    energy_shifts,
+    regression_weights,
+    structures_of,
+)
+
+FITSNAP = "fitsnap"
+
+
+def export(request: ExportRequest) -> dict[str, str]:
+    """Write the files; the tool ``export`` of the fitter.
+
+    Returns
+    -------
+    dict
+        File name -> what it is.
+    """
+    if not isinstance(request.options, SnapOptions):
+        raise TypeError(f"expected SnapOptions, got {type(request.options).__name__}")
+    folder, potential = request.directory, request.potential
+    include = potential.files["include"]
+    (folder / "ase_calculator.py").write_text(ase_script(include, potential.elements), encoding="utf-8")
+    frame = typical(request.data)
+    atoms = frame.atoms.copy()
+    atoms.info.clear()
+    write(folder / "structure.xyz", atoms)
+    box = lammps_box(atoms.positions, atoms.cell.array, atoms.pbc, frame.source)
+    (folder / "in.lammps").write_text(
+        lammps_input(include, potential.elements, box.periodic), encoding="utf-8"
+    )
+    boxed = Atoms(atoms.numbers, box.positions, cell=box.cell, pbc=box.periodic)
+    write_lammps_data(folder / "structure.data", boxed, specorder=list(potential.elements))
+    written = {
+        "in.lammps": "LAMMPS input: run `lmp -in in.lammps` in this folder",
+        "structure.data": "a training structure for it",
+        "structure.xyz": "the same structure for ASE",
+        "ase_calculator.py": "an ASE calculator with this potential",
+    }
+    try:
+        name = write_fitsnap(folder / FITSNAP, request.options, request.data)
+    except InputError as error:
+        written[FITSNAP] = f"not written: {error.message}"
+    else:
+        written[f"{FITSNAP}/{name}"] = f"the same fit for FitSNAP: run `fitsnap3 {name} --overwrite` there"
+    return written
+
+
+def write_fitsnap(folder: Path, options: SnapOptions, data: TrainingData) -> str:
+    """Write a FitSNAP input and its JSON data.
+
+    Parameters
+    ----------
+    folder
+        Made if absent.
+    options
+        Every option filled in.
+    data
+        All frames; those that are only evaluated are left out.
+
+    Returns
+    -------
+    str
+        Name of the input file.
+    """
+    training = data.training()
+    settings = fitsnap_settings(descriptor_settings(options, data.elements))
+    shifts = energy_shifts(options, data)
+    groups_of = [f.group for f in training.frames]
+    structures = structures_of(training, shifts)
+    own = boltzmann_weights(options.boltzmann_temperature, structures, groups_of, training.folds)
+    weights = regression_weights(options, data.groups)
+    factors = structure_factors(structures, own)
+    names, table = group_plan(training.frames, weights, factors)
+    for i, (frame, name) in enumerate(zip(training.frames, names, strict=True)):
+        target = folder / "JSON" / name
+        target.mkdir(parents=True, exist_ok=True)
+        (target / f"{i:06d}.json").write_text(
+            json_text(record(frame, settings.cutoff), frame.source), encoding="utf-8"
+        )
+    stem = "".join(settings.elements)
+    comments = ["Written by XPOT. Energies in eV, vweight per bar. Run: fitsnap3 " + f"{stem}.in --overwrite"]
+    if options.ridge > 0:
+        comments.append(
+            f"XPOT fitted with a relative ridge of {options.ridge!r}, which FitSNAP does not have."
+        )
+    content = sections(settings, table, shifts, name=stem, data_path="JSON")
+    (folder / f"{stem}.in").write_text(to_text(content, comments), encoding="utf-8")
+    return f"{stem}.in"
+
+
+def json_text(structure: dict[str, object], source: str) -> str:
+    """One of FitSNAP's JSON files; its first line is a comment by convention."""
+    dataset = {
+        "Data": [structure],
+        "PositionsStyle": "angstrom",
+        "LatticeStyle": "angstrom",
+        "EnergyStyle": "electronvolt",
+        "ForcesStyle": "electronvoltperangstrom",
+        "StressStyle": "bar",
+        "Label": source,
+    }
+    return f"# {source}\n{json.dumps({'Dataset': dataset})}\n"
+
+
+def typical(data: TrainingData) -> Frame:
+    """The largest periodic training structure with the smallest forces: a sane start of a run."""
+    frames = data.training().frames
+    periodic = [f for f in frames if f.atoms.pbc.all()] or list(frames)
+    largest = max(f.n_atoms for f in periodic)
+    return min(
+        (f for f in periodic if f.n_atoms == largest),
+        key=lambda f: 0.0 if f.forces is None else float(abs(f.forces).max()),
+    )
+
+
+def lammps_input(include: str, elements: tuple[str, ...], periodic: tuple[bool, bool, bool]) -> str:
+    """A short MD run that shows how the potential is used."""
+    # An open direction shrinks to the atoms and grows with them.
+    boundary = " ".join("p" if p else "s" for p in periodic)
+    replicate = " ".join("2" if p else "1" for p in periodic)
+    masses = [f"mass {i + 1} {atomic_masses[atomic_numbers[e]]:.4f}  # {e}" for i, e in enumerate(elements)]
+    lines = [
+        "# Short NVT run with the potential in this folder: lmp -in in.lammps",
+        "units metal",
+        "atom_style atomic",
+        f"boundary {boundary}",
+        "read_data structure.data",
+        f"replicate {replicate}",
+        *masses,
+        f"include {include}",
+        "neighbor 1.0 bin",
+        "timestep 0.001",
+        "velocity all create 300 12345 mom yes rot yes",
+        "fix nvt all nvt temp 300 300 0.1",
+        "# A bad potential must stop the run, not heat it without end.",
+        'variable hot equal "temp > 5000"',
+        "fix guard all halt 10 v_hot == 1 error hard",
+        "thermo 20",
+        "thermo_style custom step temp pe etotal press",
+        "run 100",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def ase_script(include: str, elements: tuple[str, ...]) -> str:
+    """A script with an ASE calculator; needs xpot-snap, which takes care of cells in any orientation."""
+    return f'''"""ASE calculator with this potential. Needs: pip install xpot-snap.
+
+Run it in this folder: python ase_calculator.py [structure file]
+"""
+
+import sys
+from pathlib import Path
+
+from ase.io import read
+
+from xpot_snap.calculator import SnapCalculator
+
+
+def calculator():
+    """Energy, forces and stress of the potential beside this file."""
+    return SnapCalculator(Path(__file__).with_name("{include}"), {list(elements)!r})
+
+
+if __name__ == "__main__":
+    file = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("structure.xyz")
+    atoms = read(file)
+    atoms.set_constraint()  # ASE would report zero forces on fixed atoms
+    atoms.calc = calculator()
+    print(f"energy {{atoms.get_potential_energy():.6f}} eV")
+    print(f"largest force {{abs(atoms.get_forces()).max():.6f}} eV/Å")
+'''
+
+
+def calculator_script(potential: FittedPotential) -> str:
+    """Source of ``potential.py`` for exported scripts: the predictor's tool ``script``."""
+    include = potential.files["include"]
+    return f'''"""The potential in this folder as an ASE calculator, by LAMMPS. Needs: pip install xpot-snap."""
+
+from pathlib import Path
+
+from xpot_snap.calculator import SnapCalculator
+
+
+def calculator():
+    """Energy, forces and stress."""
+    return SnapCalculator(Path(__file__).resolve().with_name("{include}"), {list(potential.elements)!r})
+'''

@@ -1,0 +1,1 @@
+"""From rows to coefficients: blocks, weighted least squares, errors."""
