@@ -77,3 +77,27 @@ def test_groups_that_look_like_numbers_in_the_scripts(
         assert any(line[12:].startswith(f" {name} ") for line in done.stdout.splitlines()), done.stdout
     groups = json.loads(call("show", path, "--json").out)["trials"][0]["errors"]["validation"]["groups"]
     assert set(groups) == set(names)
+
+
+EXPORTER = """
+from xpot_core.api import hookimpl
+
+
+@hookimpl
+def xpot_export(request):
+    (request.directory / "elements.txt").write_text(" ".join(request.potential.elements))
+    return {"elements.txt": "the elements for another program"}
+"""
+
+
+def test_a_plugin_adds_files_to_the_potential_of_any_fitter(
+    study: Callable[..., Path], folder: Path, call: Any
+) -> None:
+    (folder / "exporter.py").write_text(EXPORTER)
+    path = study({"plugins": ["exporter.py"], "budget": {"trials": 1}})
+    assert call("run", path, "--trust").status == 0
+    outcome = call("export", path, "--to", "out")
+    assert outcome.status == 0, outcome.err
+    assert (folder / "out" / "elements.txt").read_text() == "Ar"
+    assert "the elements for another program" in outcome.out
+    assert "elements.txt" in (folder / "out" / "SHA256SUMS").read_text()

@@ -110,10 +110,8 @@ def _export(
         raise damaged(results.directory / STORE_NAME, f"trial {trial.number}: {error.args[0]}") from error
     potential = potential_of(results, trial, runner, to)
     written = {name: f"potential: {role}" for role, name in potential.files.items()}
-    tool = runner.fitter.provider.tool("export")
-    if tool is not None:
-        request = ExportRequest(potential, to, runner.options(trial.values), runner.dataset.data)
-        written.update(tool(request))
+    request = ExportRequest(potential, to, runner.options(trial.values), runner.dataset.data)
+    written.update(added_files(runner, request))
     if scripts:
         written.update(write_scripts(potential, to, runner.dataset, runner.registry))
     _write_provenance(results, trial, runner, potential, to / PROVENANCE)
@@ -126,6 +124,12 @@ def _export(
     (to / CHECKSUMS).write_text("\n".join(sums) + "\n", encoding="utf-8")
     written[CHECKSUMS] = "check with: sha256sum -c SHA256SUMS"
     return Exported(potential, written)
+
+
+def added_files(runner: TrialRunner, request: ExportRequest) -> dict[str, str]:
+    """Files beside a potential, written by its fitter and by plugins for other programs: name -> what it is."""
+    answers = runner.registry.hook.xpot_export(fitter=runner.fitter, request=request)
+    return {name: what for answer in reversed(answers) for name, what in answer.items()}  # the fitter's first
 
 
 def potential_of(results: StudyResults, trial: Trial, runner: TrialRunner, to: Path) -> FittedPotential:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -25,6 +25,7 @@ from xpot_core.types.fitting import (
     Design,
     DesignErrors,
     DifferentiableDesign,
+    ExportRequest,
     FitRequest,
     FittedPotential,
     Sensitivity,
@@ -107,3 +108,10 @@ def xpot_validate(
 def xpot_import(importer: Component[Importer], source: str) -> ImportedStudy:
     """Translate with the chosen importer."""
     return importer.instance.load(source)
+
+
+@hookimpl(trylast=True)
+def xpot_export(fitter: Component[Fitter], request: ExportRequest) -> Mapping[str, str] | None:
+    """What the chosen fitter itself writes."""
+    tool = fitter.provider.tool("export")
+    return None if tool is None else dict(tool(request))

@@ -40,6 +40,7 @@ from xpot_core.types.fitting import (
     Design,
     DesignErrors,
     DifferentiableDesign,
+    ExportRequest,
     FitRequest,
     FittedPotential,
     Sensitivity,
@@ -154,6 +155,14 @@ def xpot_validate(
 @hookspec(firstresult=True)
 def xpot_import(importer: Component[Importer], source: str) -> ImportedStudy | None:
     """Turn another program's input into a study file."""
+
+
+@hookspec
+def xpot_export(fitter: Component[Fitter], request: ExportRequest) -> Mapping[str, str] | None:
+    """Add files to an exported potential and give file name -> what it is.
+
+    Every answer counts: the core's is the fitter's ``export`` tool, and a plugin may write the fit for another program.
+    """
 
 
 @hookspec

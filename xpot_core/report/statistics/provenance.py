@@ -85,6 +85,7 @@ def _exported(results: StudyResults, folder: Path) -> dict[str, str]:
     import shutil
     from dataclasses import replace
 
+    from xpot_core.deliver.export import added_files
     from xpot_core.trial.runner import TrialRunner
     from xpot_core.types.fitting import ExportRequest
 
@@ -92,9 +93,6 @@ def _exported(results: StudyResults, folder: Path) -> dict[str, str]:
     assert potential is not None
     assert results.final is not None
     runner = TrialRunner.of_results(results)
-    tool = runner.fitter.provider.tool("export")
-    if tool is None:
-        return {}
     for name in potential.files.values():
         shutil.copyfile(potential.directory / name, folder / name)
     trial = results.trial(results.final["trial"])
@@ -102,7 +100,7 @@ def _exported(results: StudyResults, folder: Path) -> dict[str, str]:
         replace(potential, directory=folder), folder, runner.options(trial.values), runner.dataset.data
     )
     found = {}
-    for name in tool(request):
+    for name in added_files(runner, request):
         path = folder / name
         if name in potential.files.values() or path.suffix not in _TEXT_SUFFIXES or not path.is_file():
             continue
