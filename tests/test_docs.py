@@ -253,17 +253,18 @@ def test_study_files_are_valid(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The package of the tutorial as pip would install it, with the other examples beside it."""
+    """The packages of the guide as pip would install them, with the other examples beside them."""
     folder = tmp_path_factory.mktemp("examples")
-    project = EXAMPLES / "xpot-mie"
-    facts = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    site, name, version = folder / "site", facts["name"], facts["version"]
-    shutil.copytree(project / "xpot_mie", site / "xpot_mie", ignore=shutil.ignore_patterns("__pycache__"))
-    info = site / f"xpot_mie-{version}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    points = [f"{k} = {v}" for k, v in facts["entry-points"]["xpot"].items()]
-    (info / "entry_points.txt").write_text("\n".join(["[xpot]", *points, ""]))
+    for project in (EXAMPLES / "xpot-mie", EXAMPLES / "xpot-pair"):
+        facts = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        site, name, version = folder / "site", facts["name"], facts["version"]
+        package = name.replace("-", "_")
+        shutil.copytree(project / package, site / package, ignore=shutil.ignore_patterns("__pycache__"))
+        info = site / f"{package}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        points = [f"{k} = {v}" for k, v in facts["entry-points"]["xpot"].items()]
+        (info / "entry_points.txt").write_text("\n".join(["[xpot]", *points, ""]))
     for path in EXAMPLES.glob("*.*"):
         if path.is_file():
             shutil.copyfile(path, folder / path.name)
@@ -305,11 +306,14 @@ def test_plugins_of_the_author_guide_run(installed: tuple[Path, dict[str, str]])
 
 
 @pytest.mark.slow
-def test_package_of_the_author_guide_keeps_the_contract(installed: tuple[Path, dict[str, str]]) -> None:
+@pytest.mark.parametrize("name", ["mie", "pair"])
+def test_package_of_the_author_guide_keeps_the_contract(
+    name: str, installed: tuple[Path, dict[str, str]]
+) -> None:
     folder, environment = installed
-    tests = ["--rootdir", str(folder), str(EXAMPLES / "xpot-mie" / "tests")]
+    tests = ["--rootdir", str(folder), str(EXAMPLES / f"xpot-{name}" / "tests")]
     _run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], folder, environment)
-    check = "import sys; from xpot_core.cli import main; main(['plugins', 'check', 'mie'])"
+    check = f"import sys; from xpot_core.cli import main; main(['plugins', 'check', '{name}'])"
     assert "FAIL" not in _run(["-c", check], folder, environment)
 
 

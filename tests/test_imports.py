@@ -156,11 +156,13 @@ def test_plugins_import_the_api_and_libraries_and_never_each_other() -> None:
 
 
 def test_libraries_import_the_api_and_no_plugin() -> None:
+    """Their tests may use the examples of the documentation."""
     libraries = [package.name for package in LIBRARIES.glob("*/xpot_*")]
+    examples = [package.name for package in (ROOT.parent / "docs" / "examples").glob("*/xpot_*")]
     faults = []
     for package in sorted(LIBRARIES.glob("*/xpot_*")):
         faults += foreign_imports(package, ["xpot_core.api", *libraries])
-        faults += foreign_imports(package.parent / "tests", ["xpot_core", *libraries])
+        faults += foreign_imports(package.parent / "tests", ["xpot_core", *libraries, *examples])
         for path in package.rglob("*.py"):
             faults += [f"{path} registers something" for name, _ in imports(path) if name == "pluggy"]
     assert not faults, "\n".join(faults)

@@ -1,0 +1,1 @@
+"""XPOT plugin: linear pair potentials."""

@@ -1,0 +1,48 @@
+"""Weighted linear models for XPOT: an author supplies rows, the library gives the staged fit."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from xpot_linear.options import LinearOptions
+
+if TYPE_CHECKING:
+    from xpot_linear.basis import Basis, Fixed, Rows
+    from xpot_linear.design import LinearDesign
+    from xpot_linear.fitter import LinearFitter
+    from xpot_linear.model import LinearModel, predict
+    from xpot_linear.regression.weights import Weights
+    from xpot_linear.stored_model import RowsPredictor, store_model
+
+__all__ = [
+    "Basis",
+    "Fixed",
+    "LinearDesign",
+    "LinearFitter",
+    "LinearModel",
+    "LinearOptions",
+    "Rows",
+    "RowsPredictor",
+    "Weights",
+    "predict",
+    "store_model",
+]
+
+_HOME = {
+    "Basis": "basis",
+    "Fixed": "basis",
+    "LinearDesign": "design",
+    "LinearFitter": "fitter",
+    "LinearModel": "model",
+    "Rows": "basis",
+    "RowsPredictor": "stored_model",
+    "Weights": "regression.weights",
+    "predict": "model",
+    "store_model": "stored_model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The hooks of a plugin need the options alone; what needs scipy is loaded on demand."""
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,0 +1,71 @@
+"""What a fitter tells the library: its basis, and how its potential is written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from xpot_core.api import FittedPotential, InputError, TrainingData, resolve
+from xpot_linear.basis import Basis
+from xpot_linear.blocks.block_set import IntArray
+from xpot_linear.model import LinearModel
+from xpot_linear.regression.weights import Weights
+
+B = TypeVar("B", bound=Basis)
+O = TypeVar("O", bound=BaseModel)  # noqa: E741
+
+
+class Author(ABC, Generic[B, O]):
+    """The part of a `LinearFitter` that its author writes; the rest has defaults for `LinearOptions`."""
+
+    gradient_by: ClassVar[Mapping[str, tuple[str, float]]] = {
+        "eweight": ("energy", 1.0),
+        "fweight": ("force", 1.0),
+        "vweight": ("virial", 1.0),
+        "ridge": ("ridge", 1.0),
+    }
+    """Option -> what it weighs (energy, force, virial, ridge) and the power of the option that the weight is."""
+
+    @abstractmethod
+    def basis(self, options: O, data: TrainingData) -> B:
+        """The basis that the options of stage ``descriptors`` describe, for the elements of a study."""
+
+    @abstractmethod
+    def write(self, directory: Path, basis: B, model: LinearModel, **facts: Any) -> FittedPotential:
+        """Write a potential.
+
+        Parameters
+        ----------
+        directory
+            The only folder that may be written to.
+        basis, model
+            What was fitted; ``tuple(model.constants)`` are the elements of the study in the order of types.
+        **facts
+            ``metadata``, ``seconds`` and ``notes`` of the fit, for `FittedPotential.from_files`.
+        """
+
+    def columns(self, basis: B, options: O) -> IntArray | None:
+        """Functions, ascending from 0, that may have coefficients; None is all.
+
+        An option of stage ``regression`` for the size of a nested basis acts here, without new descriptors.
+        """
+        return None
+
+    def weights(self, options: O, groups: Sequence[str]) -> Weights:
+        """Row weights for the groups of a study, and the ridge."""
+
+        def each(name: str) -> dict[str, float]:
+            try:
+                return {g: float(resolve(getattr(options, name), g)) for g in groups}
+            except KeyError as error:
+                raise InputError(f"no value for group {error.args[0]}", key=name) from None
+
+        return Weights(each("eweight"), each("fweight"), each("vweight"), float(options.ridge))  # type: ignore[attr-defined]
+
+    def solver(self, options: O) -> str:
+        """``auto``, ``gram`` or ``qr``."""
+        return str(options.solver)  # type: ignore[attr-defined]

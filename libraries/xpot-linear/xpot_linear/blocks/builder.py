@@ -1,0 +1,122 @@
+"""Results of workers put together to a `BlockSet`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from xpot_core.api import FloatArray, voigt
+from xpot_linear.blocks.block_set import GPA, BlockKey, BlockSet, IntArray, SmallRows
+from xpot_linear.blocks.gram import gram_of, packed_size
+from xpot_linear.blocks.problem import Problem
+from xpot_linear.blocks.reduce import Task, TaskRows, volume_of
+
+
+class BlockBuilder:
+    """Puts the results of tasks together, in the order of tasks: sums do not depend on timing.
+
+    Parameters
+    ----------
+    problem
+        What the tasks belong to.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._force: dict[BlockKey, FloatArray] = {}
+        self._plain: dict[BlockKey, FloatArray] = {}
+        self._counts: dict[BlockKey, int] = {}
+        self._starts = np.concatenate([[0], np.cumsum(problem.n_force_rows)]).astype(np.intp)
+        self._matrix: FloatArray | None = None
+        self._factor = np.ones(int(self._starts[-1]))
+        self._parts: list[TaskRows] = []
+
+    def add(self, task: Task, result: TaskRows) -> None:
+        """Take one result."""
+        key = BlockKey(task.fold, task.group, "force")
+        if result.gram is not None:
+            _accumulate(self._force, key, result.gram)
+            self._counts[key] = self._counts.get(key, 0) + result.n_force_rows
+        if result.plain_gram is not None:
+            _accumulate(self._plain, key, result.plain_gram)
+        if result.forces is not None:
+            self._store(task, result.forces)
+        # the large arrays are stored elsewhere by now
+        self._parts.append(replace(result, gram=None, plain_gram=None, forces=None))
+
+    def _store(self, task: Task, rows: list[tuple[FloatArray, FloatArray]]) -> None:
+        if self._matrix is None:
+            self._matrix = np.empty((int(self._starts[-1]), self._problem.width))
+        owners = [i for i in task.members if self._starts[i + 1] > self._starts[i]]
+        for index, (part, factor) in zip(owners, rows, strict=True):
+            own = slice(self._starts[index], self._starts[index + 1])
+            self._matrix[own], self._factor[own] = part, factor
+
+    def build(self) -> BlockSet:
+        """All blocks."""
+        problem = self._problem
+        width = problem.width
+        n_atoms = np.array([f.n_atoms for f in problem.frames], dtype=np.intp)
+        energy, virial = self._energies(), self._virials(n_atoms)
+        blocks = dict(self._force)
+        for kind, small in (("energy", energy), ("virial", virial)):
+            for key, members in self._members(kind, small):
+                scaled = small.rows[members] * small.fit_scale[members, :, None]
+                blocks[key] = gram_of(scaled.reshape(-1, width))
+                self._counts[key] = len(members) * small.rows.shape[1]
+        keys = sorted(blocks)
+        packed = np.empty((len(keys), packed_size(width)))
+        for i, key in enumerate(keys):
+            packed[i] = blocks.pop(key)
+            self._force.pop(key, None)
+        kept = self._matrix is not None
+        return BlockSet(
+            width,
+            keys,
+            packed,
+            np.array([self._counts[k] for k in keys], dtype=np.intp),
+            energy,
+            virial,
+            n_atoms,
+            problem.fold,
+            problem.group,
+            problem.groups,
+            self._plain,
+            self._matrix,
+            np.repeat(np.arange(len(n_atoms)), np.diff(self._starts)) if kept else None,
+            self._factor if kept else None,
+        )
+
+    def _energies(self) -> SmallRows:
+        rows, owner = self._sorted("energy")
+        return SmallRows(
+            rows, owner, np.array([[self._problem.factors[i].energy] for i in owner]).reshape(-1, 1)
+        )
+
+    def _virials(self, n_atoms: IntArray) -> SmallRows:
+        rows, owner = self._sorted("virial")
+        own = np.array([voigt(self._problem.factors[i].virial) for i in owner]).reshape(-1, 6)
+        volumes = np.array([volume_of(self._problem.frames[i]) for i in owner], dtype=float)
+        return SmallRows(rows, owner, own * (n_atoms[owner] * GPA / volumes)[:, None])
+
+    def _sorted(self, kind: str) -> tuple[FloatArray, IntArray]:
+        """Rows of one kind and their frames, in the order of frames."""
+        owner = np.concatenate([getattr(p, f"{kind}_of") for p in self._parts])
+        order = np.argsort(owner, kind="stable")
+        return np.concatenate([getattr(p, kind) for p in self._parts])[order], owner[order]
+
+    def _members(self, kind: str, small: SmallRows) -> Iterator[tuple[BlockKey, IntArray]]:
+        problem = self._problem
+        labels = list(zip(problem.fold[small.frame], problem.group[small.frame], strict=True))
+        for fold, group in sorted(set(labels)):
+            members = np.flatnonzero([label == (fold, group) for label in labels])
+            yield BlockKey(int(fold), problem.groups[group], kind), members
+
+
+def _accumulate(store: dict[BlockKey, FloatArray], key: BlockKey, packed: FloatArray) -> None:
+    if key in store:
+        store[key] += packed
+    else:
+        store[key] = packed

@@ -1,0 +1,179 @@
+"""A staged linear fit: rows are reduced, weights may be tried by the thousand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from xpot_core.api import DesignErrors, ErrorTable, FittedPotential, InputError
+from xpot_linear.author import Author
+from xpot_linear.blocks.block_set import BlockSet, IntArray
+from xpot_linear.blocks.build import force_rows
+from xpot_linear.blocks.problem import Problem
+from xpot_linear.model import LinearModel
+from xpot_linear.regression.regression import Regression
+from xpot_linear.regression.weights import Weights
+from xpot_linear.solve.solution import Solution
+
+
+@dataclass(eq=False)
+class LinearDesign:
+    """Blocks of all frames with what is needed to make a potential of them: an `xpot_core.api.DifferentiableDesign`.
+
+    Attributes
+    ----------
+    problem
+        Basis and frames.
+    blocks
+        The reduced design matrix.
+    author
+        The fitter, which reads options and writes potentials.
+    elements, groups
+        All of the study.
+    shifts
+        Element -> energy (eV) subtracted from the targets.
+    seconds
+        What the preparation cost.
+    workers
+        Number of processes for rows that must be computed anew.
+    notes
+        What the user should know of the preparation.
+    """
+
+    problem: Problem
+    blocks: BlockSet
+    author: Author[Any, Any]
+    elements: tuple[str, ...]
+    groups: tuple[str, ...]
+    shifts: Mapping[str, float]
+    seconds: Mapping[str, float]
+    workers: int = 1
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.regression = Regression(
+            self.blocks,
+            len(self.problem.constants),
+            self.problem.basis.penalties(),
+            lambda: force_rows(self.problem, self.workers),
+        )
+        self._last: tuple[Any, dict[int | None, Solution]] | None = None
+
+    def fit(
+        self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
+    ) -> FittedPotential:
+        """See `xpot_core.api.Design`."""
+        start = time.perf_counter()
+        solution = self.solution(options, leave_out, final=final)
+        seconds = {"solve": time.perf_counter() - start}
+        return self.author.write(
+            directory,
+            self.problem.basis,
+            self.model(solution),
+            metadata=solution.facts,
+            seconds=seconds,
+            notes=self._notes(solution),
+        )
+
+    def errors(self, options: BaseModel, *, leave_out: int | None = None) -> DesignErrors:
+        """See `xpot_core.api.Design`."""
+        start = time.perf_counter()
+        return self._errors(self.solution(options, leave_out), leave_out, start)
+
+    def error_gradient(
+        self,
+        options: BaseModel,
+        names: Sequence[str],
+        sensitivity: Callable[[ErrorTable], Mapping[str, Mapping[str, float]]],
+        *,
+        leave_out: int | None = None,
+    ) -> tuple[DesignErrors, dict[str, float]]:
+        """See `xpot_core.api.DifferentiableDesign`; a name without a group moves all groups together."""
+        start = time.perf_counter()
+        chosen = [self._source_of(name) for name in names]
+        solution = self.solution(options, leave_out, "gram")
+        errors = self._errors(solution, leave_out, start)
+        weights = self.author.weights(options, self.groups)
+        slopes = self.regression.gradient(weights, solution, sensitivity(errors.validation), leave_out)
+        gradient = {
+            name: power * sum(v for (of, g), v in slopes.items() if of == kind and group in ("", g))
+            for name, (kind, group, power) in zip(names, chosen, strict=True)
+        }
+        return errors, gradient
+
+    def _source_of(self, name: str) -> tuple[str, str, float]:
+        """What a hyperparameter weighs, in which group (empty: all), and the power of it that the weight is."""
+        option, _, group = name.partition(".")
+        if option not in self.author.gradient_by or (group and group not in self.groups):
+            raise InputError("no regression option of this name has a gradient", key=name)
+        kind, power = self.author.gradient_by[option]
+        return kind, group, power
+
+    def model(self, solution: Solution) -> LinearModel:
+        """The fitted model in the author's terms."""
+        constants = {e: self.shifts.get(e, 0.0) for e in self.elements}
+        n = len(self.problem.constants)
+        for element, value in zip(self.problem.constants, solution.coefficients[:n], strict=True):
+            constants[element] += float(value)
+        return LinearModel(solution.coefficients[n:], constants)
+
+    def solution(
+        self, options: BaseModel, leave_out: int | None = None, solver: str = "", final: bool = False
+    ) -> Solution:
+        """Solve; Gram fits of all folds are made together, since each block is then read once.
+
+        Parameters
+        ----------
+        options
+            Complete options.
+        leave_out
+            Fold that the fit must not see.
+        solver
+            ``auto``, ``gram`` or ``qr``; empty is that of the options.
+        final
+            Prefer accuracy over speed.
+        """
+        weights = self.author.weights(options, self.groups)
+        columns = self._columns(options)
+        solver = solver or self.author.solver(options)
+        if solver == "qr":
+            return self.regression.solve_exact(weights, leave_out, columns)
+        quick = self._quick(weights, columns, leave_out)
+        if solver == "auto" and final:
+            # Directions that the normal equations do not resolve had no part in what the trial was judged by; an
+            # exact fit along them would deliver another potential than the one that won.
+            truncated = quick.method == "eigen"
+            return self.regression.solve_exact(weights, leave_out, columns, truncated=truncated)
+        return quick
+
+    def _quick(self, weights: Weights, columns: IntArray | None, leave_out: int | None) -> Solution:
+        key = weights, None if columns is None else columns.tobytes()
+        if self._last is None or self._last[0] != key or leave_out not in self._last[1]:
+            outs: list[int | None] = [leave_out]
+            if leave_out is not None:
+                outs = [*sorted({int(f) for f in self.blocks.fold if f >= 0} | {leave_out})]
+            solved = self.regression.solve_many(weights, outs, columns)
+            self._last = key, dict(zip(outs, solved, strict=True))
+        return self._last[1][leave_out]
+
+    def _columns(self, options: BaseModel) -> IntArray | None:
+        chosen = self.author.columns(self.problem.basis, options)
+        if chosen is None:
+            return None
+        n = len(self.problem.constants)
+        return np.concatenate([np.arange(n), n + np.asarray(chosen, dtype=np.intp)])
+
+    def _errors(self, solution: Solution, leave_out: int | None, start: float) -> DesignErrors:
+        solved = time.perf_counter()
+        train, validation = self.regression.errors(solution.coefficients, leave_out)
+        seconds = {"solve": solved - start, "predict": time.perf_counter() - solved}
+        return DesignErrors(train, validation, seconds, solution.facts, self._notes(solution))
+
+    def _notes(self, solution: Solution) -> tuple[str, ...]:
+        return self.notes + ((solution.note,) if solution.note else ())

@@ -1,0 +1,1 @@
+"""What is worth its price for the best fits only: leave-one-out, variances, leverage."""

@@ -1,0 +1,268 @@
+"""Weights -> fit -> errors on one set of blocks, with exact gradients through the solve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from scipy.linalg import blas
+
+from xpot_core.api import ErrorTable, FitError, FloatArray
+from xpot_linear.blocks.block_set import BlockSet, IntArray
+from xpot_linear.blocks.gram import pack, unpack
+from xpot_linear.regression.errors import ErrorsOfBlocks, deviations
+from xpot_linear.regression.folds import trained, validated
+from xpot_linear.regression.weights import KINDS, Weights
+from xpot_linear.solve.normal_equations import solve_gram
+from xpot_linear.solve.rows import solve_rows
+from xpot_linear.solve.solution import Penalty, Solution
+
+CHUNK = 4096
+
+ForceRows = Callable[[], Iterator[tuple[FloatArray, IntArray, FloatArray]]]
+"""Makes force rows (n, K + 1) with the frame and the factor of each row, chunk by chunk."""
+
+
+class Regression:
+    """Solves and evaluates fits on a `BlockSet`.
+
+    Parameters
+    ----------
+    blocks
+        Of all frames.
+    n_constants
+        How many of the first columns are constant energies of elements.
+    penalties
+        Factor on the ridge of each column behind them, shape (K - n_constants,); None is one.
+    force_rows
+        Where the blocks hold no matrix.
+    """
+
+    def __init__(
+        self,
+        blocks: BlockSet,
+        n_constants: int = 0,
+        penalties: FloatArray | None = None,
+        force_rows: ForceRows | None = None,
+    ) -> None:
+        self.blocks = blocks
+        self.free = _free_directions(blocks, n_constants)
+        self.evaluation = ErrorsOfBlocks(blocks)
+        self._n_constants, self._penalties, self._force_rows = n_constants, penalties, force_rows
+        self._diagonal, self._fold = self.evaluation.diagonal, self.evaluation.fold
+
+    def solve(
+        self, weights: Weights, leave_out: int | None = None, columns: IntArray | None = None
+    ) -> Solution:
+        """Fast fit from Gram blocks."""
+        return self.solve_many(weights, [leave_out], columns)[0]
+
+    def solve_many(
+        self, weights: Weights, leave_outs: list[int | None], columns: IntArray | None = None
+    ) -> list[Solution]:
+        """One fit per left-out fold; every block is read only once for all of them.
+
+        Parameters
+        ----------
+        weights
+            Of the rows.
+        leave_outs
+            Folds.
+        columns
+            Those that may have coefficients, ascending; None is all.
+        """
+        squares = self._squares(weights)
+        table = np.array([np.where(trained(self._fold, out), squares, 0.0) for out in leave_outs])
+        active = np.flatnonzero(table.any(axis=0))
+        if len(active) == 0:
+            raise FitError("no row has a weight above zero", remedy="raise eweight or fweight")
+        if len(active) == len(squares):
+            sums = table @ self.blocks.packed
+        else:
+            # idle blocks (weight zero, external validation set) are not even read
+            sums = np.zeros((len(leave_outs), self.blocks.packed.shape[1]))
+            for i in active:
+                for row, factor in enumerate(table[:, i]):
+                    if factor:
+                        blas.daxpy(self.blocks.packed[i], sums[row], a=factor)
+        return [self._solve(total, self.penalty(weights), columns) for total in sums]
+
+    def _solve(self, total: FloatArray, penalty: Penalty, columns: IntArray | None) -> Solution:
+        width = self.blocks.width
+        if columns is None:
+            return solve_gram(total, width, penalty, self.free)
+        kept = np.append(columns, width - 1)
+        part = np.asfortranarray(unpack(total, width)[np.ix_(kept, kept)])
+        free = self.free[:, columns]
+        return solve_gram(pack(part), len(kept), penalty.take(columns), free).widened(columns, width - 1)
+
+    def solve_exact(
+        self,
+        weights: Weights,
+        leave_out: int | None = None,
+        columns: IntArray | None = None,
+        *,
+        truncated: bool = False,
+    ) -> Solution:
+        """Fit from the rows themselves by QR: from the kept matrix, or computed anew; see `solve_rows`."""
+        diagonal, penalty, free = self.diagonal_of(weights, leave_out), self.penalty(weights), self.free
+        rows = self.weighted_rows(weights, leave_out)
+        if columns is None:
+            return solve_rows(rows, diagonal, penalty, free, truncated=truncated)
+        kept = np.append(columns, len(diagonal))
+        some = (part[:, kept] for part in rows)
+        found = solve_rows(
+            some, diagonal[columns], penalty.take(columns), free[:, columns], truncated=truncated
+        )
+        return found.widened(columns, len(diagonal))
+
+    def errors(
+        self, coefficients: FloatArray, leave_out: int | None = None, exact: bool = False
+    ) -> tuple[ErrorTable, ErrorTable]:
+        """Training and validation errors; see `ErrorsOfBlocks.tables`."""
+        return self.evaluation.tables(coefficients, leave_out, exact)
+
+    def gradient(
+        self,
+        weights: Weights,
+        solution: Solution,
+        sensitivity: Mapping[str, Mapping[str, float]],
+        leave_out: int | None = None,
+    ) -> dict[tuple[str, str], float]:
+        """Gradient of a function of the validation errors through the solve.
+
+        Parameters
+        ----------
+        weights, solution
+            The fit.
+        sensitivity
+            d(function)/d(sum of squared validation errors), by quantity and group.
+        leave_out
+            Fold that the fit left out.
+
+        Returns
+        -------
+        dict
+            ``{("energy", group): ..., ("ridge", ""): ...}``: d(function)/d(ln value).
+        """
+        assert solution.inverse is not None
+        assert solution.diagonal is not None
+        x = solution.coefficients
+        vector = np.append(x, -1.0)
+        k = len(x)
+        z = solution.inverse(self._error_slope(vector, sensitivity, leave_out))
+        b, penalty = self.blocks, self.penalty(weights)
+        result = {(kind, group): 0.0 for kind in KINDS for group in b.groups}
+        for i, key in enumerate(b.keys):
+            square = weights.of(key.kind, key.group) ** 2
+            if square == 0.0 or not trained(self._fold[i], leave_out):
+                continue
+            # the normal equations say M x = c; d(M x - c)/d ln w of this block
+            slope = self.evaluation.times(b.packed[i], vector)[:k]
+            if np.any(penalty.relative):
+                slope = slope + penalty.relative * b.packed[i, self._diagonal[:-1]] * x
+            result[key.kind, key.group] -= 2.0 * square * float(z @ slope)
+        result["ridge", ""] = -float(z @ (penalty.of(solution.diagonal) * x))
+        return result
+
+    def _error_slope(
+        self, vector: FloatArray, sensitivity: Mapping[str, Mapping[str, float]], leave_out: int | None
+    ) -> FloatArray:
+        """d(function)/d(coefficients), shape (K,)."""
+        b = self.blocks
+        k = b.n_columns
+        slope = np.zeros(k)
+        for small, per_atom, per_root in (
+            (b.energy, "energy", "energy_sqrt"),
+            (b.virial, "virial", ""),
+        ):
+            chosen = validated(b.fold[small.frame], leave_out)
+            if not chosen.any():
+                continue
+            names = [b.groups[g] for g in b.group[small.frame[chosen]]]
+            factor = np.array([sensitivity.get(per_atom, {}).get(n, 0.0) for n in names])
+            atoms = b.n_atoms[small.frame[chosen]]
+            factor += atoms * np.array([sensitivity.get(per_root, {}).get(n, 0.0) for n in names])
+            if factor.any():
+                deviation = deviations(small, vector, chosen) * (2.0 * factor[:, None])
+                slope += np.einsum("nr,nrk->k", deviation, small.rows[chosen][:, :, :k])
+        force = sensitivity.get("force", {})
+        for i, key in enumerate(b.keys):
+            factor_f = force.get(key.group, 0.0)
+            if key.kind == "force" and factor_f and validated(self._fold[i], leave_out):
+                slope += 2.0 * factor_f * self.evaluation.times(b.error_gram(i), vector)[:k]
+        return slope
+
+    def penalty(self, weights: Weights) -> Penalty:
+        """The ridge of all columns."""
+        if self._penalties is None and not weights.absolute:
+            return Penalty(relative=weights.ridge)
+        own = np.ones(self.blocks.n_columns)
+        own[: self._n_constants] = 0.0 if weights.absolute else 1.0
+        if self._penalties is not None:
+            own[self._n_constants :] = self._penalties
+        return Penalty(absolute=weights.ridge * own) if weights.absolute else Penalty(weights.ridge * own)
+
+    def diagonal_of(self, weights: Weights, leave_out: int | None = None) -> FloatArray:
+        """Diagonal of the normal matrix without ridge, shape (K,)."""
+        squares = self._squares(weights) * trained(self._fold, leave_out)
+        diagonal: FloatArray = (squares @ self.blocks.packed[:, self._diagonal])[:-1]
+        return diagonal
+
+    def _squares(self, weights: Weights) -> FloatArray:
+        return np.array([weights.of(k.kind, k.group) ** 2 for k in self.blocks.keys])
+
+    def weighted_rows(self, weights: Weights, leave_out: int | None = None) -> Iterator[FloatArray]:
+        """All rows (n, K + 1) of a fit in its scaling, chunk by chunk; those of weight zero are left out."""
+        for rows, _ in self.owned_rows(weights, leave_out):
+            yield rows
+
+    def owned_rows(
+        self, weights: Weights, leave_out: int | None = None
+    ) -> Iterator[tuple[FloatArray, IntArray]]:
+        """The same with the frame of each row."""
+        b = self.blocks
+        seen = trained(b.fold, leave_out)
+        names = [b.groups[g] for g in b.group]
+        for small, kind in ((b.energy, "energy"), (b.virial, "virial")):
+            own = np.array([weights.of(kind, names[i]) for i in small.frame]) * seen[small.frame]
+            scale = small.fit_scale * own[:, None]
+            for start in range(0, len(scale), CHUNK):
+                part = slice(start, start + CHUNK)
+                chosen = scale[part].any(axis=1)
+                rows = small.rows[part][chosen] * scale[part][chosen][:, :, None]
+                yield rows.reshape(-1, b.width), np.repeat(small.frame[part][chosen], rows.shape[1])
+        per_frame = seen * np.array([weights.of("force", n) for n in names])
+        for rows, owner, factor in self._force_chunks():
+            scale = per_frame[owner] * factor
+            chosen = scale != 0.0
+            if chosen.any():
+                yield rows[chosen] * scale[chosen][:, None], owner[chosen]
+
+    def _force_chunks(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
+        b = self.blocks
+        if b.matrix is not None and b.matrix_frame is not None and b.matrix_factor is not None:
+            for start in range(0, len(b.matrix), CHUNK):
+                part = slice(start, start + CHUNK)
+                yield b.matrix[part], b.matrix_frame[part], b.matrix_factor[part]
+        elif self._force_rows is not None:
+            yield from self._force_rows()
+        else:
+            raise FitError("the exact solver needs the rows", remedy="raise max_matrix_memory")
+
+
+def _free_directions(blocks: BlockSet, n_constants: int) -> FloatArray:
+    """Combinations of constant energies that no frame can tell, shape (m, K).
+
+    Where all frames have one composition (every oxide, say) only the sum of the elements'
+    constants is known; without this such a data set would be singular for every fit.
+    """
+    composition = blocks.energy.rows[:, 0, :n_constants]
+    present = np.flatnonzero(composition.any(axis=0))
+    if len(present) < 2:
+        return np.zeros((0, blocks.n_columns))
+    _, singular, right = np.linalg.svd(composition[:, present])
+    rank = int((singular > 1e-10 * singular[0]).sum())
+    free = np.zeros((len(present) - rank, blocks.n_columns))
+    free[:, present] = right[rank:]
+    return free

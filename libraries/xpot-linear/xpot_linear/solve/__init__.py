@@ -1,0 +1,1 @@
+"""Weighted least squares from one Gram matrix or from rows, with the condition of the problem told."""

@@ -1,0 +1,129 @@
+"""Coefficients and how they were found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from xpot_core.api import FloatArray
+
+
+def gram_resolution(n: int) -> float:
+    """Eigenvalue, relative to the largest, below which those of n scaled normal equations are noise."""
+    return float(n * np.finfo(float).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """What is added to the diagonal of the normal equations.
+
+    Attributes
+    ----------
+    relative
+        Factor on the diagonal itself, a number or shape (K,).
+    absolute
+        A number or shape (K,): a prior of this precision on each coefficient.
+    """
+
+    relative: float | FloatArray = 0.0
+    absolute: float | FloatArray = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(np.any(self.relative) or np.any(self.absolute))
+
+    def of(self, diagonal: FloatArray) -> FloatArray:
+        """The sum of both for a diagonal, shape (K,)."""
+        total: FloatArray = self.relative * diagonal + self.absolute
+        return total
+
+    def take(self, columns: npt.NDArray[np.intp]) -> Penalty:
+        """For some of the columns."""
+        return Penalty(
+            *(v[columns] if isinstance(v, np.ndarray) else v for v in (self.relative, self.absolute))
+        )
+
+
+NO_PENALTY = Penalty()
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Coefficients and how they were found.
+
+    Attributes
+    ----------
+    coefficients
+        Shape (K,).
+    method
+        ``cholesky``, ``eigen``, ``qr`` or ``svd``.
+    condition
+        Estimated condition number of the column-scaled weighted design matrix.
+    rank
+        Numerical rank (K unless deficient).
+    residual
+        Relative size of the last refinement step (0 where there was none).
+    note
+        Empty, or why a fallback was taken.
+    inverse
+        Multiplies a vector (K,) by the inverse of the normal matrix, for gradients.
+    diagonal
+        Shape (K,): diagonal of the normal matrix without penalty.
+    """
+
+    coefficients: FloatArray
+    method: str
+    condition: float
+    rank: int
+    residual: float = 0.0
+    note: str = ""
+    inverse: Callable[[FloatArray], FloatArray] | None = None
+    diagonal: FloatArray | None = None
+
+    @property
+    def facts(self) -> dict[str, float | int | str]:
+        """What goes into the metadata of a potential."""
+        return {
+            "solver": self.method,
+            "condition": self.condition,
+            "rank": self.rank,
+            "columns": len(self.coefficients),
+        }
+
+    def widened(self, columns: npt.NDArray[np.intp], size: int) -> Solution:
+        """The solution of some columns among all, the coefficients of the others zero."""
+
+        def wide(values: FloatArray) -> FloatArray:
+            full = np.zeros(size)
+            full[columns] = values
+            return full
+
+        own = self.inverse
+        return Solution(
+            wide(self.coefficients),
+            self.method,
+            self.condition,
+            self.rank,
+            self.residual,
+            self.note,
+            None if own is None else lambda vector: wide(own(vector[columns])),
+            None if self.diagonal is None else wide(self.diagonal),
+        )
+
+
+def column_scale(diagonal: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Scaling of columns to unit length, and which columns hold anything at all."""
+    used = diagonal > diagonal.max(initial=0.0) * 1e-28
+    scale = np.zeros_like(diagonal)
+    scale[used] = 1.0 / np.sqrt(diagonal[used])
+    return scale, used
+
+
+def unit(directions: FloatArray) -> FloatArray:
+    """Directions scaled to length one, without those that lie in unused columns but for rounding."""
+    length = np.linalg.norm(directions, axis=1)
+    kept = length > 1e-10 * length.max()
+    scaled: FloatArray = directions[kept] / length[kept, None]
+    return scaled
