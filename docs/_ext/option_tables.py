@@ -127,6 +127,8 @@ def _search(field: FieldInfo, info: OptionInfo) -> Iterator[str]:
         yield f"per {' or '.join(info.per)}"
     if info.stage:
         yield f"stage {info.stage}"
+    if info.role:
+        yield f"role {info.role}"
 
 
 # -- Markdown --------------------------------------------------------------------------------------

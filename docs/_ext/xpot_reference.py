@@ -22,6 +22,8 @@ from option_tables import cell, codes, markdown, option_tables, sentence, table
 
 from xpot_core import api, testing
 from xpot_core.cli import group as cli
+from xpot_core.options.declare import walk_options
+from xpot_core.options.roles import Role
 from xpot_core.plugins import hookspecs
 from xpot_core.plugins.interfaces.provider import KINDS, Kind, Provider
 from xpot_core.plugins.registry import PluginState, Registry, load_registry
@@ -56,6 +58,7 @@ def reference_pages(registry: Registry | None = None) -> dict[str, str]:
     """File name -> text of every generated page."""
     registry = registry or load_registry()
     pages = {f"{_TITLES[kind].lower()}.md": providers_page(registry, kind) for kind in KINDS}
+    pages["roles.md"] = roles_page()
     pages["study-keys.md"] = study_page()
     pages["hooks.md"] = hooks_page()
     pages["commands.md"] = commands_page()
@@ -103,6 +106,20 @@ def _provider_facts(provider: Provider, distribution: str) -> Iterator[tuple[str
         yield "Several objectives", "yes"
     if provider.citation:
         yield "Please cite", markdown(provider.citation)
+
+
+def roles_page() -> str:
+    """Every role of an option, and the options that have it."""
+    registry = load_registry()
+    having: dict[Role, list[str]] = {role: [] for role in Role}
+    for kind in KINDS:
+        for name in registry.names(kind):
+            for option in walk_options(registry.provider(kind, name).options):
+                if option.info.role is not None:
+                    having[option.info.role].append(f"{name}: {option.path}")
+    rows = [[f"`{role}`", cell(role.meaning), codes(having[role])] for role in Role]
+    lines = ["# Roles of options", "", "[](../../plugins/options.md#roles) tells what they are for.", ""]
+    return "\n".join([*lines, *table(["role", "what the core makes of it", "options that have it"], rows)])
 
 
 # -- the study file --------------------------------------------------------------------------------

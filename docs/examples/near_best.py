@@ -22,7 +22,7 @@ from xpot_core.api import (
 class NearBestOptions(OptionsModel):
     """Options of `near-best`."""
 
-    initial: int = option(10, "Random trials at the beginning.", ge=1)
+    initial: int = option(10, "Random trials at the beginning.", role="initial-design", ge=1)
     spread: float = option(0.1, "How far new points are from the best, in units of each range.", gt=0)
 
 

@@ -21,7 +21,9 @@ from xpot_core.api import (
 class WorstGroupOptions(OptionsModel):
     """Options of `worst-group`."""
 
-    alpha: float = option(0.5, "Weight of the energy term; 1 - alpha weighs the forces.", ge=0, le=1)
+    alpha: float = option(
+        0.5, "Weight of the energy term; 1 - alpha weighs the forces.", role="balance", ge=0, le=1
+    )
 
 
 class WorstGroupLoss:

@@ -13,6 +13,7 @@ class EnergyForceOptions(OptionsModel):
     alpha: float = option(
         0.5,
         "Weight of the energy term; 1 - alpha weighs the forces. Only losses at one alpha compare.",
+        role="balance",
         ge=0,
         le=1,
     )
@@ -24,4 +25,5 @@ class EnergyForceOptions(OptionsModel):
         dict,
         "Weight of each group in the means; groups not named weigh 1, weight 0 leaves a group out.",
         per="group",
+        role="group-weights",
     )

@@ -26,7 +26,9 @@ class _Init(click.Command):
 
 
 @click.command(cls=_Init)
-@click.option("--fitter", default="snap", show_default=True, help="Fitting framework.")
+@click.option(
+    "--fitter", help="Fitting framework; by default the one that is installed, or the first of several."
+)
 @click.option("--optimizer", default="sobol", show_default=True, help="Optimizer.")
 @click.option("--study", "name", default="my-study", show_default=True, help="Name of the study.")
 @click.option("--train", default="train.xyz", show_default=True, help="Training file.")
@@ -57,7 +59,7 @@ class _Init(click.Command):
 @click.pass_context
 def init(
     ctx: click.Context,
-    fitter: str,
+    fitter: str | None,
     optimizer: str,
     name: str,
     train: str,
@@ -100,7 +102,7 @@ def init(
             from_data,
             validation,
             Path(test) if test else None,
-            fitter=fitter if "fitter" in chosen else None,
+            fitter=fitter,
             optimizer=optimizer if "optimizer" in chosen else None,
             study=name if "name" in chosen else None,
             folder=folder,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
         The parameters of the command that the user did give: the others are only defaults.
     """
     from xpot_core.plugins.registry import load_registry
-    from xpot_core.setup.proposal import Wishes, default_fitter, default_optimizer, propose_study
+    from xpot_core.setup.proposal import Wishes, default_optimizer, propose_study
     from xpot_core.setup.proposal.propose import cores
 
     registry = load_registry()
@@ -40,14 +40,12 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
     say()
     test = _file("Test file, never seen by the search (- for none)", given["test"] or _test_of(train))
     validation = _file("Validation file (- for cross-validation)", None)
-    fitter = _one_of(
-        registry, "fitter", given["fitter"] if "fitter" in chosen else None, default_fitter(registry)
-    )
+    fitter = _one_of(registry, "fitter", given["fitter"], registry.default_fitter)
     optimizer = _one_of(
         registry,
         "optimizer",
         given["optimizer"] if "optimizer" in chosen else None,
-        default_optimizer(registry),
+        lambda: default_optimizer(registry),
     )
 
     def wishes(folder: Path, trials: int | None, workers: int | None) -> Wishes:
@@ -108,7 +106,7 @@ def _file(question: str, default: str | None) -> Path | None:
         say(f"  there is no file {answer}")
 
 
-def _one_of(registry: Registry, kind: str, given: str | None, default: str) -> str:
+def _one_of(registry: Registry, kind: str, given: str | None, default: Callable[[], str]) -> str:
     """One of the installed providers."""
     if given is not None:
         registry.provider(kind, given)  # type: ignore[arg-type]  # refuses a name that is not installed
@@ -118,7 +116,7 @@ def _one_of(registry: Registry, kind: str, given: str | None, default: str) -> s
         provider = registry.provider(kind, name)  # type: ignore[arg-type]
         lacking = f" (needs {', '.join(provider.missing())})" if provider.missing() else ""
         say(f"  {name:16} {provider.summary}{lacking}")
-    return str(click.prompt(kind.capitalize(), default, type=click.Choice(names), show_choices=False))
+    return str(click.prompt(kind.capitalize(), default(), type=click.Choice(names), show_choices=False))
 
 
 def _new_file(default: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from xpot_core.errors import InputError
-from xpot_core.options.declare import walk_options
+from xpot_core.options.declare import option_of
 from xpot_core.plugins.interfaces import Component, DemandingLoss, FitterProvider, Loss, Provider
 from xpot_core.space.parameters import Space
 from xpot_core.types.structures import EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
@@ -56,19 +56,12 @@ def without_effect(provider: Provider, space: Space, data: TrainingData) -> Iter
     """One sentence on the hyperparameters that weigh what the training frames do not have."""
     frames = data.training().frames
     idle: dict[str, list[str]] = {}
-    for declared in walk_options(provider.options):
-        weighs, _, quantity = declared.info.role.partition(":")
-        if weighs not in ("weight", "sigma") or quantity not in _PLURAL:
-            continue
-        for name in space.names:
-            group = name.removeprefix(declared.path).removeprefix(".")
-            if name != declared.path and (
-                not name.startswith(f"{declared.path}.") or group not in data.groups
-            ):
-                continue
-            own = frames if name == declared.path else [f for f in frames if f.group == group]
-            if not any(_has(frame, quantity) for frame in own):
-                idle.setdefault(quantity, []).append(name)
+    for name in space.names:
+        declared, group = option_of(provider.options, name)
+        quantity = declared.info.role.weighs if declared.info.role is not None else ""
+        own = [f for f in frames if group in ("", f.group)]
+        if quantity and group in ("", *data.groups) and not any(_has(frame, quantity) for frame in own):
+            idle.setdefault(quantity, []).append(name)
     if idle:
         parts = [f"{_listed(names)} (no {_PLURAL[q]} there)" for q, names in idle.items()]
         yield f"searched without effect on these data: {'; '.join(parts)}"

@@ -22,6 +22,9 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from xpot_core.errors import PluginError, nearest
+from xpot_core.options.roles import Role
+
 T = TypeVar("T")
 PerGroup = Union[T, dict[str, T]]  # noqa: UP007 - a generic alias needs Union
 """One value, or one per group (config_type)."""
@@ -55,7 +58,7 @@ class OptionInfo:
     tunable: bool = True
     path: bool = False
     needs_trust: bool = False
-    role: str = ""
+    role: Role | None = None
 
 
 class OptionsModel(BaseModel):
@@ -123,7 +126,7 @@ def option(
     tunable: bool = True,
     path: bool = False,
     needs_trust: bool = False,
-    role: str = "",
+    role: str | None = None,
     **constraints: Any,
 ) -> Any:
     """Declare one option of a plugin.
@@ -135,7 +138,7 @@ def option(
     description
         One sentence for users: it appears in ``xpot init``, the schema, the docs and errors.
     unit
-        Unit of a number; ``""`` for a dimensionless one.
+        Unit of a number; ``""`` for a dimensionless one. The unit of a cutoff is Å.
     tune
         The range that ``tune`` in a study file stands for.
     choices
@@ -154,22 +157,27 @@ def option(
         Names a program, code, commands or a folder that is written to: a study that sets it could do harm on
         the machine of somebody else, so xpot asks before it is run for the first time.
     role
-        Of a fitter: what the option weighs, ``weight:energy``, ``weight:force``, ``weight:virial``, or ``sigma:`` with
-        one of these. A search over it is warned of where the data have nothing that it weighs.
+        What the option is, for the core: the text of a `Role`, e.g. ``cutoff``, ``weight:force``, ``initial-design``.
     **constraints
         Passed to `pydantic.Field` (``gt``, ``ge``, ``lt``, ``le``, ``examples`` ...).
+
+    Raises
+    ------
+    PluginError
+        If there is no such role, or the unit is not that of the role.
     """
+    known = _role(role, unit, description)
     info = OptionInfo(
-        unit,
+        (known.unit if known is not None else None) or unit,
         tune,
         tuple(choices) if choices is not None else None,
         (per,) if isinstance(per, str) else tuple(per),
         stage,
-        converges,
+        converges or known is Role.SIZE,
         tunable,
         path,
         needs_trust,
-        role,
+        known,
     )
     extra: dict[str, Any] = {_KEY: {k: v for k, v in asdict(info).items() if v != getattr(OptionInfo(), k)}}
     # pydantic cannot apply a bound to "one number or a mapping of numbers": we do it member by member.
@@ -179,6 +187,19 @@ def option(
     if bounds:
         field.metadata.append(AfterValidator(_within(bounds)))
     return field
+
+
+def _role(text: str | None, unit: str, description: str) -> Role | None:
+    """The role with this text, for an option in this unit; None for None."""
+    if text is None:
+        return None
+    place = f"of the option '{description}'"
+    role = Role.named(text)
+    if role is None:
+        raise PluginError(f"there is no role '{text}' {place}", remedy=nearest(text, Role))
+    if role.unit and unit not in ("", role.unit):
+        raise PluginError(f"the unit {place} is {role.unit}, not {unit}: its role is '{role}'")
+    return role
 
 
 _BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
@@ -209,6 +230,8 @@ def option_info(field: FieldInfo) -> OptionInfo:
         declared.update(found)
     if declared.get("tune"):
         declared["tune"] = Range(**declared["tune"])
+    if declared.get("role"):
+        declared["role"] = Role.named(declared["role"])
     return OptionInfo(**declared)
 
 
@@ -269,6 +292,34 @@ def walk_options(model: type[BaseModel], prefix: str = "") -> Iterator[DeclaredO
             yield from walk_options(item_model, f"{path}.[].")
         else:
             yield DeclaredOption(path, field, option_info(field), field.annotation)
+
+
+def option_of(model: type[BaseModel], name: str) -> tuple[DeclaredOption, str]:
+    """The option that a hyperparameter belongs to, and the group, element or index that it is for.
+
+    ``descriptors.1.soap.cutoff`` belongs to ``descriptors.[].soap.cutoff``, ``eweight.bulk`` to ``eweight``.
+
+    Raises
+    ------
+    KeyError
+        If the model has no such option.
+    """
+    found = []
+    for declared in walk_options(model):
+        pattern = re.escape(declared.path).replace(re.escape("[]"), r"\d+")
+        match = re.fullmatch(rf"{pattern}(?:\.(.+))?", name)
+        if match is not None:
+            found.append((declared, match[1] or ""))
+    if not found:
+        raise KeyError(name)
+    # A list of models is an option, and so is each option of its members.
+    return max(found, key=lambda one: len(one[0].path))
+
+
+def option_with(model: type[BaseModel], role: Role) -> str | None:
+    """The name of the first option with a role; None where there is none."""
+    infos = ((name, option_info(field)) for name, field in model.model_fields.items())
+    return next((name for name, info in infos if info.role is role), None)
 
 
 def undocumented(model: type[BaseModel]) -> list[str]:

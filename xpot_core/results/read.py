@@ -11,6 +11,8 @@ from typing import Any
 
 from xpot_core.errors import InputError, nearest
 from xpot_core.optimize.objectives import loss_again, pareto
+from xpot_core.options.declare import option_with
+from xpot_core.options.roles import Role
 from xpot_core.plugins.registry import load_registry
 from xpot_core.store.faults import begun_without_store, damaged
 from xpot_core.store.store import STORE_NAME, Store
@@ -180,7 +182,7 @@ class StudyResults:
         Raises
         ------
         InputError
-            If the loss has no ``alpha``, or no trial holds the sums that it needs.
+            If the loss has no such balance, or no trial holds the sums that it needs.
         """
         config = self.study_file.config
         name, options = next(iter(config.loss.items()))
@@ -189,9 +191,12 @@ class StudyResults:
             raise InputError(
                 f"loss '{name}' is of a plugin file, which commands that only look do not run", key="--alpha"
             )
-        if "alpha" not in registry.provider("loss", name).options.model_fields:
-            raise InputError(f"loss '{name}' has no alpha", key="--alpha", value=alpha)
-        loss = registry.create("loss", name, {**options, "alpha": alpha})
+        balance = option_with(registry.provider("loss", name).options, Role.BALANCE)
+        if balance is None:
+            raise InputError(
+                f"loss '{name}' has no balance of energies and forces", key="--alpha", value=alpha
+            )
+        loss = registry.create("loss", name, {**options, balance: alpha})
         found = [(t, loss_again(t, loss)) for t in self.trials if t.comparable]
         known = [(t, value) for t, value in found if value is not None]
         if not known:

@@ -11,6 +11,7 @@ from xpot_core.options import bounds
 from xpot_core.options.declare import OptionsModel, option
 from xpot_core.study_file.missing import Missing
 
+DEFAULT_LOSS = "energy-force"
 _LEAST_BYTES = 1_000_000
 """No fit runs in less; a smaller number is one whose unit was forgotten."""
 
@@ -240,7 +241,7 @@ class StudyConfig(OptionsModel):
     predictor: ProviderBlock | None = option(
         None, "What evaluates the potential; by default the first that reads the fitter's format."
     )
-    loss: ProviderBlock = option(lambda: {"energy-force": {}}, "What is minimised.")
+    loss: ProviderBlock = option(lambda: {DEFAULT_LOSS: {}}, "What is minimised.")
     optimizer: ProviderBlock = option(lambda: {"sobol": {}}, "What proposes the next trial.")
     start_with: list[Literal["defaults"] | dict[str, Any]] = option(
         lambda: ["defaults"],

@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from xpot_core.options.declare import OptionInfo, list_item, option_info, submodel
-from xpot_core.plugins.registry import load_registry
+from xpot_core.plugins.registry import Registry, load_registry
 from xpot_core.study_file.read import flow_yaml
+from xpot_core.study_file.schema import DEFAULT_LOSS
 
 _WIDTH = 100
 
@@ -28,21 +29,35 @@ def path_from(file: Path, folder: Path) -> str:
         return str(file)
 
 
+def other_fitters(registry: Registry, fitter: str) -> list[str]:
+    """A sentence on the fitters that could be taken instead; none where there are none."""
+    others = [name for name in registry.preferred("fitter") if name != fitter]
+    return [f"Other fitters here: {', '.join(others)} (xpot init --fitter NAME)."] if others else []
+
+
 def study_template(
-    fitter: str, optimizer: str, *, study: str = "my-study", train: str = "train.xyz", test: str | None = None
+    fitter: str | None,
+    optimizer: str,
+    *,
+    study: str = "my-study",
+    train: str = "train.xyz",
+    test: str | None = None,
 ) -> str:
     """A commented study file that runs once the data files are named.
 
     Options with a declared range are set to ``tune``; all others stand as comments with their
-    defaults, so that the file shows everything and fixes nothing.
+    defaults, so that the file shows everything and fixes nothing. Without a fitter it is
+    `Registry.default_fitter`.
     """
     registry = load_registry()
+    fitter = fitter or registry.default_fitter()
     fit = registry.provider("fitter", fitter)
     opt = registry.provider("optimizer", optimizer)
-    loss = registry.provider("loss", "energy-force")
+    loss = registry.provider("loss", DEFAULT_LOSS)
     lines = [
         f"# Study file of XPOT: {fit.summary}.",
         "# Run it with: xpot run FILE; check it first with: xpot doctor FILE.",
+        *(f"# {sentence}" for sentence in other_fitters(registry, fitter)),
         f"study: {flow_yaml(study)}",
         "data:",
         f"  train: {flow_yaml(train)}",
@@ -54,7 +69,7 @@ def study_template(
         f"  {fitter}:",
         *_options(fit.options, "    ", tune=True),
         "loss:",
-        "  energy-force:",
+        f"  {DEFAULT_LOSS}:",
         *_options(loss.options, "    ", tune=False),
         f"optimizer:{'' if opt.options.model_fields else f' {optimizer}'}",
     ]

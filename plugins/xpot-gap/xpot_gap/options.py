@@ -19,7 +19,12 @@ SparseMethod = Literal[
 
 def _cutoff() -> Any:
     return option(
-        4.0, "Distance where the descriptor ends.", unit="Å", tune=Range(2.5, 8.0), stage="descriptors", gt=0
+        4.0,
+        "Distance where the descriptor ends.",
+        tune=Range(2.5, 8.0),
+        stage="descriptors",
+        role="cutoff",
+        gt=0,
     )
 
 
@@ -51,7 +56,7 @@ def _n_sparse(default: int) -> Any:
         "Number of sparse points for each pair, triplet or central species; a mapping gives them per group.",
         per="group",
         stage="descriptors",
-        converges=True,
+        role="size",
     )
 
 
@@ -142,8 +147,8 @@ class Soap(Descriptor):
         stage="descriptors",
         gt=0,
     )
-    n_max: int = option(8, "Number of radial functions.", stage="descriptors", converges=True, ge=1, le=20)
-    l_max: int = option(4, "Highest angular momentum.", stage="descriptors", converges=True, ge=0, le=20)
+    n_max: int = option(8, "Number of radial functions.", stage="descriptors", role="size", ge=1, le=20)
+    l_max: int = option(4, "Highest angular momentum.", stage="descriptors", role="size", ge=0, le=20)
     zeta: int = option(4, "Power of the kernel.", tune=Range(2, 6), stage="descriptors", ge=1, le=20)
     n_sparse: PerGroup[int] = _n_sparse(500)
     sparse_method: SparseMethod = _sparse_method("cur_points")
@@ -182,10 +187,8 @@ class SoapTurbo(Descriptor):
     )
     radial_enhancement: int = option(0, "Enhancement of the radial overlap.", stage="descriptors", ge=0, le=2)
     # Beyond 11 the basis is numerically unstable and the program stops.
-    alpha_max: int = option(
-        8, "Number of radial functions.", stage="descriptors", converges=True, ge=2, le=11
-    )
-    l_max: int = option(8, "Highest angular momentum.", stage="descriptors", converges=True, ge=0, le=20)
+    alpha_max: int = option(8, "Number of radial functions.", stage="descriptors", role="size", ge=2, le=11)
+    l_max: int = option(8, "Highest angular momentum.", stage="descriptors", role="size", ge=0, le=20)
     zeta: int = option(4, "Power of the kernel.", tune=Range(2, 6), stage="descriptors", ge=1, le=20)
     n_sparse: PerGroup[int] = _n_sparse(500)
     sparse_method: SparseMethod = _sparse_method("cur_points")

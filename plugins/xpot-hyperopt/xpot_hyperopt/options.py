@@ -12,6 +12,7 @@ class TPEOptions(OptionsModel):
         20,
         "Random trials before the estimators take over; trials of earlier studies count towards it.",
         tunable=False,
+        role="initial-design",
         ge=1,
     )
     gamma: float = option(

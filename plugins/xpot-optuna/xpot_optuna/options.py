@@ -12,6 +12,7 @@ class TPEOptions(OptionsModel):
         10,
         "Random trials before the estimators take over; finished trials of earlier studies count towards it.",
         tunable=False,
+        role="initial-design",
         ge=1,
     )
     multivariate: bool = option(
@@ -35,6 +36,7 @@ class CMAESOptions(OptionsModel):
         10,
         "Random trials of which the best, with those of earlier studies, is where the search starts.",
         tunable=False,
+        role="initial-design",
         ge=1,
     )
     sigma: float = option(
@@ -55,6 +57,7 @@ class GPOptions(OptionsModel):
         10,
         "Random trials before the model takes over; complete trials of earlier studies count towards it.",
         tunable=False,
+        role="initial-design",
         ge=1,
     )
     deterministic: bool = option(False, "Take the loss to be free of noise.", tunable=False)

@@ -19,6 +19,7 @@ class SkoptOptions(OptionsModel):
         "Trials of the initial design, before the model takes over; complete trials of earlier studies "
         "count towards it.",
         tunable=False,
+        role="initial-design",
         ge=1,
     )
     initial_design: Literal["random", "sobol", "halton", "hammersly", "lhs", "grid"] = option(

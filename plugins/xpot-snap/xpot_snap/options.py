@@ -24,7 +24,7 @@ class SnapOptions(OptionsModel):
         "Twice the largest angular momentum 2J: how many bispectrum components; cost grows with its 5th power.",
         per="element",
         stage="descriptors",
-        converges=True,
+        role="size",
         ge=0,
         le=14,
     )
@@ -41,6 +41,7 @@ class SnapOptions(OptionsModel):
         unit="Å",
         tune=Range(2.5, 8.0),
         stage="descriptors",
+        role="cutoff",
         gt=0.0,
     )
     rfac0: float = option(
@@ -194,6 +195,7 @@ class SnapOptions(OptionsModel):
         0.0,
         "Ridge penalty on the coefficients, relative to the diagonal of the normal equations.",
         tune=Range(1.0e-14, 1.0e-6, log=True),
+        role="ridge",
         stage="regression",
         ge=0.0,
     )

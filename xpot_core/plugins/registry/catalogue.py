@@ -20,18 +20,18 @@ from xpot_core.plugins.interfaces.provider import (
 from xpot_core.plugins.registry.discover import PluginRecord, PluginState
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
-    "fitter": {"gap": "xpot-gap", "snap": "xpot-snap"},
+    "fitter": {"snap": "xpot-snap", "gap": "xpot-gap"},
     "predictor": {"gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
     "optimizer": {
         "skopt-gp": "xpot-skopt",
         "skopt-forest": "xpot-skopt",
-        "hyperopt-tpe": "xpot-hyperopt",
-        "hyperopt-anneal": "xpot-hyperopt",
-        "hyperopt-random": "xpot-hyperopt",
         "optuna-tpe": "xpot-optuna",
         "optuna-cmaes": "xpot-optuna",
         "optuna-gp": "xpot-optuna",
         "optuna-nsga2": "xpot-optuna",
+        "hyperopt-tpe": "xpot-hyperopt",
+        "hyperopt-anneal": "xpot-hyperopt",
+        "hyperopt-random": "xpot-hyperopt",
     },
     "executor": {"dask": "xpot-dask"},
     "importer": {"fitsnap": "xpot-snap", "gap-fit": "xpot-gap"},
@@ -46,7 +46,8 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "lammps-melt-quench": "xpot-lammps",
     },
 }
-"""Names that are not installed are answered with the distribution that has them."""
+"""Names that are not installed are answered with the distribution that has them; of several that are, a study that
+names none gets the first."""
 
 P = TypeVar("P", bound=Provider)
 
@@ -86,6 +87,35 @@ class Registry:
     def names(self, kind: Kind) -> tuple[str, ...]:
         """Names of a kind, sorted."""
         return tuple(sorted(self._providers[kind]))
+
+    def preferred(self, kind: Kind) -> list[str]:
+        """Names of a kind that can be used here: those of `PUBLISHED` in its order, then others by their names.
+
+        The toys for tests are not among them.
+        """
+        published = list(PUBLISHED.get(kind, ()))
+        found = [
+            name
+            for name, (provider, owner) in sorted(self._providers[kind].items())
+            if owner.plugin != "testing" and not provider.missing()
+        ]
+        return sorted(found, key=lambda n: published.index(n) if n in published else len(published))
+
+    def default_fitter(self) -> str:
+        """The fitter of a study that names none: the first of the `preferred`.
+
+        Raises
+        ------
+        NotInstalledError
+            If there is none.
+        """
+        fitters = self.preferred("fitter")
+        if not fitters:
+            remedy = (
+                f"pip install {' or '.join(PUBLISHED['fitter'].values())}; `xpot plugins` lists what is here"
+            )
+            raise NotInstalledError("no fitter is installed", remedy=remedy)
+        return fitters[0]
 
     def provider(self, kind: Kind, name: str) -> Provider:
         """Look up a provider.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from xpot_core.options.declare import resolve, walk_options
+from xpot_core.options.declare import DeclaredOption, option_of
+from xpot_core.options.roles import Role
 from xpot_core.report.figures.style import (
     BLACK,
     COLUMN,
@@ -130,43 +132,36 @@ def _blank(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def default_values(results: StudyResults, names: Sequence[str]) -> dict[str, Any]:
-    """The fitter's own defaults of hyperparameters; nothing where its plugin is not installed."""
+def _declarations(results: StudyResults, names: Sequence[str]) -> dict[str, tuple[DeclaredOption, str]]:
+    """The fitter's options that hyperparameters belong to; nothing where its plugin is not installed."""
     provider = provider_of(results, "fitter")
     if provider is None:
         return {}
-    declared = {
-        d.path: d.field.get_default(call_default_factory=True)
-        for d in walk_options(provider.options)
-        if not d.field.is_required()
-    }
     found = {}
     for name in names:
-        # ``descriptors.1.cutoff`` is declared as ``descriptors.[].cutoff``, ``eweight.bulk`` as ``eweight``.
-        parts = ["[]" if part.isdigit() else part for part in name.split(".")]
-        for cut in range(len(parts), 0, -1):
-            path = ".".join(parts[:cut])
-            if path in declared:
-                value: Any = declared[path]
-                member = ".".join(name.split(".")[cut:])
-                if isinstance(value, Mapping):
-                    value = resolve(dict(value), member) if member in value else None
-                found[name] = value
-                break
-            if parts[cut - 1] == "[]" and ".".join(parts[: cut - 1]) in declared:
-                whole = declared[".".join(parts[: cut - 1])]
-                index = int(name.split(".")[cut - 1])
-                if isinstance(whole, list | tuple) and index < len(whole):
-                    found[name] = whole[index]
-                break
+        with contextlib.suppress(KeyError):  # made with another version of the plugin
+            found[name] = option_of(provider.options, name)
     return found
+
+
+def _default(declared: DeclaredOption, member: str) -> Any:
+    """The fitter's own default, of one group or element, or of one item of a list."""
+    if declared.field.is_required():
+        return None
+    value = declared.field.get_default(call_default_factory=True)
+    if isinstance(value, Mapping):
+        return value.get(member)
+    if isinstance(value, list | tuple):
+        return value[int(member)] if member.isdigit() and int(member) < len(value) else None
+    return value
 
 
 def chosen(
     results: StudyResults, parameters: Sequence[Parameter], trials: Sequence[Trial], best: Trial
 ) -> ReportFigure:
     """The values of the best trial in their ranges, against defaults and other good trials."""
-    defaults = default_values(results, [p.name for p in parameters])
+    declared = _declarations(results, [p.name for p in parameters])
+    defaults = {name: _default(*found) for name, found in declared.items()}
     good = sorted(trials, key=lambda t: (t.loss, t.number))[: max(round(_TOP_SHARE * len(trials)), 3)]
     figure = new_figure(PAGE, 0.75 + 0.2 * max(len(parameters), 2))
     ax = figure.subplots()
@@ -210,7 +205,12 @@ def chosen(
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3)
-    edge = [p.name for p in parameters if not isinstance(p, Choice) and _at_edge(p, best)]
+    roles = {name: option.info.role for name, (option, _) in declared.items()}
+    edge = [
+        p.name
+        for p in parameters
+        if not isinstance(p, Choice) and _worth_widening(p, best.values[p.name], roles.get(p.name))
+    ]
     return ReportFigure(
         "chosen",
         "Chosen hyperparameters against defaults",
@@ -235,6 +235,7 @@ def _span(parameter: Parameter, units: Sequence[float]) -> tuple[Any, Any]:
     return parameter.from_unit(clipped[0]), parameter.from_unit(clipped[1])
 
 
-def _at_edge(parameter: Parameter, best: Trial) -> bool:
-    unit = parameter.to_unit(best.values[parameter.name])
-    return bool(unit < 0.02 or unit > 0.98)
+def _worth_widening(parameter: Parameter, value: Any, role: Role | None) -> bool:
+    unit = parameter.to_unit(value)
+    # Below the smallest ridge there is only none.
+    return bool(unit > 0.98 or (unit < 0.02 and role is not Role.RIDGE))

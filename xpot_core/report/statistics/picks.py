@@ -18,7 +18,7 @@ def picks(results: StudyResults) -> dict[int, list[float]]:
     for alpha in ALPHAS:
         try:
             trial, _ = results.best_at(alpha)
-        except XpotError:  # a loss without alpha, or its plugin is not installed here
+        except XpotError:  # a loss without a balance, or its plugin is not installed here
             return {}
         found.setdefault(trial.number, []).append(alpha)
     return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from xpot_core.options.declare import option_with
+from xpot_core.options.roles import Role
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Choice, Float, Int, Parameter, Space
 from xpot_core.types.error_sums import ErrorTable
@@ -17,8 +19,6 @@ from xpot_core.types.trials import Trial, TrialState
 
 SETS = ("train", "validation", "test")
 """The sets in the order in which they are shown."""
-INITIAL_NAMES = ("initial", "n_initial", "startup", "startup_trials")
-"""What optimizers call the length of their initial design."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,17 +147,14 @@ def shown_errors(results: StudyResults) -> dict[str, ErrorTable]:
 
 def initial_trials(results: StudyResults) -> int | None:
     """How many trials belong to the initial design, None where that is not known."""
-    config = results.study_file.config
-    given: Mapping[str, Any] = config.optimizer[config.name_of("optimizer")] or {}
-    for name in INITIAL_NAMES:
-        if isinstance(given.get(name), int):
-            return int(given[name])
     provider = provider_of(results, "optimizer")
-    for name in INITIAL_NAMES:
-        field = provider.options.model_fields.get(name) if provider is not None else None
-        if field is not None and isinstance(field.default, int):
-            return int(field.default)
-    return None
+    name = option_with(provider.options, Role.INITIAL_DESIGN) if provider is not None else None
+    if provider is None or name is None:
+        return None
+    config = results.study_file.config
+    given = config.optimizer[config.name_of("optimizer")] or {}
+    trials = given.get(name, provider.options.model_fields[name].default)
+    return trials if isinstance(trials, int) else None
 
 
 def provider_of(results: StudyResults, kind: Any) -> Any | None:

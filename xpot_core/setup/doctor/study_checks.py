@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_core.options.declare import OptionInfo, list_item, option_info, submodel
+from xpot_core.options.declare import option_of
+from xpot_core.options.roles import Role
 from xpot_core.search.loop import Study
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.space.parameters import Choice
@@ -20,7 +21,6 @@ from xpot_core.types.structures import Frame
 from xpot_core.types.trials import TrialTask
 
 _WIDE = 1e3
-_CUTOFFS = ("rcutfac", "cutoff")
 
 
 def check_installation(study: Study, findings: Findings) -> None:
@@ -48,15 +48,14 @@ def check_space(study: Study, frames: Sequence[Frame], findings: Findings) -> No
     if np.isfinite(shortest):
         findings.facts.append(f"shortest interatomic distance in the training set: {shortest:.3g} Å")
     for parameter in study.space:
-        name = parameter.name.rsplit(".", 1)[-1]
+        info = option_of(study.runner.fitter.provider.options, parameter.name)[0].info
         low = min(parameter.choices) if isinstance(parameter, Choice) and _numeric(parameter) else None
         low = parameter.low if not isinstance(parameter, Choice) else low
-        if name in _CUTOFFS and low is not None and low < shortest:
+        if info.role is Role.CUTOFF and low is not None and low < shortest:
             findings.warn(
                 f"'{parameter.name}' may go down to {low:g} Å, below the shortest distance {shortest:.3g} Å"
             )
-        info = declaration(study.runner.fitter.provider.options, parameter.name)
-        if info is not None and info.converges:
+        if info.converges:
             findings.warn(
                 f"'{parameter.name}' is searched, but it converges: larger is better and dearer, so the search will "
                 "only learn that. Fix it, or make its cost an objective"
@@ -74,19 +73,6 @@ def check_space(study: Study, frames: Sequence[Frame], findings: Findings) -> No
 
 def _numeric(parameter: Choice) -> bool:
     return all(isinstance(c, int | float) and not isinstance(c, bool) for c in parameter.choices)
-
-
-def declaration(model: object, path: str) -> OptionInfo | None:
-    """The declaration of the option that a hyperparameter belongs to."""
-    owner = model
-    found: OptionInfo | None = None
-    for part in path.split("."):
-        fields = getattr(owner, "model_fields", {})
-        if part in fields:
-            found = option_info(fields[part])
-            annotation = fields[part].annotation
-            owner = submodel(annotation) or submodel(list_item(annotation)) or owner
-    return found
 
 
 def nearest_neighbour(frames: Sequence[Frame]) -> float:

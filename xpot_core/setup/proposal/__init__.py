@@ -8,7 +8,6 @@ from xpot_core.setup.proposal.look import DataFacts, GroupFacts, look_at
 from xpot_core.setup.proposal.propose import (
     Proposal,
     Wishes,
-    default_fitter,
     default_optimizer,
     propose_study,
 )
@@ -18,7 +17,6 @@ __all__ = [
     "GroupFacts",
     "Proposal",
     "Wishes",
-    "default_fitter",
     "default_optimizer",
     "look_at",
     "propose_study",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from xpot_core.options.declare import Range, option_info
+from xpot_core.options.roles import Role
 from xpot_core.setup.proposal.look import DataFacts
 from xpot_core.space.read import build_space
 from xpot_core.study_file.read import flow_yaml
 
-_CUTOFFS = ("rcutfac", "cutoff", "rcut_hard")
-"""Options that are the cutoff of a potential, whose range comes from the distances in the data."""
 _BEYOND_FIRST_SHELL = 1.3
 """Lower end of a cutoff in nearest-neighbour distances: fcc has its second shell at 1.41, bcc at 1.15."""
 _OUTER = 2.6
@@ -76,23 +75,24 @@ def count(model: type[BaseModel], facts: DataFacts, options: list[Chosen]) -> in
     return len(build_space(model, raw, groups=[g.name for g in facts.groups], elements=facts.elements))
 
 
-def summary(facts: DataFacts) -> dict[str, Any]:
-    """What a fitter's ``propose`` tool is called with, by name."""
+def chosen_by(propose: Callable[..., Mapping[str, Any]], facts: DataFacts) -> Mapping[str, Any]:
+    """The options that a fitter's ``propose`` tool chooses itself."""
     low, high = cutoff_range(facts, _DEFAULT_CUTOFFS)
-    return {
-        "elements": facts.elements,
-        "frames": facts.frames,
-        "atoms": facts.atoms,
-        "neighbour": facts.neighbour,
-        "cutoff": {"min": low, "max": high},
-    }
+    return propose(
+        elements=facts.elements,
+        frames=facts.frames,
+        atoms=facts.atoms,
+        neighbour=facts.neighbour,
+        cutoff={"min": low, "max": high},
+    )
 
 
 def _all(model: type[BaseModel], facts: DataFacts, own: Mapping[str, Any], *, shared: bool) -> list[Chosen]:
     found = []
     for name, field in model.model_fields.items():
-        value, why = (own[name], "") if name in own else _value(name, field, facts, shared)
-        if value is None:
+        default = field.get_default(call_default_factory=True)
+        value, why = (own[name], "") if name in own else _value(field, default, facts, shared)
+        if value is None or value == {}:
             continue
         meaning = (field.description or "").rstrip(".")
         unit = option_info(field).unit
@@ -101,24 +101,31 @@ def _all(model: type[BaseModel], facts: DataFacts, own: Mapping[str, Any], *, sh
     return found
 
 
-def _value(name: str, field: FieldInfo, facts: DataFacts, shared: bool) -> tuple[Any, str]:
+def _value(field: FieldInfo, default: Any, facts: DataFacts, shared: bool) -> tuple[Any, str]:
     """What an option is set to and the reason; None leaves it at its default."""
+    if isinstance(default, BaseModel):
+        return _inside(default, facts, shared), ""
+    if isinstance(default, list) and default and isinstance(default[0], BaseModel):
+        return [_inside(model, facts, shared) for model in default], ""
     info = option_info(field)
-    default = field.get_default(call_default_factory=True)
-    if info.tune is None or info.converges or not info.tunable or default is None or "element" in info.per:
+    if info.tune is None or info.converges or not info.tunable or default is None:
         return None, ""
-    if name in _CUTOFFS:
+    if info.role is Role.CUTOFF:
         low, high = cutoff_range(facts, info.tune)
-        return {"min": low, "max": high}, f"neighbours are {facts.neighbour:.2f} Å away"
+        both = {"min": low, "max": high}
+        reason = f"neighbours are {facts.neighbour:.2f} Å away"
+        return ([both] * len(default) if isinstance(default, list) else both), reason
+    if "element" in info.per:
+        return None, ""
     if isinstance(default, list):
         return ["tune"] * len(default), ""
     if "group" not in info.per:
         return "tune", ""
-    text = f"{name} {field.description}".lower()
-    if "virial" in text:
+    weighs = info.role.weighs if info.role is not None else ""
+    if weighs == "virial":
         # One weight for all: few groups have virials, and each weight would ask for trials of its own.
         return ("tune" if facts.has_virials else None), ""
-    if "force" in text and facts.forces is None:
+    if weighs == "force" and facts.forces is None:
         return None, ""
     if shared or len(facts.groups) < 2:
         return "tune", ""
@@ -127,6 +134,15 @@ def _value(name: str, field: FieldInfo, facts: DataFacts, shared: bool) -> tuple
         return {"tune": True, "per": "group"}, ""
     fixed = {g.name: default if g.name in idle else "tune" for g in facts.groups}
     return fixed, f"the search cannot judge it for {', '.join(idle)}"
+
+
+def _inside(model: BaseModel, facts: DataFacts, shared: bool) -> dict[str, Any]:
+    """The same for the options of a nested model; one of alternatives keeps its name."""
+    values = {
+        name: _value(field, getattr(model, name), facts, shared)[0]
+        for name, field in type(model).model_fields.items()
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def cutoff_range(facts: DataFacts, declared: Range) -> tuple[float, float]:

@@ -9,19 +9,22 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from xpot_core.errors import InputError
+from pydantic import BaseModel
+
+from xpot_core.options.declare import option_with
+from xpot_core.options.roles import Role
 from xpot_core.plugins.registry import Registry
-from xpot_core.setup.proposal.choices import WIDTH, chosen_options, count, summary
+from xpot_core.setup.proposal.choices import WIDTH, chosen_by, chosen_options, count
 from xpot_core.setup.proposal.look import DataFacts
 from xpot_core.study_file.read import flow_yaml
-from xpot_core.study_file.template import path_from
+from xpot_core.study_file.schema import DEFAULT_LOSS
+from xpot_core.study_file.template import other_fitters, path_from
 
 _TRIALS_EACH = 3
 _FEWEST_TRIALS, _MOST_TRIALS = 40, 150
 _FOLDS = 5
 _MANY_FRAMES = 5000
 """Frames above which one held-out part says as much as a cross-validation, at a fifth of the cost."""
-_OPTIMIZERS = ("skopt-gp", "optuna-tpe", "hyperopt-tpe", "sobol")
 
 
 @dataclass(frozen=True)
@@ -63,25 +66,12 @@ class Proposal:
     trials: int
 
 
-def default_fitter(registry: Registry) -> str:
-    """A fitter that is installed: SNAP, which is fast, before others; the toy of the tests last.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    names = [n for n in registry.names("fitter") if not registry.provider("fitter", n).missing()]
-    real = [n for n in names if (o := registry.owner("fitter", n)) is None or o.plugin != "testing"]
-    if not names:
-        raise InputError("no fitter is installed", remedy="pip install xpot-snap or xpot-gap")
-    return "snap" if "snap" in real else (real or names)[0]
-
-
 def default_optimizer(registry: Registry) -> str:
-    """The first that is installed of those that learn from few trials."""
-    installed = registry.names("optimizer")
-    return next(n for n in _OPTIMIZERS if n in installed)
+    """The first of those here that begin with a design of their own and then learn; else ``sobol``."""
+    for name in registry.preferred("optimizer"):
+        if option_with(registry.provider("optimizer", name).options, Role.INITIAL_DESIGN):
+            return name
+    return "sobol"
 
 
 def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Proposal:
@@ -98,15 +88,15 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
 
     Raises
     ------
-    InputError
-        If a named fitter or optimizer is not installed.
+    NotInstalledError
+        If a named fitter or optimizer is not installed, or no fitter at all.
     """
-    fitter = wishes.fitter or default_fitter(registry)
+    fitter = wishes.fitter or registry.default_fitter()
     optimizer = wishes.optimizer or default_optimizer(registry)
     model = registry.provider("fitter", fitter).options
     study = wishes.study or _name(wishes.train[0], fitter)
     tool = registry.provider("fitter", fitter).tool("propose")
-    own = tool(**summary(facts)) if tool is not None else {}
+    own = chosen_by(tool, facts) if tool is not None else {}
     options = chosen_options(model, facts, own)
     searched = count(model, facts, options)
     trials = wishes.trials or _trials(searched)
@@ -119,9 +109,8 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
         f"  {fitter}:" if options else f"  {fitter}: {{}}",
         *(line for chosen in options for line in chosen.lines("    ")),
         "loss:",
-        "  energy-force:",
-        f"    alpha: {'0.5' if facts.forces else '1.0'}                   # balance of energies (1) and forces (0)",
-        *_group_weights(facts),
+        f"  {DEFAULT_LOSS}:",
+        *_loss(facts, registry.provider("loss", DEFAULT_LOSS).options),
         f"optimizer: {_optimizer(registry, optimizer, trials)}",
         f"budget: {{trials: {trials}}}            # {searched} hyperparameters; also: time: 2h, patience: 20",
         f"executor: {_executor(wishes.workers)}",
@@ -135,6 +124,7 @@ def _header(facts: DataFacts, registry: Registry, fitter: str) -> list[str]:
         f"Proposed by xpot init from {', '.join(Path(f).name for f in facts.files)}:",
         *(f"- {sentence}" for sentence in facts.sentences()),
         f"Fitter: {registry.provider('fitter', fitter).summary}.",
+        *other_fitters(registry, fitter),
         f"Check it with: xpot doctor FILE. All options: xpot init --fitter {fitter}.",
     ]
     return [
@@ -183,21 +173,23 @@ def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
     return lines
 
 
-def _group_weights(facts: DataFacts) -> list[str]:
+def _loss(facts: DataFacts, model: type[BaseModel]) -> list[str]:
+    balance, weights = (option_with(model, role) for role in (Role.BALANCE, Role.GROUP_WEIGHTS))
+    value = "0.5" if facts.forces else "1.0"
+    lines = [f"    {balance}: {value}                   # balance of energies (1) and forces (0)"]
     molecules = [g.name for g in facts.groups if g.molecules]
-    if not molecules or len(molecules) == len(facts.groups):
-        return []
-    weights = flow_yaml(dict.fromkeys(molecules, 0))
-    return [
-        "    # Single atoms and pairs hold the potential sane; their large errors would drown all others.",
-        f"    group_weights: {weights}",
-    ]
+    if molecules and len(molecules) < len(facts.groups):
+        lines += [
+            "    # Single atoms and pairs hold the potential sane; their large errors would drown all others.",
+            f"    {weights}: {flow_yaml(dict.fromkeys(molecules, 0))}",
+        ]
+    return lines
 
 
 def _optimizer(registry: Registry, name: str, trials: int) -> str:
-    fields = registry.provider("optimizer", name).options.model_fields
-    # An initial design of a quarter of the trials; optimizers without one have no such option.
-    return f"{{{name}: {{initial: {max(10, trials // 4)}}}}}" if "initial" in fields else name
+    initial = option_with(registry.provider("optimizer", name).options, Role.INITIAL_DESIGN)
+    # An initial design of a quarter of the trials.
+    return f"{{{name}: {{{initial}: {max(10, trials // 4)}}}}}" if initial else name
 
 
 def _executor(workers: int | None) -> str:

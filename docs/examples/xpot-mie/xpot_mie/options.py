@@ -12,7 +12,9 @@ from xpot_core.api import OptionsModel, PerGroup, Range, option
 class MieOptions(OptionsModel):
     """A Mie potential for each pair of elements, fitted by linear least squares."""
 
-    cutoff: float = option(7.0, "Distance where the potential ends.", unit="Å", tune=Range(4.0, 9.0), gt=0)
+    cutoff: float = option(
+        7.0, "Distance where the potential ends.", tune=Range(4.0, 9.0), role="cutoff", gt=0
+    )
     repulsive: float = option(12.0, "Exponent of the repulsive term.", tune=Range(9.0, 16.0), gt=0)
     attractive: float = option(6.0, "Exponent of the attractive term.", tune=Range(4.0, 8.0), gt=0)
     energy_weight: PerGroup[float] = option(
