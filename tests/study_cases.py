@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import xpot_core.testing
-from xpot_core.cli.progress import SilentObserver
+from xpot_core.cli.search.progress import SilentObserver
 from xpot_core.family import Family, FamilyResults
 from xpot_core.optimize.stopping import RunOutcome
 from xpot_core.results.read import StudyResults

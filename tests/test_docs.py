@@ -319,7 +319,7 @@ def test_package_of_the_author_guide_keeps_the_contract(
 
 @pytest.mark.slow
 def test_optimizer_of_the_author_guide_keeps_the_contract() -> None:
-    from xpot_core.testing.optimizer import OptimizerContract
+    from xpot_core.testing.contracts.optimizer import OptimizerContract
 
     class NearBest(OptimizerContract):
         def component(self) -> Any:

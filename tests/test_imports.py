@@ -83,6 +83,16 @@ def test_every_room_has_its_place() -> None:
     assert found == set(ROOMS)
 
 
+def test_no_room_is_crowded() -> None:
+    """A room of more than ten files asks for rooms of its own."""
+    crowded = {}
+    for folder in [ROOT, *sorted(p for p in ROOT.rglob("*") if p.is_dir())]:
+        files = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
+        if len(files) > 10:
+            crowded[str(folder.relative_to(ROOT))] = len(files)
+    assert not crowded
+
+
 def test_imports_of_the_core_run_one_way() -> None:
     rank = {name: i for i, name in enumerate(ROOMS)}
     modules = modules_of(ROOT)

@@ -319,7 +319,7 @@ def contracts_page() -> str:
         rules = {n.removeprefix("test_"): getattr(contract, n) for n in dir(contract) if "test_" in n[:5]}
         rows = []
         for rule, method in rules.items():
-            anchor = testing.contract.rule_anchor(getattr(contract, "kind", ""), rule)
+            anchor = testing.contracts.contract.rule_anchor(getattr(contract, "kind", ""), rule)
             rows.append([f"`{rule}`", f'<a id="{anchor}"></a>{cell(inspect.getdoc(method) or "")}'])
         lines += table(["rule", "meaning"], rows)
         for base in contract.__mro__:

@@ -14,7 +14,7 @@ from xpot_core.optimize.observations import Proposed, observe, own_trials, rng_f
 from xpot_core.space.history import History
 from xpot_core.space.parameters import Choice, Float, Int, Space
 from xpot_core.testing import check_contract
-from xpot_core.testing.optimizer import SPACE, OptimizerContract, smooth_loss
+from xpot_core.testing.contracts.optimizer import SPACE, OptimizerContract, smooth_loss
 from xpot_core.types.trials import Trial, TrialState
 
 SMALL = Space((Float("a", 1.0, 100.0, log=True), Int("i", 1, 3), Choice("c", ([1], [1, 2]))))

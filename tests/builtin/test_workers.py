@@ -18,7 +18,7 @@ import pytest
 from xpot_core.api import LocalExecutor, LocalOptions
 from xpot_core.system.logs import LOG_HEAD, LOG_TAIL
 from xpot_core.system.processes import _members
-from xpot_core.testing.executor import _FAULTY, _context, _task
+from xpot_core.testing.contracts.executor import _FAULTY, _context, _task
 from xpot_core.testing.frames import frames, write_frames
 from xpot_core.types.fitting import Limits
 from xpot_core.types.trials import TrialResult, TrialState
@@ -267,7 +267,7 @@ def test_worker_ends_with_its_coordinator_although_a_fork_holds_the_pipe(tmp_pat
 import os, sys, time
 from pathlib import Path
 from xpot_core.api import LocalExecutor, LocalOptions
-from xpot_core.testing.executor import _FAULTY, _context, _task
+from xpot_core.testing.contracts.executor import _FAULTY, _context, _task
 folder = Path({str(tmp_path)!r})
 executor = LocalExecutor(LocalOptions(workers=1))
 executor.start(_context(_FAULTY, folder))

@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from xpot_core.cli.plugins_check import KINDS as COMMAND_KINDS
+from xpot_core.cli.installation.plugins_check import KINDS as COMMAND_KINDS
 from xpot_core.errors import InputError, PluginError
 from xpot_core.plugins.interfaces.provider import KINDS
 from xpot_core.plugins.registry import load_registry
 from xpot_core.setup.skeleton import checked_name, write_skeleton
 from xpot_core.testing import LossContract, contract_class
 from xpot_core.testing.check import providers_named
-from xpot_core.testing.contract import Verdict, findings
+from xpot_core.testing.contracts.contract import Verdict, findings
 
 ROOT = Path(__file__).parents[2]
 XPOT = [sys.executable, "-c", "import sys; from xpot_core.cli import main; main(sys.argv[1:])"]

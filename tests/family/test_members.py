@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from study_cases import ALPHA, CUTOFF, Make
 
-from xpot_core.cli.schema import study_schema
+from xpot_core.cli.setup.schema import study_schema
 from xpot_core.errors import InputError
 from xpot_core.family import Family, FamilyResults, members_of
 from xpot_core.study_file.read import read_study

@@ -18,11 +18,12 @@ from study_cases import ALPHA, CUTOFF, Make, run_family
 from xpot_core.data import dataset as data
 from xpot_core.errors import StudyChangedError
 from xpot_core.family import FamilyResults
-from xpot_core.results.read import FAMILY_NAME, StudyResults
+from xpot_core.results.read import StudyResults
+from xpot_core.results.study_folder import FAMILY_NAME
 from xpot_core.search.loop import Study
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import read_study
-from xpot_core.testing.toy import ToyDesign
+from xpot_core.testing.toy.fitter import ToyDesign
 
 
 def test_statistics_are_those_of_the_members_stores(small: Make, folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from study_cases import ALPHA, Make, run_family
 
 from xpot_core.family import Family, FamilyResults
-from xpot_core.results.read import FAMILY_NAME
+from xpot_core.results.study_folder import FAMILY_NAME
 from xpot_core.study_file.read import read_study
 
 

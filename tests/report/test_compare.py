@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from xpot_core.cli.compare import compare
+from xpot_core.cli.report.compare import compare
 from xpot_core.errors import InputError
 from xpot_core.report.statistics.compare import compare_studies
 from xpot_core.report.statistics.validators import table_rows

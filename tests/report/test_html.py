@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from xpot_core.cli.report import report
+from xpot_core.cli.report.report import report
 from xpot_core.errors import InputError
 from xpot_core.report.html.study import write_report
 from xpot_core.results.read import StudyResults

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from xpot_core.cli.compare import compare
-from xpot_core.cli.show import show
+from xpot_core.cli.report.compare import compare
+from xpot_core.cli.report.show import show
 from xpot_core.errors import InputError
 from xpot_core.report.statistics.outliers import largest_errors, outliers
 from xpot_core.report.statistics.predictions import Structure, read_set

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from xpot_core.cli.show import show
+from xpot_core.cli.report.show import show
 from xpot_core.errors import InputError
 from xpot_core.report.tables.study import compact, summary_renderables
 from xpot_core.results.read import StudyResults
@@ -101,7 +101,7 @@ def test_watching_ends_with_the_study(finished: StudyResults):
 
 def test_watching_follows_a_running_study(make_study: Maker, monkeypatch: pytest.MonkeyPatch):
     """This process holds the lease; a trial ends while the watcher sleeps, then the study does."""
-    from xpot_core.cli import show as module
+    from xpot_core.cli.report import show as module
     from xpot_core.store.store import Store
     from xpot_core.types.trials import TrialResult, TrialState
 
@@ -146,7 +146,7 @@ def test_compact_keeps_members_together():
 
 def test_show_imports_nothing_heavy(finished: StudyResults):
     code = (
-        "import sys; from xpot_core.cli.show import show; "
+        "import sys; from xpot_core.cli.report.show import show; "
         "show.main(args=[sys.argv[1]], standalone_mode=False); "
         "print([m for m in ('matplotlib', 'ase', 'scipy', 'sklearn') if m in sys.modules])"
     )

@@ -16,7 +16,7 @@ from xpot_core.results.read import StudyResults
 from xpot_core.search.earlier_studies import translate
 from xpot_core.space.parameters import Choice, Float, Slot, Space
 from xpot_core.store.store import STORE_NAME, Store
-from xpot_core.testing.toy_options import ToyOptions
+from xpot_core.testing.toy.options import ToyOptions
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.trials import Trial, TrialState
 

@@ -16,8 +16,8 @@ import copy, dataclasses, itertools, json, os, subprocess, sys
 from pathlib import Path
 import numpy as np
 from xpot_core.api import FitterProvider, NoOptions, PredictorProvider, hookimpl
-from xpot_core.testing.toy import ToyDesign, ToyFitter, ToyPredictor
-from xpot_core.testing.toy_options import ToyOptions
+from xpot_core.testing.toy.fitter import ToyDesign, ToyFitter, ToyPredictor
+from xpot_core.testing.toy.options import ToyOptions
 
 COUNT = itertools.count()
 

@@ -15,7 +15,7 @@ from xpot_core.errors import FitError, InputError
 from xpot_core.search.loop import Study
 from xpot_core.space.parameters import Choice, Float, Slot, Space
 from xpot_core.study_file.read import read_study
-from xpot_core.testing.toy_options import ToyOptions
+from xpot_core.testing.toy.options import ToyOptions
 from xpot_core.trial.inner_search import InnerSearch, inner_names
 from xpot_core.types.error_sums import ErrorTable
 

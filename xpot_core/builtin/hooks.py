@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xpot_core.builtin.executor_options import LocalOptions, SerialOptions
+from xpot_core.builtin.executors.options import LocalOptions, SerialOptions
 from xpot_core.builtin.loss_options import EnergyForceOptions
 from xpot_core.builtin.optimizer_options import PROVIDERS as OPTIMIZERS
 from xpot_core.plugins.hookspecs import hookimpl
@@ -38,14 +38,14 @@ def xpot_register_executors() -> list[ExecutorProvider]:
         ExecutorProvider(
             "serial",
             "one trial after the other in this process",
-            "xpot_core.builtin.serial:SerialExecutor",
+            "xpot_core.builtin.executors.serial:SerialExecutor",
             SerialOptions,
             contract="xpot_core.builtin.contracts:SERIAL",
         ),
         ExecutorProvider(
             "local",
             "worker processes on this machine; a crash or a hang costs one trial",
-            "xpot_core.builtin.local:LocalExecutor",
+            "xpot_core.builtin.executors.local:LocalExecutor",
             LocalOptions,
         ),
     ]

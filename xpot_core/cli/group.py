@@ -26,6 +26,14 @@ COMMANDS = {
     "cache": "descriptors and matrices kept on disk: show or clear",
     "schema": "JSON Schema of the study file",
 }
+_ROOMS = {
+    "setup": ("init", "doctor", "schema"),
+    "search": ("run", "fit", "retry"),
+    "report": ("show", "compare", "report"),
+    "deliver": ("validate", "export", "select"),
+    "installation": ("plugins", "cache"),
+}
+"""The folder that holds the file of a command."""
 
 
 class _LazyGroup(click.Group):
@@ -37,7 +45,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"xpot_core.cli.{cmd_name}"), cmd_name)
+        room = next(room for room, names in _ROOMS.items() if cmd_name in names)
+        module = importlib.import_module(f"xpot_core.cli.{room}.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from xpot_core.data.checks.misfits import misfit_warnings
+from xpot_core.data.checks.missing_labels import doubtful_zeros, without_missing
+from xpot_core.data.checks.unused_columns import READ, Column
+from xpot_core.data.checks.unused_columns import sentences as unused_sentences
 from xpot_core.data.isolated_atoms import REACH, is_isolated, isolated_energies
-from xpot_core.data.misfits import misfit_warnings
-from xpot_core.data.missing_labels import doubtful_zeros, without_missing
 from xpot_core.data.reuse import get_or_make
 from xpot_core.data.row_factors import sigma_means
 from xpot_core.data.structure_files import NO_GROUP, read_frames
-from xpot_core.data.unused_columns import READ, Column
-from xpot_core.data.unused_columns import sentences as unused_sentences
 from xpot_core.errors import InputError, nearest
 from xpot_core.study_file.read import StudyFile
 from xpot_core.study_file.schema import DataConfig

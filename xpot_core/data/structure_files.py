@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.data.cells import fault_of_cell, volume_of
+from xpot_core.data.checks.cells import fault_of_cell, volume_of
+from xpot_core.data.checks.unused_columns import Column, unused_columns
 from xpot_core.data.frame_labels import labels_of
 from xpot_core.data.isolated_atoms import is_isolated
-from xpot_core.data.unused_columns import Column, unused_columns
 from xpot_core.data.xyz_files import check_counts, values_as_text
 from xpot_core.errors import InputError, file_error, nearest
 from xpot_core.study_file.schema import DataConfig

@@ -15,7 +15,8 @@ from typing import Any
 
 from xpot_core.deliver.ase_scripts import write_scripts
 from xpot_core.errors import InputError
-from xpot_core.results.read import StudyResults, trial_json
+from xpot_core.results.as_json import trial_json
+from xpot_core.results.read import StudyResults
 from xpot_core.store.faults import damaged
 from xpot_core.store.store import STORE_NAME
 from xpot_core.system.foreign_text import json_printable

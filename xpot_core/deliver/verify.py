@@ -10,7 +10,8 @@ from typing import Any
 
 from xpot_core.deliver.export import CHECKSUMS
 from xpot_core.errors import InputError
-from xpot_core.results.read import StudyResults, study_directory
+from xpot_core.results.read import StudyResults
+from xpot_core.results.study_folder import study_directory
 from xpot_core.store.faults import RESTORE, begun_without_store
 from xpot_core.store.store import STORE_NAME, Store
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import InputError
-from xpot_core.results.read import FAMILY_NAME, StudyResults
+from xpot_core.results.read import StudyResults
+from xpot_core.results.study_folder import FAMILY_NAME
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import check_name, read_study
 from xpot_core.types.error_sums import ErrorTable

@@ -18,7 +18,7 @@ from xpot_core.errors import InputError, StudyChangedError, StudyLockedError, Xp
 from xpot_core.family.members import Member, blamed, concerns, members_of
 from xpot_core.family.results import FamilyResults, read_family
 from xpot_core.optimize.stopping import RunOutcome
-from xpot_core.results.read import FAMILY_NAME
+from xpot_core.results.study_folder import FAMILY_NAME
 from xpot_core.search.begin import beginning, move_aside
 from xpot_core.search.loop import Observer, Study
 from xpot_core.search.study_identity import STUDY_NAME

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from xpot_core.errors import InputError, nearest
+from xpot_core.errors import InputError
 from xpot_core.optimize.objectives import loss_again, pareto
 from xpot_core.options.declare import option_with
 from xpot_core.options.roles import Role
 from xpot_core.plugins.registry import load_registry
-from xpot_core.store.faults import begun_without_store, damaged
+from xpot_core.results.as_json import trial_json
+from xpot_core.results.study_folder import study_directory
+from xpot_core.results.tables import notebook_table, trials_table
+from xpot_core.store.faults import damaged
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.store.stored_shapes import wrong_in_facts
-from xpot_core.study_file.read import StudyFile, read_study, study_from_dict
+from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.trials import Trial, best_of
@@ -35,78 +37,6 @@ _FACTS = (
     "created",
     "tests",
 )
-SECONDS = ("descriptors", "solve", "predict", "total")
-FAMILY_NAME = "family.json"
-"""Is in the folder of a family of studies; each member has a folder beside it."""
-
-
-def study_directory(target: str | Path, runs: str | Path = "runs", *, lost: bool = False) -> Path:
-    """The run folder of a study given by its file, its folder or its name.
-
-    Parameters
-    ----------
-    target
-        What the user named.
-    runs
-        Folder that holds the run folders.
-    lost
-        Give also the folder of a study whose store is gone.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    target, runs = Path(target), Path(runs)
-    if target.is_file() and target.suffix in (".yaml", ".yml"):
-        directory = runs / read_study(target).config.study
-        if _is_study(directory, lost):
-            return directory
-        _refuse_family(directory)
-        raise InputError(
-            f"this study has not run yet: there is no {directory / STORE_NAME}",
-            file=target,
-            remedy=f"xpot run {target}, or name the folder of its results with --runs",
-        )
-    for directory in (target, runs / target, *_as_member(target.name, runs)):
-        if _is_study(directory, lost):
-            return directory
-        _refuse_family(directory)
-    known = [p.parent.name for pattern in (STORE_NAME, FAMILY_NAME) for p in runs.glob(f"*/{pattern}")]
-    raise InputError(
-        "is neither a study file nor the folder of a study",
-        key="STUDY",
-        value=str(target),
-        remedy=nearest(target.name, known),
-    )
-
-
-def _is_study(directory: Path, lost: bool) -> bool:
-    """Whether the folder is that of a study; one whose store is gone or empty is told, unless `lost`."""
-    error = begun_without_store(directory, STORE_NAME)
-    if error is not None and not lost:
-        raise error
-    return error is not None or (directory / STORE_NAME).is_file()
-
-
-def _as_member(name: str, runs: Path) -> list[Path]:
-    """The folders that ``family.member`` may stand for; either part may hold dots."""
-    cuts = [i for i, letter in enumerate(name) if letter == "."]
-    folders = [runs / name[:i] / name[i + 1 :] for i in cuts]
-    return [f for f in folders if (f.parent / FAMILY_NAME).is_file()]
-
-
-def _refuse_family(directory: Path) -> None:
-    if not (directory / FAMILY_NAME).is_file():
-        return
-    members = sorted(p.parent.name for p in directory.glob(f"*/{STORE_NAME}"))
-    example = f"{directory.name}/{members[0]}" if members else f"{directory.name}/MEMBER"
-    raise InputError(
-        "is a family of studies, and one study is needed here",
-        key="STUDY",
-        value=directory.name,
-        remedy=f"name a member, e.g. {example}; xpot show and xpot report take the whole family",
-    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -291,11 +221,7 @@ class StudyResults:
             if table is not None and table.total("energy").count + table.total("force").count:
                 energy, force = 1000 * table.total("energy").rmse, table.total("force").rmse
                 rows.append((f"{name} RMSE", f"{energy:.3g} meV/atom, {force:.3g} eV/Å"))
-        lines = "".join(
-            f"<tr><th style='text-align:left'>{escape(k)}</th><td style='text-align:left'>{escape(v)}</td></tr>"
-            for k, v in rows
-        )
-        return f"<table><caption>{escape(self.name)}</caption><tbody>{lines}</tbody></table>"
+        return notebook_table(self.name, rows)
 
     def to_dataframe(self) -> Any:
         """All trials as a pandas DataFrame, a row each, with number as index.
@@ -308,24 +234,7 @@ class StudyResults:
         InputError
             If pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise InputError("pandas is not installed", remedy="pip install pandas") from error
-        rows = []
-        for trial in self.trials:
-            row: dict[str, Any] = {"number": trial.number, "state": str(trial.state), "loss": trial.loss}
-            if len(self.objectives) > 1:
-                row.update(zip(self.objectives, trial.objectives, strict=False))
-            for name, data in trial.errors.items():
-                summary = ErrorTable.from_json(data).summary()
-                row.update({f"{name} {k}": v for k, v in summary.items() if k != "groups"})
-            row.update({f"{name} (s)": seconds for name, seconds in trial.seconds.items()})
-            row.update(optimizer=trial.optimizer, worker=trial.worker)
-            row["failure"] = trial.failure.message if trial.failure else None
-            rows.append({**row, **trial.values})
-        columns = [] if rows else ["number", "state", "loss"]
-        return pandas.DataFrame(rows, columns=columns or None).set_index("number")
+        return trials_table(self.trials, self.objectives)
 
 
 def _check_facts(facts: Mapping[str, Any], file: Path) -> None:
@@ -337,36 +246,3 @@ def _check_facts(facts: Mapping[str, Any], file: Path) -> None:
     wrong = wrong_in_facts(facts)
     if wrong is not None:
         raise damaged(file, f"the fact {wrong!r} is none that a study writes")
-
-
-def trial_json(trial: Trial) -> dict[str, Any]:
-    """One trial as scripts see it: errors in meV/atom and eV/Å."""
-    failure = trial.failure
-    return {
-        "number": trial.number,
-        "state": str(trial.state),
-        "values": dict(trial.values),
-        "loss": trial.loss,
-        "refused_loss": trial.refused_loss,
-        "objectives": list(trial.objectives),
-        "fidelity": trial.fidelity,
-        "from_prior": trial.from_prior,
-        "inner": trial.extra.get("inner"),
-        "validators": trial.extra.get("validators", []),
-        "parts": dict(trial.parts),
-        "errors": {name: ErrorTable.from_json(data).summary() for name, data in trial.errors.items()},
-        "seconds": {name: trial.seconds.get(name, 0.0) for name in SECONDS},
-        "failure": None
-        if failure is None
-        else {
-            "stage": failure.stage,
-            "plugin": failure.plugin,
-            "message": failure.message,
-            "hint": failure.hint,
-            "log_tail": failure.log_tail,
-            "retryable": failure.retryable,
-        },
-        "notes": list(trial.notes),
-        "optimizer": trial.optimizer,
-        "worker": trial.worker,
-    }

@@ -6,17 +6,17 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "Contract": "contract",
-    "NotApplicable": "contract",
-    "check_contract": "contract",
+    "Contract": "contracts.contract",
+    "NotApplicable": "contracts.contract",
+    "check_contract": "contracts.contract",
     "contract_class": "check",
-    "FitterContract": "fitter",
-    "ImporterContract": "importer",
-    "LossContract": "loss",
-    "ExecutorContract": "executor",
-    "OptimizerContract": "optimizer",
-    "PredictorContract": "predictor",
-    "ValidatorContract": "validator",
+    "FitterContract": "contracts.fitter",
+    "ImporterContract": "contracts.importer",
+    "LossContract": "contracts.loss",
+    "ExecutorContract": "contracts.executor",
+    "OptimizerContract": "contracts.optimizer",
+    "PredictorContract": "contracts.predictor",
+    "ValidatorContract": "contracts.validator",
 }
 
 __all__ = [

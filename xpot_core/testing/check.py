@@ -16,7 +16,7 @@ from xpot_core import testing
 from xpot_core.errors import PluginError
 from xpot_core.plugins.interfaces.provider import KINDS, FitterProvider, Kind, PredictorProvider
 from xpot_core.plugins.registry import Registry, load_registry
-from xpot_core.testing.contract import Contract
+from xpot_core.testing.contracts.contract import Contract
 
 
 def base_contract(kind: Kind) -> type[Contract]:

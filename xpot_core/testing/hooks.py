@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xpot_core.plugins.hookspecs import hookimpl
 from xpot_core.plugins.interfaces.provider import FitterProvider, NoOptions, PredictorProvider
-from xpot_core.testing.toy_options import ToyOptions
+from xpot_core.testing.toy.options import ToyOptions
 
 
 @hookimpl
@@ -14,7 +14,7 @@ def xpot_register_fitters() -> list[FitterProvider]:
         FitterProvider(
             "numpy-pair",
             "a linear pair potential in pure numpy, for tests and tutorials",
-            "xpot_core.testing.toy:ToyFitter",
+            "xpot_core.testing.toy.fitter:ToyFitter",
             ToyOptions,
             produces=("numpy-pair",),
             frame_labels=("energy_sigma", "force_sigma", "force_mask", "weight"),
@@ -30,9 +30,9 @@ def xpot_register_predictors() -> list[PredictorProvider]:
         PredictorProvider(
             "numpy-pair",
             "evaluates potentials of the fitter numpy-pair",
-            "xpot_core.testing.toy:ToyPredictor",
+            "xpot_core.testing.toy.fitter:ToyPredictor",
             NoOptions,
             accepts=("numpy-pair",),
-            calculator="xpot_core.testing.toy_calculator:calculator",
+            calculator="xpot_core.testing.toy.calculator:calculator",
         )
     ]

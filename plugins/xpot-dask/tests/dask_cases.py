@@ -17,7 +17,7 @@ from xpot_dask.executor import DaskExecutor
 from xpot_dask.options import DaskOptions
 
 from xpot_core.api import TrialResult
-from xpot_core.testing.executor import _FAULTY, _context
+from xpot_core.testing.contracts.executor import _FAULTY, _context
 
 PATIENCE = 90.0
 

@@ -20,7 +20,7 @@ from xpot_dask.options import DaskOptions, JobOptions
 
 from xpot_core.api import ExecutorContext, InputError, TrialState, TrialTask, XpotError
 from xpot_core.testing import ExecutorContract, contract_class
-from xpot_core.testing.executor import _FAULTY, _context, _run, _task
+from xpot_core.testing.contracts.executor import _FAULTY, _context, _run, _task
 
 TestLocalCluster = contract_class("executor", "dask")
 

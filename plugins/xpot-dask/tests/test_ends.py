@@ -21,7 +21,7 @@ from xpot_core.api import TrialState, XpotError
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import study_from_dict
-from xpot_core.testing.executor import _FAULTY, _context, _task
+from xpot_core.testing.contracts.executor import _FAULTY, _context, _task
 
 FAULTY = str(Path(xpot_core.testing.__file__).with_name("faulty.py"))
 

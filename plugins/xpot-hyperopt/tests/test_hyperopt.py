@@ -11,7 +11,7 @@ from xpot_hyperopt.optimizer import AnnealOptimizer, TPEOptimizer
 from xpot_hyperopt.options import AnnealOptions, TPEOptions
 
 from xpot_core.api import History, Trial, TrialState
-from xpot_core.testing.optimizer import SPACE, OptimizerContract, smooth_loss
+from xpot_core.testing.contracts.optimizer import SPACE, OptimizerContract, smooth_loss
 
 
 class TestTPE(OptimizerContract):

@@ -15,7 +15,7 @@ from xpot_optuna.samplers import NSGA2Optimizer, TPEOptimizer, _distributions, _
 
 from xpot_core.api import Float, History, Space, Trial, TrialState, XpotError, observe
 from xpot_core.plugins.registry import load_registry
-from xpot_core.testing.optimizer import SPACE, OptimizerContract, smooth_loss
+from xpot_core.testing.contracts.optimizer import SPACE, OptimizerContract, smooth_loss
 
 
 class TestTPE(OptimizerContract):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from xpot_skopt.contract import FOREST, GP
 
-from xpot_core.testing.optimizer import OptimizerContract
+from xpot_core.testing.contracts.optimizer import OptimizerContract
 
 
 class TestGP(OptimizerContract):

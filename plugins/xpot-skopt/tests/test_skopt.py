@@ -20,7 +20,7 @@ from xpot_skopt.process import condition
 
 from xpot_core.api import Choice, Float, History, Int, Space, Trial, TrialState, observe
 from xpot_core.optimize.objectives import scalarised
-from xpot_core.testing.optimizer import SPACE, smooth_loss
+from xpot_core.testing.contracts.optimizer import SPACE, smooth_loss
 
 
 def history(n: int, seed: int = 0) -> History:

@@ -16,24 +16,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from xpot_core.report.figures import (
-    errors as figures_errors,
-)
-from xpot_core.report.figures import (
-    objectives as figures_objectives,
-)
-from xpot_core.report.figures import (
-    search as figures_search,
-)
-from xpot_core.report.figures import (
-    space as figures_space,
-)
-from xpot_core.report.figures import (
-    trials as figures_trials,
-)
-from xpot_core.report.figures import (
-    validators as figures_validators,
-)
+from xpot_core.report.figures import errors as figures_errors
+from xpot_core.report.figures import validators as figures_validators
+from xpot_core.report.figures.search import course as figures_course
+from xpot_core.report.figures.search import objectives as figures_objectives
+from xpot_core.report.figures.search import space as figures_space
+from xpot_core.report.figures.search import trials as figures_trials
 from xpot_core.report.figures.style import ReportFigure, figure_style, require_matplotlib
 from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import Series, shown_errors
@@ -65,11 +53,11 @@ def make_figures(
     sets = predictions_of(results) if sets is None else sets
     errors = shown_errors(results)
     makers: dict[str, Maker] = {
-        "convergence": lambda: figures_search.convergence(results, series),
+        "convergence": lambda: figures_course.convergence(results, series),
         "parity": lambda: figures_errors.parity(sets),
         "error-distribution": lambda: figures_errors.distribution(sets),
         "group-errors": lambda: figures_errors.group_errors(errors),
-        "pareto": lambda: figures_search.pareto(results, series),
+        "pareto": lambda: figures_course.pareto(results, series),
         "objectives": lambda: figures_objectives.objective_figures(results),
         "inner-search": lambda: figures_objectives.inner_search(results, series),
         "costs": lambda: figures_trials.costs(results, series),

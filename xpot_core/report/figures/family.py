@@ -32,8 +32,8 @@ from xpot_core.report.figures.style import (
     short,
     tidy_log,
 )
-from xpot_core.report.statistics.family import keys_of, quantities_of
 from xpot_core.report.statistics.series import number
+from xpot_core.report.tables.family import keys_of, quantities_of
 
 _MOST_PANELS = 16
 _MOST_LINES = 8

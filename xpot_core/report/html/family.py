@@ -13,7 +13,7 @@ from xpot_core.report.figures.family import family_figures
 from xpot_core.report.figures.style import ReportFigure, refuse_foreign
 from xpot_core.report.html import page
 from xpot_core.report.html.page import Section, esc
-from xpot_core.report.statistics.family import (
+from xpot_core.report.tables.family import (
     HEADS,
     MEMBER_HEADS,
     MEMBER_TEXTS,

@@ -17,7 +17,8 @@ from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import SETS, duration, error_text, number, shown_errors, verdict
 from xpot_core.report.tables.failures import refused_count, refused_trials, trouble_tables
 from xpot_core.report.tables.terminal import plain_table
-from xpot_core.results.read import SECONDS, StudyResults
+from xpot_core.results.as_json import SECONDS
+from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import csv_text
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.trials import Trial, TrialState, ranked

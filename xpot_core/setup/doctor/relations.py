@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xpot_core.data.near_pairs import Work, work_between
+from xpot_core.data.checks.near_pairs import Work, work_between
 from xpot_core.setup.doctor.rough_model import fit_to_forces, rows_of
 from xpot_core.types.error_sums import voigt
 from xpot_core.types.structures import FloatArray, Frame

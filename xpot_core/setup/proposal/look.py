@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.data.cells import volume_of
+from xpot_core.data.checks.cells import volume_of
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.data.structure_files import frames_of, read_images
 from xpot_core.errors import InputError

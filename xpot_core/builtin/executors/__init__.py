@@ -1,0 +1,1 @@
+"""The built-in executors: one trial after the other, or worker processes."""

@@ -1,0 +1,1 @@
+"""What hands over: `export`, `validate`, `select`."""

@@ -1,0 +1,1 @@
+"""What shows studies: `show`, `compare`, `report`."""

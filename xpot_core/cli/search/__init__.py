@@ -1,0 +1,1 @@
+"""What runs studies: `run`, `fit`, `retry`, and their display."""

@@ -1,0 +1,102 @@
+"""``xpot run``: the search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from xpot_core.cli.common import (
+    ask_trust,
+    console,
+    runs_option,
+    set_option,
+    study_file_argument,
+    trust_option,
+)
+from xpot_core.options import bounds
+
+
+@click.command()
+@study_file_argument
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1, max=bounds.TRIALS),
+    help="Finished trials, overriding the study file.",
+)
+@click.option(
+    "--time", "time_limit", type=str, help="Wall time of this run, e.g. 2h, overriding the study file."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=bounds.WORKERS),
+    help="Worker processes, of the executor 'local'.",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1, max=bounds.MEMBERS),
+    metavar="N",
+    help="Run N studies that differ by the seed alone, and summarise them.",
+)
+@click.option(
+    "--extend",
+    is_flag=True,
+    help="Go on with a changed search space: the trials so far are expressed in it where that is possible.",
+)
+@click.option("--restart", is_flag=True, help="Move earlier results of this study aside and start anew.")
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@trust_option
+@runs_option
+@set_option
+def run(
+    study_file: Path,
+    trials: int | None,
+    time_limit: str | None,
+    workers: int | None,
+    repeat: int | None,
+    extend: bool,
+    restart: bool,
+    quiet: bool,
+    trust: bool,
+    runs: Path,
+    overrides: tuple[str, ...],
+) -> int:
+    """Run or resume a study. Ctrl-C ends it cleanly; the same command continues it."""
+    from xpot_core.cli.search.family_run import run_family
+    from xpot_core.cli.search.progress import make_observer
+    from xpot_core.errors import InputError
+    from xpot_core.family.run import refuse_over_family
+    from xpot_core.report.tables.study import outlier_lines, summary_renderables
+    from xpot_core.results.read import StudyResults
+    from xpot_core.search.loop import Study
+    from xpot_core.study_file.read import read_study
+
+    if time_limit is not None:
+        overrides = (*overrides, f"budget.time={time_limit}")
+    file = read_study(study_file, overrides)
+    if workers is not None:
+        options = {**file.config.executor.get("local", {}), "workers": workers}
+        file = read_study(study_file, (*overrides, f"executor={json.dumps({'local': options})}"))
+    ask_trust(file, trust)
+    if repeat is not None or file.config.matrix:
+        return run_family(
+            file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet
+        )
+    refuse_over_family(runs / file.config.study, file, restart=restart)
+    study = Study(file, runs)
+    out = console()
+    for warning in study.dataset.warnings:
+        console(stderr=True).print(f"warning: {warning}", markup=False)
+    with make_observer(out, quiet) as observer:
+        outcome = study.run(trials=trials, observer=observer, restart=restart, extend=extend)
+    out.print(f"{study.config.study}: {outcome.reason}", markup=False)
+    try:
+        results = StudyResults.open(study.directory)
+    except InputError:
+        if outcome.interrupted:  # so early that nothing is in the store yet
+            return 1
+        raise
+    for renderable in (*summary_renderables(results), *outlier_lines(results)):
+        out.print(renderable)
+    return 1 if outcome.interrupted or outcome.failed or results.best is None else 0

@@ -1,0 +1,1 @@
+"""What is wrong with data, seen in the data alone."""

@@ -1,0 +1,1 @@
+"""Figures about the trials of a search."""

@@ -1,0 +1,43 @@
+"""Trials as scripts see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.trials import Trial
+
+SECONDS = ("descriptors", "solve", "predict", "total")
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """One trial as scripts see it: errors in meV/atom and eV/Å."""
+    failure = trial.failure
+    return {
+        "number": trial.number,
+        "state": str(trial.state),
+        "values": dict(trial.values),
+        "loss": trial.loss,
+        "refused_loss": trial.refused_loss,
+        "objectives": list(trial.objectives),
+        "fidelity": trial.fidelity,
+        "from_prior": trial.from_prior,
+        "inner": trial.extra.get("inner"),
+        "validators": trial.extra.get("validators", []),
+        "parts": dict(trial.parts),
+        "errors": {name: ErrorTable.from_json(data).summary() for name, data in trial.errors.items()},
+        "seconds": {name: trial.seconds.get(name, 0.0) for name in SECONDS},
+        "failure": None
+        if failure is None
+        else {
+            "stage": failure.stage,
+            "plugin": failure.plugin,
+            "message": failure.message,
+            "hint": failure.hint,
+            "log_tail": failure.log_tail,
+            "retryable": failure.retryable,
+        },
+        "notes": list(trial.notes),
+        "optimizer": trial.optimizer,
+        "worker": trial.worker,
+    }

@@ -1,0 +1,230 @@
+"""Rules of staged fits: a design is a faster way to the same potentials, never to others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from xpot_core.options.check import validate_options
+from xpot_core.testing.contracts.contract import NotApplicable, scratch
+from xpot_core.testing.rules.bench import FitterBench, difference
+from xpot_core.testing.rules.perturb import accepts, leaves, other_value, put
+from xpot_core.types.error_sums import ErrorTable, error_table
+from xpot_core.types.fitting import DifferentiableDesign, FittedPotential
+from xpot_core.types.structures import EVALUATE_ONLY, TrainingData
+
+_FOLDS = 3
+
+
+class StagedRules(FitterBench):
+    """Rules of `StagedFitter`; a fitter that is not staged skips them.
+
+    Attributes
+    ----------
+    staged_tolerance
+        How far a staged fit may be from the plain one, in eV and eV/Å.
+    """
+
+    staged_tolerance: ClassVar[float] = 1e-7
+
+    def test_staged_fit_equals_plain_fit(self) -> None:
+        """On all training frames, for one element and for two."""
+        for elements in {("Si",), self.most}:
+            options, data = self.options(elements), self.data(elements)
+            with scratch() as folder:
+                design = self.prepare(options, data, folder / "design")
+                potential = design.fit(options, directory=self._folder(folder / "fit"))
+                found = self.predict(potential, data.frames, folder / "fit")
+            fault = difference(found, self.base(elements).predictions)
+            assert fault <= self.staged_tolerance, f"staged and plain fit differ by {fault:.2g}"
+
+    def test_leave_out_equals_a_fit_without_these_frames(self) -> None:
+        """What a fold's fit must not see has no influence on it."""
+        data, options = self.data(folds=_FOLDS), self.options()
+        with scratch() as folder:
+            design = self.prepare(options, data, folder / "design")
+            for fold in range(_FOLDS):
+                staged = design.fit(
+                    options, directory=self._folder(folder / f"staged-{fold}"), leave_out=fold
+                )
+                plain = self.fit(options, data.training(fold), folder / f"plain-{fold}")
+                fault = self._difference(staged, plain, data)
+                assert fault <= self.staged_tolerance, f"without fold {fold} the fits differ by {fault:.2g}"
+
+    def test_evaluation_frames_are_never_trained_on(self) -> None:
+        """An external validation set is in the design and not in the fit."""
+        data, options = self.data(), self.options()
+        held = replace(data, folds=(*data.folds[:-3], *[EVALUATE_ONLY] * 3))
+        with scratch() as folder:
+            design = self.prepare(options, held, folder / "design")
+            staged = design.fit(options, directory=self._folder(folder / "staged"))
+            plain = self.fit(options, held, folder / "plain")
+            fault = self._difference(staged, plain, data)
+        assert fault <= self.staged_tolerance, f"the fits differ by {fault:.2g}"
+
+    def test_errors_are_those_of_the_predictions(self) -> None:
+        """`Design.errors` is what predicting with `Design.fit` gives, on both sets and every fold."""
+        data, options = self.data(folds=_FOLDS), self.options()
+        with scratch() as folder:
+            design = self.prepare(options, data, folder / "design")
+            for fold in (None, *range(_FOLDS)):
+                errors = design.errors(options, leave_out=fold)
+                potential = design.fit(
+                    options, directory=self._folder(folder / f"fit-{fold}"), leave_out=fold
+                )
+                for name, part in (("train", data.training(fold)), ("validation", data.evaluation(fold))):
+                    predictions = self.predict(potential, part.frames, folder / f"fit-{fold}")
+                    same_errors(
+                        getattr(errors, name), error_table(predictions, part.frames), f"{name}, fold {fold}"
+                    )
+
+    def test_regression_options_need_no_new_design(self) -> None:
+        """Every option of stage ``regression`` may change on a design made for another value of it."""
+        options, data = self.options(self.most), self.data(self.most)
+        changed = self._other_regression_options(options)
+        with scratch() as folder:
+            design = self.prepare(options, data, folder / "design")
+            for name, chosen in changed.items():
+                staged = design.fit(chosen, directory=self._folder(folder / f"staged-{name}"))
+                plain = self.fit(chosen, data, folder / f"plain-{name}")
+                fault = self._difference(staged, plain, data)
+                assert fault <= self.staged_tolerance, f"with another '{name}' the fits differ by {fault:.2g}"
+
+    def test_a_design_remembers_nothing_of_earlier_fits(self) -> None:
+        """Thousands of fits come from one design in any order."""
+        options, data = self.options(), self.data(folds=_FOLDS)
+        with scratch() as folder:
+            design = self.prepare(options, data, folder / "design")
+            before = design.errors(options, leave_out=1)
+            for chosen in self._other_regression_options(options).values():
+                design.errors(chosen, leave_out=0)
+            design.fit(options, directory=self._folder(folder / "fit"), leave_out=2)
+            after = design.errors(options, leave_out=1)
+        assert before.validation.to_json() == after.validation.to_json()
+        assert before.train.to_json() == after.train.to_json()
+
+    def test_preparing_and_solving_are_timed(self) -> None:
+        """`seconds` tells where the time goes."""
+        options, data = self.options(), self.data(folds=_FOLDS)
+        with scratch() as folder:
+            design = self.prepare(options, data, folder / "design")
+            errors = design.errors(options, leave_out=0)
+        assert design.seconds.get("descriptors", -1.0) >= 0.0, dict(design.seconds)
+        assert errors.seconds.get("solve", -1.0) >= 0.0, dict(errors.seconds)
+
+    def test_gradient_is_that_of_the_errors(self) -> None:
+        """`error_gradient` against differences of `errors`, where a design offers it."""
+        data, raw = self.data(folds=_FOLDS), self.options().model_dump(mode="json")
+        numbers = [
+            leaf
+            for leaf in leaves(self.options())
+            if leaf.info.stage == "regression" and isinstance(leaf.value, float) and leaf.value > 0
+        ]
+        with scratch() as folder:
+            design = self.prepare(self.options(), data, folder)
+            if not isinstance(design, DifferentiableDesign):
+                raise NotApplicable("the design has no error_gradient")
+            values = {}
+            for leaf in numbers:
+                members = data.groups if "group" in leaf.info.per else ()
+                put(raw, leaf.path, dict.fromkeys(members, leaf.value) if members else leaf.value)
+                values.update({f"{leaf.name}.{m}": leaf.value for m in members} or {leaf.name: leaf.value})
+
+            def loss(scaled: Mapping[str, float]) -> float:
+                chosen = _with(raw, scaled, data.groups)
+                errors = design.errors(validate_options(self.declaration.options, chosen), leave_out=0)
+                return _loss(errors.validation)
+
+            options = validate_options(self.declaration.options, raw)
+            _, gradient = design.error_gradient(options, list(values), _sensitivity, leave_out=0)
+            assert set(gradient) == set(values)
+            step = 1e-3
+            wanted = {
+                name: (loss({name: v * math.exp(step)}) - loss({name: v * math.exp(-step)})) / (2 * step)
+                for name, v in values.items()
+            }
+        largest = max(abs(v) for v in wanted.values())
+        for name, value in wanted.items():
+            assert abs(gradient[name] - value) <= 1e-3 * largest + 1e-9, (
+                f"d(loss)/d(ln {name}) is {gradient[name]:.6g}, differences give {value:.6g}"
+            )
+
+    def _difference(self, a: FittedPotential, b: FittedPotential, data: TrainingData) -> float:
+        return difference(
+            self.predict(a, data.frames, a.directory), self.predict(b, data.frames, b.directory)
+        )
+
+    @staticmethod
+    def _folder(path: Any) -> Any:
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _other_regression_options(self, options: BaseModel) -> dict[str, BaseModel]:
+        """Option -> options with another value of it, and one set with all changed at once."""
+        everything = options.model_dump(mode="json")
+        found: dict[str, BaseModel] = {}
+        for leaf in leaves(options):
+            if leaf.info.stage != "regression":
+                continue
+
+            def validated(value: Any, leaf: Any = leaf) -> BaseModel:
+                raw = options.model_dump(mode="json")
+                put(raw, leaf.path, value)
+                return validate_options(type(options), raw)
+
+            try:
+                value = other_value(leaf, accepts(validated))
+            except LookupError:
+                continue
+            found[leaf.name] = validated(value)
+            put(everything, leaf.path, value)
+        if not found:
+            raise NotApplicable("no option belongs to the regression")
+        found["everything"] = validate_options(type(options), everything)
+        return found
+
+
+def _loss(errors: ErrorTable) -> float:
+    return 0.8 * errors.total("energy_sqrt").rmse + 0.2 * errors.total("force").rmse
+
+
+def _sensitivity(errors: ErrorTable) -> Mapping[str, Mapping[str, float]]:
+    slopes: dict[str, dict[str, float]] = {}
+    for quantity, weight in (("energy_sqrt", 0.8), ("force", 0.2)):
+        total = errors.total(quantity)
+        slopes[quantity] = dict.fromkeys(errors.sums[quantity], weight / (2 * total.rmse * total.count))
+    return slopes
+
+
+def _with(raw: dict[str, Any], changes: Mapping[str, float], groups: tuple[str, ...]) -> dict[str, Any]:
+    import copy
+
+    changed = copy.deepcopy(raw)
+    for name, value in changes.items():
+        path: list[str | int] = []
+        rest = name
+        for group in groups:
+            if name.endswith(f".{group}"):
+                rest, path = name.removesuffix(f".{group}"), [group]
+        keys = [int(k) if k.isdigit() else k for k in rest.split(".")]
+        put(changed, (*keys, *path), value)
+    return changed
+
+
+def same_errors(a: ErrorTable, b: ErrorTable, where: str) -> None:
+    """Both tables hold the same counts and root mean squares."""
+    for quantity in ("energy", "energy_sqrt", "force", "virial"):
+        one, other = a.sums.get(quantity, {}), b.sums.get(quantity, {})
+        if quantity == "virial" and not one:
+            continue  # a design need not know virials
+        assert set(one) == set(other), f"{where}: {quantity} has groups {sorted(one)}, not {sorted(other)}"
+        for group, sums in one.items():
+            assert sums.count == other[group].count, f"{where}: {quantity} of {group} counts {sums.count}"
+            close = math.isclose(sums.rmse, other[group].rmse, rel_tol=1e-3, abs_tol=1e-6)
+            assert close, (
+                f"{where}: {quantity} of {group} is {sums.rmse:.8g}, by predictions {other[group].rmse:.8g}"
+            )

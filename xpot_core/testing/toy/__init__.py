@@ -1,0 +1,1 @@
+"""The toy fitter ``numpy-pair``: a linear pair potential in numpy alone."""
