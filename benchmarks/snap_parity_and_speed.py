@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 from ase.io import read
 from scipy.linalg import lstsq
-from xpot_snap.descriptors import lammps_session
+from xpot_lammps_session import session as lammps_session
+from xpot_lammps_session.session import NKTV2P
 from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.descriptors.lammps_session import NKTV2P
 from xpot_snap.design import SnapDesign
 from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter

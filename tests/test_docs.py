@@ -162,7 +162,7 @@ def test_every_rule_of_the_kit_has_its_entry(pages: dict[str, str]) -> None:
 
 def test_guides_name_what_can_be_installed(registry: Registry) -> None:
     install = (DOCS / "install.md").read_text(encoding="utf-8")
-    for project in ROOT.glob("plugins/*/pyproject.toml"):
+    for project in (*ROOT.glob("plugins/*/pyproject.toml"), *ROOT.glob("libraries/*/pyproject.toml")):
         name = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["name"]
         assert f"`{name}`" in install, f"docs/install.md does not mention {name}"
     for kind, page in (("optimizer", "optimizers"), ("executor", "running"), ("loss", "loss")):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ase.build import bulk
 from xpot_lammps.native import potential_from_commands
-from xpot_lammps.session import LammpsSession, shipped_potentials
+from xpot_lammps_session.session import LammpsSession, shipped_potentials
 
 from xpot_core.api import FittedPotential, Frame, ValidationRequest
 

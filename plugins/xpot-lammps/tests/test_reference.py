@@ -11,9 +11,9 @@ from ase.build import bulk
 from ase.io import write
 from lammps_cases import DIAMOND, qsnap, request, run_lammps, silicon_frames, stillinger_weber
 from xpot_lammps.options.static import ElasticOptions, EosOptions, PhononOptions, VacancyOptions
-from xpot_lammps.session import LammpsSession
 from xpot_lammps.tasks.static import cubic_axes
 from xpot_lammps.validators.static import ElasticValidator, EosValidator, PhononValidator, VacancyValidator
+from xpot_lammps_session.session import LammpsSession
 
 from xpot_core.api import FittedPotential
 

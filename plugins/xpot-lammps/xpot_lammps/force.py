@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from xpot_lammps_session.session import LammpsSession
 
 from xpot_core.api import FittedPotential, InputError
 from xpot_lammps.failure import Failed
 from xpot_lammps.native import LammpsCalculator, is_native, link_potential, native_commands, unlink_potential
-from xpot_lammps.session import LammpsSession
 
 STOP = "xpot_stop"
 """Internal variable of LAMMPS that is 1 as soon as a run must end."""

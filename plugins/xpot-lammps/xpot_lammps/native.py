@@ -21,6 +21,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lammps import Prism
 from ase.data import atomic_masses, atomic_numbers
 from ase.stress import full_3x3_to_voigt_6_stress
+from xpot_lammps_session.session import NKTV2P, LammpsError, LammpsSession
 
 from xpot_core.api import (
     FittedPotential,
@@ -32,7 +33,6 @@ from xpot_core.api import (
     Predictions,
     bare_atoms,
 )
-from xpot_lammps.session import BAR, LammpsError, LammpsSession
 from xpot_lammps.structures import periodic
 
 FORMAT = "lammps"
@@ -218,7 +218,7 @@ class LammpsCalculator(Calculator):  # type: ignore[misc]
             ]
         )
         pressure = np.array(session.lmp.numpy.extract_compute("xpot_virial", 0, 1))
-        xx, yy, zz, xy, xz, yz = pressure * (atoms.get_volume() / BAR)
+        xx, yy, zz, xy, xz, yz = pressure * (atoms.get_volume() / NKTV2P)
         virial = prism.tensor2_to_ase(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
         forces = prism.vector_to_ase(session.atom_array("f"))
         return session.thermo("pe"), forces, virial

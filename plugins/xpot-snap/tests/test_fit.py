@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from snap_cases import DATA, cells, frames_from, needs_data, small_data, structure_of, training_data
+from snap_cases import DATA, frames_from, needs_data, small_data, structure_of, training_data
+from xpot_lammps_session.session import LammpsSession
+from xpot_lammps_session.testing import cells
 from xpot_snap.descriptors.columns import ColumnLayout
-from xpot_snap.descriptors.lammps_session import LammpsSession
 from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
@@ -75,7 +76,7 @@ def test_include_runs_in_plain_lammps(potential, tmp_path):
             ]
         )
         session.run()
-        energy = session.lmp.get_thermo("pe")
+        energy = session.thermo("pe")
     from ase.build import bulk
 
     atoms = bulk("Si", "diamond", 5.43, cubic=True) * (2, 2, 2)

@@ -19,6 +19,7 @@ from ase.data import covalent_radii
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 from ase.neighborlist import neighbor_list
+from xpot_lammps_session.session import LammpsError, LammpsSession
 
 from xpot_core.api import FittedPotential
 from xpot_lammps.analysis import structure_summary
@@ -26,7 +27,6 @@ from xpot_lammps.failure import Failed
 from xpot_lammps.force import STOP, Force
 from xpot_lammps.native import mass_commands
 from xpot_lammps.runner import PROGRESS
-from xpot_lammps.session import LammpsError, LammpsSession
 from xpot_lammps.structures import from_plain
 
 LOG, TRAJECTORY, FINAL = "log.lammps", "trajectory.xyz", "final.xyz"

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
+from xpot_lammps_session.session import LammpsError, LammpsSession, shipped_potentials
 
 from xpot_core.api import FittedPotential, InputError
 from xpot_lammps.force import Force
 from xpot_lammps.native import potential_from_commands
-from xpot_lammps.session import LammpsError, LammpsSession, shipped_potentials
 from xpot_lammps.structures import from_plain
 from xpot_lammps.tasks.dynamics import begin
 

@@ -5,11 +5,12 @@ import itertools
 import numpy as np
 import pytest
 from ase import Atoms
-from snap_cases import DIAMOND, cells, rattled, structure_of
+from snap_cases import structure_of
+from xpot_lammps_session.box import lammps_box
+from xpot_lammps_session.testing import DIAMOND, cells, rattled
 from xpot_snap.descriptors import quadratic
 from xpot_snap.descriptors.columns import ColumnLayout
 from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.descriptors.geometry import lammps_box
 from xpot_snap.descriptors.settings import DescriptorSettings, Reference
 from xpot_snap.potential.files import write_potential
 from xpot_snap.potential.predictor import PotentialEvaluator
@@ -158,7 +159,7 @@ def test_lammps_potential_equals_rows(name, tmp_path):
 
 def rows_target(rows):
     """Targets of rows in the user's frame."""
-    from xpot_snap.descriptors.geometry import tensor_of
+    from xpot_lammps_session.box import tensor_of
 
     forces = rows.forces[:, -1].reshape(-1, 3) @ rows.rotation.T
     return rows.energy[-1], forces, rows.rotation @ tensor_of(rows.virial[:, -1]) @ rows.rotation.T

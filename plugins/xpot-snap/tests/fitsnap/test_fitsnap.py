@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from snap_cases import DATA, frames_from, needs_data, small_data, training_data
+from xpot_lammps_session.session import NKTV2P
 from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.descriptors.lammps_session import NKTV2P
 from xpot_snap.fitsnap import engine as fitsnap_engine
 from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter

@@ -37,7 +37,7 @@ def test_export_tool(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("energy ")
-    from xpot_snap.descriptors.lammps_session import LammpsSession
+    from xpot_lammps_session.session import LammpsSession
 
     lines = (tmp_path / "in.lammps").read_text()
     lines = lines.replace(
@@ -46,14 +46,14 @@ def test_export_tool(tmp_path):
     lines = lines.replace("read_data structure.data", f"read_data {tmp_path}/structure.data")
     with LammpsSession() as session:
         session.commands(line for line in lines.splitlines() if line.strip())
-        assert np.isfinite(session.lmp.get_thermo("pe"))
+        assert np.isfinite(session.thermo("pe"))
     impossible = SnapOptions(twojmax=2, constant=False, bzero=False)
     assert "not written" in export(ExportRequest(potential, tmp_path, impossible, data))["fitsnap"]
 
 
 def test_ase_calculator_stress(tmp_path):
     from ase.calculators.fd import calculate_numerical_stress
-    from snap_cases import cells
+    from xpot_lammps_session.testing import cells
     from xpot_snap.calculator import SnapCalculator
 
     data = small_data(9, 0, 0, elements=("P", "Si"))
@@ -68,7 +68,7 @@ def test_ase_calculator_stress(tmp_path):
     [((False,) * 3, "s s s"), ((True, True, False), "p p s"), ((True, False, True), "p s p")],
 )
 def test_structures_without_a_full_cell(tmp_path, pbc, boundary):
-    from xpot_snap.descriptors.lammps_session import LammpsSession
+    from xpot_lammps_session.session import LammpsSession
 
     data = small_data(9, 0, 0)
     frames = []

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from snap_cases import small_data
+from xpot_lammps_session.box import voigt_rotation
 from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.descriptors.geometry import voigt_rotation
 from xpot_snap.fitsnap.engine import FitsnapDesign
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions

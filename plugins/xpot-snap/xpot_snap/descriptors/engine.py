@@ -1,6 +1,6 @@
 """Rows of the design matrix of one structure, from LAMMPS' ``compute snap``.
 
-Rows are in LAMMPS' frame (see `geometry`): the targets are rotated forward, which costs nothing and
+Rows are in LAMMPS' frame (see `xpot_lammps_session.box`): the targets are rotated forward, which costs nothing and
 leaves every sum of squares over the three components of a force as it is. `Rows.rotation` takes
 predictions back.
 """
@@ -12,11 +12,7 @@ from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
-
-from xpot_core.api import FitError
-from xpot_snap.descriptors import quadratic
-from xpot_snap.descriptors.columns import ColumnLayout, bispectrum_indices
-from xpot_snap.descriptors.geometry import (
+from xpot_lammps_session.box import (
     PRESSURE_ORDER,
     LammpsBox,
     lammps_box,
@@ -24,7 +20,11 @@ from xpot_snap.descriptors.geometry import (
     tensor_of,
     voigt_of,
 )
-from xpot_snap.descriptors.lammps_session import NKTV2P, LammpsError, LammpsSession
+from xpot_lammps_session.session import NKTV2P, LammpsError, LammpsSession
+
+from xpot_core.api import FitError
+from xpot_snap.descriptors import quadratic
+from xpot_snap.descriptors.columns import ColumnLayout, bispectrum_indices
 from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.descriptors.structure import Structure
 

@@ -13,8 +13,8 @@ import functools
 
 import numpy as np
 import numpy.typing as npt
+from xpot_lammps_session.box import VOIGT_COLUMNS, VOIGT_ROWS, LammpsBox
 
-from xpot_snap.descriptors.geometry import VOIGT_COLUMNS, VOIGT_ROWS, LammpsBox
 from xpot_snap.descriptors.settings import DescriptorSettings
 
 FloatArray = npt.NDArray[np.float64]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.io import write
+from xpot_lammps_session.session import NKTV2P
 
 from xpot_core.api import InputError, nearest
-from xpot_snap.descriptors.lammps_session import NKTV2P
 
 
 def convert(

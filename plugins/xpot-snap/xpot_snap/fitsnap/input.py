@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from xpot_lammps_session.box import lammps_box
+from xpot_lammps_session.session import NKTV2P
 
 from xpot_core.api import Frame, InputError
-from xpot_snap.descriptors.geometry import lammps_box
-from xpot_snap.descriptors.lammps_session import NKTV2P
 from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.descriptors.structure import Structure
 from xpot_snap.regression.regression import Weights

@@ -12,8 +12,7 @@ import types
 from typing import Any
 
 import numpy as np
-
-from xpot_snap.descriptors.lammps_session import load_lammps
+from xpot_lammps_session.session import load_lammps
 
 _TRUE = {"y", "yes", "t", "true", "on", "1"}
 _FALSE = {"n", "no", "f", "false", "off", "0"}

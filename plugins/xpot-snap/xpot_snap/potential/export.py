@@ -9,9 +9,9 @@ from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
+from xpot_lammps_session.box import lammps_box
 
 from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
-from xpot_snap.descriptors.geometry import lammps_box
 from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors, to_text
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.translate import (

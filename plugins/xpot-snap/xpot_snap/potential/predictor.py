@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from xpot_lammps_session.box import PRESSURE_ORDER, lammps_box, neighbor_commands, tensor_of
+from xpot_lammps_session.session import NKTV2P, LammpsError, LammpsSession
 
 from xpot_core.api import (
     FittedPotential,
@@ -19,8 +21,6 @@ from xpot_core.api import (
     PredictError,
     Predictions,
 )
-from xpot_snap.descriptors.geometry import PRESSURE_ORDER, lammps_box, neighbor_commands, tensor_of
-from xpot_snap.descriptors.lammps_session import NKTV2P, LammpsError, LammpsSession
 from xpot_snap.potential.files import pair_commands
 
 
@@ -76,10 +76,10 @@ class PotentialEvaluator:
             ]
         )
         session.run()
-        energy = float(session.lmp.get_thermo("pe"))
+        energy = session.thermo("pe")
         pressure = session.global_vector("xpot_virial")[PRESSURE_ORDER]
         virial = box.tensor_to_user(tensor_of(pressure * (box.box_volume / NKTV2P)))
-        return energy, box.vectors_to_user(session.forces()), virial
+        return energy, box.vectors_to_user(session.atom_array("f")), virial
 
 
 def _not_of(include: Path) -> Callable[[str, list[str]], list[str]]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from xpot_lammps_session.box import voigt_of
 
-from xpot_snap.descriptors.geometry import voigt_of
 from xpot_snap.descriptors.structure import Structure
 from xpot_snap.regression.blocks import (
     GPA,

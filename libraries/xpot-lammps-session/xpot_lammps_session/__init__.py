@@ -1,0 +1,1 @@
+"""One LAMMPS in this process: what XPOT's plugins that drive LAMMPS share."""
