@@ -86,7 +86,7 @@ def run(case: Constrained, label: str, seed: int, trials: int) -> tuple[float, i
         if case.passes(point)[0]:
             done.append(Trial(number, TrialState.COMPLETE, values, loss=loss))
         else:
-            done.append(Trial(number, TrialState.INFEASIBLE, values, extra={"loss": loss}))
+            done.append(Trial(number, TrialState.INFEASIBLE, values, refused_loss=loss))
     best = min(t.loss for t in done if t.loss is not None)
     return best - case.lowest, sum(t.refused_loss is not None for t in done)
 

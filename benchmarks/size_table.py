@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import platform
 import tempfile
@@ -139,7 +140,7 @@ def measure(model: str, twojmax: int, runs: Path) -> Row:
     assert best is not None
     shown = results.to_json()
     errors = next(t for t in shown["trials"] if t["number"] == best.number)["errors"]["validation"]
-    speed = run_tests(results, "best", [{"lammps-speed": SPEED}])[0]["values"]
+    speed = run_tests(results, "best", [{"lammps-speed": SPEED}])[0].values
     # A new runner, so that no descriptors are at hand.
     runner = TrialRunner(file)
     with tempfile.TemporaryDirectory() as folder:
@@ -159,9 +160,9 @@ def measure(model: str, twojmax: int, runs: Path) -> Row:
         shown["test"]["energy_rmse"],
         shown["test"]["force_rmse"],
         spent,
-        speed["microseconds_per_atom_step"],
-        speed["relative_cost"],
-        speed["cost_proxy"],
+        speed["microseconds_per_atom_step"] or math.nan,
+        speed["relative_cost"] or math.nan,
+        speed["cost_proxy"] or math.nan,
     )
 
 

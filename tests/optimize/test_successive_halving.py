@@ -28,7 +28,7 @@ def test_successive_halving(study: Make, fidelity: dict[str, Any]) -> None:
     counts = {f: [t for t in results.trials if t.fidelity == f] for f in (low, middle, None)}
     assert len(counts[low]) > len(counts[middle]) >= len(counts[None]) - 1 > 0
     for trial in results.trials:
-        source = trial.extra.get("promoted_from")
+        source = trial.promoted_from
         if source is None:
             continue
         below = results.trial(source)
@@ -36,7 +36,7 @@ def test_successive_halving(study: Make, fidelity: dict[str, Any]) -> None:
         assert (below.fidelity, trial.fidelity) in {(low, middle), (middle, None)}
     # what went on was in the better half of its rung, as far as that was known then
     for trial in results.trials:
-        source = trial.extra.get("promoted_from")
+        source = trial.promoted_from
         if source is not None:
             below = results.trial(source)
             rung = [t for t in results.trials[: trial.number] if t.fidelity == below.fidelity]
@@ -62,8 +62,8 @@ def test_each_proposal_is_seen_once_on_one_scale() -> None:
     trials = [
         Trial(0, complete, {"x": 0.1}, loss=4.0, fidelity=2.0),
         Trial(1, complete, {"x": 0.2}, loss=8.0, fidelity=2.0),
-        Trial(2, complete, {"x": 0.1}, loss=2.0, fidelity=4.0, extra={"promoted_from": 0}),
-        Trial(3, complete, {"x": 0.1}, loss=1.0, extra={"promoted_from": 2}),
+        Trial(2, complete, {"x": 0.1}, loss=2.0, fidelity=4.0, promoted_from=0),
+        Trial(3, complete, {"x": 0.1}, loss=1.0, promoted_from=2),
         Trial(4, TrialState.RUNNING, {"x": 0.3}, fidelity=2.0),
     ]
     seen = ladder.view(trials)

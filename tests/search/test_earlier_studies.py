@@ -18,7 +18,7 @@ from xpot_core.space.parameters import Choice, Float, Slot, Space
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.testing.toy.options import ToyOptions
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.trials import Trial, TrialState
+from xpot_core.types.trials import Origin, Trial, TrialState
 
 
 def test_prior_trials_are_translated_and_can_win(study: Make, folder: Path) -> None:
@@ -42,7 +42,7 @@ def test_prior_trials_are_translated_and_can_win(study: Make, folder: Path) -> N
     for old, new in zip(older.trials, prior, strict=True):
         # the hyperparameter that came later has the value that was fixed then
         assert new.values == {"cutoff": old.values["cutoff"], "ridge": ToyOptions().ridge}
-        assert new.extra["prior"] == {"study": "older", "trial": old.number}
+        assert new.origin == Origin("older", old.number)
         # judged by the present loss (alpha 0.8), not by the older one (alpha 0.1)
         table = ErrorTable.from_json(old.errors["validation"])
         expected = 0.8 * table.total("energy_sqrt").rmse + 0.2 * table.total("force").rmse
@@ -61,7 +61,7 @@ def test_prior_on_other_data_guides_and_does_not_win(study: Make, folder: Path) 
     _, results = run(study({**toy(cutoff={"min": 4.0, "max": 6.0}), "prior": ["runs/older"]}))
     prior = [t for t in results.trials if t.from_prior]
     assert prior
-    assert all(t.extra["other_data"] for t in prior)
+    assert all(t.origin is not None and t.origin.other_data for t in prior)
     with contextlib.closing(Store(results.directory / STORE_NAME)) as store:
         store.adopt([replace(prior[0], loss=1e-9, objectives=(1e-9,))], {})
     again = StudyResults.open(results.directory)
@@ -73,13 +73,13 @@ def test_rungs_of_the_earlier_study_are_not_those_of_this_one(study: Make) -> No
     fidelity = {"option": "n_basis", "rungs": [2, 3], "keep": 0.5}
     changes = {**toy(cutoff={"min": 4.0, "max": 6.0}), "fidelity": fidelity, "optimizer": "random"}
     _, older = run(study({**changes, "study": "older", "budget": {"trials": 12}}))
-    assert any("promoted_from" in t.extra and t.fidelity is None for t in older.trials)
+    assert any(t.promoted_from is not None and t.fidelity is None for t in older.trials)
     _, results = run(study({**changes, "prior": ["older"], "budget": {"trials": 10}}))
     assert any(t.from_prior for t in results.trials)
-    assert not any("promoted_from" in t.extra for t in results.trials if t.from_prior)
+    assert all(t.promoted_from is None for t in results.trials if t.from_prior)
     for trial in results.trials:
-        if "promoted_from" in trial.extra:
-            assert trial.values == results.trial(trial.extra["promoted_from"]).values
+        if trial.promoted_from is not None:
+            assert trial.values == results.trial(trial.promoted_from).values
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from xpot_core.errors import InputError, XpotError
 from xpot_core.search.begin import move_aside
 from xpot_core.store.store import Store
 from xpot_core.store.tables import SCHEMA_VERSION
-from xpot_core.types.trials import Failure, TrialResult, TrialState
+from xpot_core.types.trials import Failure, Request, TrialResult, TrialState
 
 
 def complete(number: int, loss: float = 1.0) -> TrialResult:
@@ -67,7 +67,7 @@ def test_finished_is_final(store: Store) -> None:
 def test_trials_that_ended_together_are_stored_together(store: Store) -> None:
     store.add([{"a": 1}, {"a": 2}, {"a": 3}], "sobol", running=True)
     with pytest.raises(TypeError):
-        store.finish(complete(0), TrialResult(1, TrialState.COMPLETE, extra={"a": object()}))
+        store.finish(complete(0), TrialResult(1, TrialState.COMPLETE, metadata={"a": object()}))
     assert [t.state for t in store.trials()] == [TrialState.RUNNING] * 3
     assert [t.number for t in store.finish(complete(2), complete(0))] == [2, 0]
     assert [t.state.finished for t in store.trials()] == [True, False, True]
@@ -222,7 +222,7 @@ def test_store_of_the_first_schema_is_shown_and_brought_up_to_date(tmp_path: Pat
         assert store.get("schema") == SCHEMA_VERSION
         assert store.trials() == seen
         assert store.requeue() == 1
-        (added,) = store.add([{"a": 3}], "sobol", [{"fidelity": 0.5}])
+        (added,) = store.add([{"a": 3}], "sobol", [Request(fidelity=0.5)])
         assert (added.number, added.fidelity) == (2, 0.5)
 
 
@@ -281,7 +281,7 @@ def test_full_disk_is_told_and_loses_nothing(store: Store) -> None:
 
 
 def test_retry_puts_unsuccessful_trials_back(store: Store) -> None:
-    store.add([{"a": i} for i in range(4)], "sobol", [{"inner_start": {"b": i}} for i in range(4)])
+    store.add([{"a": i} for i in range(4)], "sobol", [Request(inner_start={"b": i}) for i in range(4)])
     for number, state in enumerate((TrialState.COMPLETE, TrialState.FAILED, TrialState.TIMEOUT)):
         store.start(number)
         failure = None if state is TrialState.COMPLETE else Failure("fit", "x", "lost", retryable=True)
@@ -294,7 +294,7 @@ def test_retry_puts_unsuccessful_trials_back(store: Store) -> None:
     for trial in after[1:3]:
         assert (trial.failure, trial.worker, trial.started, trial.finished) == (None, "", None, None)
         assert trial.values == {"a": trial.number}
-        assert trial.extra == {"inner_start": {"b": trial.number}}
+        assert trial.inner_start == {"b": trial.number}
 
 
 @pytest.mark.parametrize("wrong", [0, 3, 9])

@@ -69,7 +69,7 @@ def _refused_trials_are_shown(results: StudyResults, call: Callable[..., Any]) -
 
 def test_log_of_a_run_tells_the_loss_of_a_refused_trial() -> None:
     failure = Failure("constraint", "validator short-enough", "the cutoff is 6.00 Å")
-    trial = Trial(3, TrialState.INFEASIBLE, {}, failure=failure, extra={"loss": 0.125})
+    trial = Trial(3, TrialState.INFEASIBLE, {}, failure=failure, refused_loss=0.125)
     assert describe(trial) == "INFEASIBLE in constraint: the cutoff is 6.00 Å; loss 0.125"
 
 

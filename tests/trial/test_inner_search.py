@@ -18,6 +18,7 @@ from xpot_core.study_file.read import read_study
 from xpot_core.testing.toy.options import ToyOptions
 from xpot_core.trial.inner_search import InnerSearch, inner_names
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.inner_search import InnerSearchResult
 
 
 def test_nested_search_moves_the_weights_inside(study: Make, call: Callable[..., Any], folder: Path) -> None:
@@ -26,21 +27,23 @@ def test_nested_search_moves_the_weights_inside(study: Make, call: Callable[...,
     names = {"energy_weight.cold", "energy_weight.hot", "force_weight.cold", "force_weight.hot"}
     for trial in results.trials:
         assert set(trial.values) == {"cutoff", *names}
-        inner = trial.extra["inner"]
-        assert set(inner["values"]) == names
+        inner = trial.inner
+        assert inner is not None
+        assert set(inner.values) == names
         assert trial.loss is not None
-        assert trial.loss < inner["default_loss"] * 1.05
-        assert inner["evaluations"] >= 3
+        assert trial.loss < inner.default_loss * 1.05
+        assert inner.evaluations >= 3
     best = results.best
     assert best is not None
     assert best.loss is not None
-    assert best.loss < best.extra["inner"]["default_loss"]
+    assert best.inner is not None
+    assert best.loss < best.inner.default_loss
     # the optimizer saw the outer level alone
     history = Study(read_study(path)).history(list(results.trials))
     assert history.space.names == ("cutoff",)
     assert all(set(t.values) == {"cutoff"} for t in history.trials)
     # from the second point on the inner search began where a neighbour ended
-    assert set(results.trials[-1].extra["inner_start"]) == names
+    assert set(results.trials[-1].inner_start) == names
     shown = json.loads(call("show", "argon", "--trial", "best", "--json").out)
     assert shown["inner"]["held_out"] == 2
     assert "inner search" in call("show", "argon", "--trial", "best").out
@@ -91,7 +94,7 @@ class Bowl:
         return found, dict(zip(names, slope.tolist(), strict=True))
 
 
-def bowl_search(design: Any, **settings: Any) -> dict[str, Any]:
+def bowl_search(design: Any, **settings: Any) -> InnerSearchResult:
     from xpot_core.builtin.loss import EnergyForceLoss
     from xpot_core.builtin.loss_options import EnergyForceOptions
     from xpot_core.study_file.schema import NestedConfig
@@ -122,14 +125,14 @@ def bowl_search(design: Any, **settings: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("gradient", [True, False])
 def test_inner_search_finds_the_minimum(gradient: bool) -> None:
     found = bowl_search(Bowl([(50.0, 5.0)] * 3, gradient), iterations=60)
-    assert found["method"] == ("gradient" if gradient else "derivative-free")
-    assert found["values"]["energy_weight"] == pytest.approx(50.0, rel=0.02)
-    assert found["values"]["force_weight"] == pytest.approx(5.0, rel=0.02)
+    assert found.method == ("gradient" if gradient else "derivative-free")
+    assert found.values["energy_weight"] == pytest.approx(50.0, rel=0.02)
+    assert found.values["force_weight"] == pytest.approx(5.0, rel=0.02)
 
 
 def test_inner_prior_pulls_towards_the_defaults() -> None:
-    free = bowl_search(Bowl([(500.0, 5.0)] * 3))["values"]["energy_weight"]
-    held = bowl_search(Bowl([(500.0, 5.0)] * 3), prior=0.05)["values"]["energy_weight"]
+    free = bowl_search(Bowl([(500.0, 5.0)] * 3)).values["energy_weight"]
+    held = bowl_search(Bowl([(500.0, 5.0)] * 3), prior=0.05).values["energy_weight"]
     assert 10.0 < held < 0.8 * free
 
 
@@ -137,9 +140,9 @@ def test_held_out_fold_stops_the_inner_search() -> None:
     # the last fold says the opposite of the others: it is best left where it was
     design = Bowl([(500.0, 50.0), (500.0, 50.0), (1.0, 0.1)])
     found = bowl_search(design, hold_out=True, patience=2)
-    assert found["stopped"] == "held-out fold"
-    assert found["held_out"] == 2
-    assert found["values"]["energy_weight"] == pytest.approx(10.0, rel=1e-6)
+    assert found.stopped == "held-out fold"
+    assert found.held_out == 2
+    assert found.values["energy_weight"] == pytest.approx(10.0, rel=1e-6)
 
 
 def test_fit_that_fails_on_the_held_out_fold_alone_is_a_wall() -> None:
@@ -150,8 +153,8 @@ def test_fit_that_fails_on_the_held_out_fold_alone_is_a_wall() -> None:
             return super().errors(options, leave_out=leave_out)
 
     found = bowl_search(Walled([(500.0, 50.0)] * 3), hold_out=True, patience=2)
-    assert found["stopped"] == "held-out fold"
-    assert found["values"]["energy_weight"] <= 20.0
+    assert found.stopped == "held-out fold"
+    assert found.values["energy_weight"] <= 20.0
 
 
 @pytest.mark.parametrize(

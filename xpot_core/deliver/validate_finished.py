@@ -14,6 +14,7 @@ from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.trial.run_validators import check_validators, run_validators
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.trials import TrialState
+from xpot_core.types.validating import ValidatorRow
 
 
 def run_tests(
@@ -21,7 +22,7 @@ def run_tests(
     which: str | int,
     blocks: Sequence[Mapping[str, Any]] = (),
     tell: Callable[[str], None] = lambda text: None,
-) -> list[dict[str, Any]]:
+) -> list[ValidatorRow]:
     """Run validators on the potential of one trial.
 
     The results are kept in the study: those of the winner appear in its report. Files of the tests lie in
@@ -40,8 +41,8 @@ def run_tests(
 
     Returns
     -------
-    list of dict
-        One row a validator: ``validator``, ``passed`` (None where it broke), ``summary``, ``values``, ``tables``.
+    list of ValidatorRow
+        One for each validator.
 
     Raises
     ------
@@ -83,6 +84,7 @@ def run_tests(
                 training,
                 folder,
                 seed=config.seed,
+                threads=runner.threads,
                 base=base,
                 tell=lambda name: tell(f"testing trial {trial.number} by {name}"),
             )
@@ -92,9 +94,9 @@ def run_tests(
     return rows
 
 
-def _keep(store: Store, number: int, rows: list[dict[str, Any]]) -> None:
+def _keep(store: Store, number: int, found: Sequence[ValidatorRow]) -> None:
     """Newer results of a test take the place of older ones."""
-    final = store.get("final")
+    final, rows = store.get("final"), [row.to_json() for row in found]
     if final and final["trial"] == number:
         names = {row["validator"] for row in rows}
         final["validators"] = [r for r in final.get("validators", []) if r["validator"] not in names] + rows

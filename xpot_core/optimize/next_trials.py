@@ -18,7 +18,7 @@ from xpot_core.plugins.registry import Registry
 from xpot_core.space.history import History
 from xpot_core.space.parameters import Space, range_text
 from xpot_core.store.store import Store
-from xpot_core.types.trials import Candidate, Trial, TrialState
+from xpot_core.types.trials import Candidate, Request, Trial, TrialState
 
 PROMOTION = "fidelity"
 """Stands for the optimizer in trials that successive halving asked for."""
@@ -95,7 +95,7 @@ class NextTrials:
         if self.inner:
             # A trial of a flat search does not tell how good its descriptors can be.
             own = self.searched.names
-            fit = [t for t in counts.values() if "inner" in t.extra or not t.from_prior]
+            fit = [t for t in counts.values() if t.inner is not None or not t.from_prior]
             counts = TrialCounts(replace(t, values={n: t.values[n] for n in own}) for t in fit)
         return History(self.searched, counts.for_optimizer(), self.seed, names)
 
@@ -114,17 +114,15 @@ class NextTrials:
         first = self.starts[trials.starts : trials.starts + wanted]
         if first:
             values = [{n: s[n] for n in self.searched.names} for s in first]
-            requests = [{"inner_start": {n: s[n] for n in self.inner}} if self.inner else {} for s in first]
+            requests = [Request(inner_start={n: s[n] for n in self.inner}) for s in first]
             return store.add(values, START, requests, running=True)
         ordered = list(trials.values())
         if self.ladder is not None and (better := self.ladder.promotion(ordered, remaining)) is not None:
             assert better.fidelity is not None
-            request: dict[str, Any] = {
-                "fidelity": self.ladder.next_rung(better.fidelity),
-                "promoted_from": better.number,
-            }
             values = [{n: better.values[n] for n in self.searched.names}]
-            request |= self._warm(values[0], ordered)
+            request = Request(
+                self.ladder.next_rung(better.fidelity), better.number, self._warm(values[0], ordered)
+            )
             return store.add(values, PROMOTION, [request], running=True)
         if not len(self.searched) and self.inner:
             return []
@@ -133,8 +131,8 @@ class NextTrials:
         if self.ladder is None and not self.inner:
             own = [t.values for t in ordered if not t.from_prior]
             values = distinct(self.searched, values, own, self.seed)
-        rung: dict[str, Any] = {"fidelity": self.ladder.rungs[0]} if self.ladder is not None else {}
-        requests = [{**rung, **self._warm(v, ordered)} for v in values]
+        rung = None if self.ladder is None else self.ladder.rungs[0]
+        requests = [Request(rung, inner_start=self._warm(v, ordered)) for v in values]
         return store.add(values, self.optimizer.name, requests, running=True)
 
     def ask(self, history: History, wanted: int) -> list[Candidate]:
@@ -171,10 +169,10 @@ class NextTrials:
         """Where the inner search begins: what was found at the nearest point of the outer level."""
         if not self.inner:
             return {}
-        known = [t for t in trials if t.state is TrialState.COMPLETE and "inner" in t.extra]
+        known = [t for t in trials if t.state is TrialState.COMPLETE and t.inner is not None]
         if not known:
             return {}
         point = self.searched.to_unit(values)
         distances = [float(np.linalg.norm(self.searched.to_unit(t.values) - point)) for t in known]
         nearest_trial = known[int(np.argmin(distances))]
-        return {"inner_start": {n: nearest_trial.values[n] for n in self.inner}}
+        return {n: nearest_trial.values[n] for n in self.inner}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from xpot_core.plugins.interfaces import Component, Loss, TableLoss
 from xpot_core.space.history import History
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.trials import Trial, TrialState
+from xpot_core.types.validating import ValidatorRow
 
 QUANTITY_OF: Mapping[str, tuple[str, str]] = {
     "energy": ("energy_sqrt", "eV/atom^(1/2)"),
@@ -47,15 +47,15 @@ class Objective:
         """Unit of its values; empty where it is not known."""
         return QUANTITY_OF[self.name][1] if self.name in QUANTITY_OF else ""
 
-    def of(self, loss: float, errors: ErrorTable, reports: Sequence[Mapping[str, Any]]) -> float:
+    def of(self, loss: float, errors: ErrorTable, reports: Sequence[ValidatorRow]) -> float:
         """The objective of a trial; NaN where there are no data for it."""
         if self.name == "loss":
             return loss
         if self.validator is None:
             return errors.total(QUANTITY_OF[self.name][0]).rmse
         for report in reports:
-            if report["validator"] == self.validator:
-                value = report["values"].get(self.value)
+            if report.validator == self.validator and self.value is not None:
+                value = report.values.get(self.value)
                 return math.nan if value is None else float(value)
         return math.nan
 
@@ -152,6 +152,5 @@ def scalarised(history: History) -> History:
             trials.append(replace(trial, loss=loss, objectives=(loss,)))
         else:
             # the loss of a refused trial is not on the scale of the mixture
-            extra = {k: v for k, v in trial.extra.items() if k != "loss"}
-            trials.append(replace(trial, loss=None, objectives=(), extra=extra))
+            trials.append(replace(trial, loss=None, objectives=(), refused_loss=None))
     return History(history.space, tuple(trials), history.seed)

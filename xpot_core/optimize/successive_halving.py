@@ -141,9 +141,9 @@ class Ladder:
             How many may still be begun. The last ones take the best to the top, whatever `keep` says: a
             search that ends below full cost has found nothing.
         """
-        reached = any(t.fidelity is None and "promoted_from" in t.extra for t in trials)
+        reached = any(t.fidelity is None and t.promoted_from is not None for t in trials)
         least = 1 if remaining <= len(self.rungs) and not reached else 0
-        promoted = {t.extra.get("promoted_from") for t in trials}
+        promoted = {t.promoted_from for t in trials}
         for rung in reversed(self.rungs):
             done = sorted(
                 (t for t in trials if t.fidelity == rung and t.state is TrialState.COMPLETE),
@@ -161,11 +161,11 @@ class Ladder:
         both rungs: a model must not take a rung for a property of the point.
         """
         by_number = {t.number: t for t in trials}
-        children = {t.extra["promoted_from"]: t for t in trials if "promoted_from" in t.extra}
+        children = {t.promoted_from: t for t in trials if t.promoted_from is not None}
         lift = self._lifts(trials, by_number)
         seen = []
         for trial in trials:
-            if "promoted_from" in trial.extra:
+            if trial.promoted_from is not None:
                 continue
             reached = trial
             while reached.number in children:
@@ -187,7 +187,7 @@ class Ladder:
         for rung in reversed(self.rungs):
             ratios = []
             for trial in trials:
-                below = by_number.get(trial.extra.get("promoted_from", -1))
+                below = None if trial.promoted_from is None else by_number.get(trial.promoted_from)
                 if below is not None and below.fidelity == rung and trial.loss and below.loss:
                     ratios.append(trial.loss / below.loss)
             factor *= float(np.median(ratios)) if ratios else 1.0

@@ -23,6 +23,7 @@ from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.trials import Trial, best_of
+from xpot_core.types.validating import ValidatorRow
 
 _FACTS = (
     "study",
@@ -151,11 +152,16 @@ class StudyResults:
             {**self.final["potential"], "directory": str(self.directory / "best")}
         )
 
-    def tests_of(self, trial: Trial) -> list[dict[str, Any]]:
-        """What ``xpot validate`` found on a trial; rows as `xpot_core.trial.run_validators.report_row` makes them."""
+    @property
+    def final_tests(self) -> list[ValidatorRow]:
+        """What physical tests said about the refitted winner."""
+        return [ValidatorRow(**row) for row in (self.final or {}).get("validators", [])]
+
+    def tests_of(self, trial: Trial) -> list[ValidatorRow]:
+        """What physical tests said about a trial after the search."""
         if self.final is not None and self.final["trial"] == trial.number:
-            return list(self.final.get("validators", []))
-        return list((self.facts.get("tests") or {}).get(str(trial.number), []))
+            return self.final_tests
+        return [ValidatorRow(**row) for row in (self.facts.get("tests") or {}).get(str(trial.number), [])]
 
     def trial(self, which: str | int) -> Trial:
         """A trial by number, or ``best``."""

@@ -26,7 +26,7 @@ from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import StudyFile
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.trials import Trial, TrialState
+from xpot_core.types.trials import Origin, Trial, TrialState
 
 PRIOR = "prior"
 """Stands for the optimizer in trials that came from an earlier study."""
@@ -275,13 +275,18 @@ def prior_trials(study: Path, key: str, runner: TrialRunner) -> Translation:
                 (f"trial {trial.number}{origin}", "its loss or objectives cannot be computed from it")
             )
             continue
-        # what ties it to other trials of its study ties it to none of this one
-        extra = {k: v for k, v in trial.extra.items() if k not in ("promoted_from", "inner_start")}
-        extra["prior"] = {"study": results.name, "trial": trial.number}
-        if other_data:
-            extra["other_data"] = True
         used.append(
-            replace(trial, loss=value, objectives=goals, from_prior=True, optimizer=PRIOR, extra=extra)
+            replace(
+                trial,
+                loss=value,
+                objectives=goals,
+                optimizer=PRIOR,
+                from_prior=True,
+                origin=Origin(results.name, trial.number, other_data),
+                # what ties it to other trials of its study ties it to none of this one
+                promoted_from=None,
+                inner_start={},
+            )
         )
     return Translation(tuple(used), tuple(left_out), found.outside)
 
@@ -292,7 +297,7 @@ def _objectives_again(
     if loss is None:
         return None
     errors = ErrorTable.from_json(trial.errors.get("validation", {}))
-    values = tuple(o.of(loss, errors, trial.extra.get("validators", [])) for o in objectives)
+    values = tuple(o.of(loss, errors, trial.validators) for o in objectives)
     return values if all(v == v for v in values) else None
 
 
@@ -319,7 +324,7 @@ def adopt_priors(store: Store, runner: TrialRunner, file: StudyFile, directory: 
             raise file.located(error) from error
         done = [*done, str(folder)]
         store.adopt(found.trials, {"priors": done})
-        others = sum(bool(t.extra.get("other_data")) for t in found.trials)
+        others = sum(t.origin is not None and t.origin.other_data for t in found.trials)
         note = f" ({others} on other data: they guide the search and cannot win)" if others else ""
         sentences += [f"{len(found.trials)} trials of {folder.name} are known beforehand{note}"]
         sentences += found.sentences()

@@ -271,7 +271,7 @@ class Study:
             str(self.trial_directory(trial.number)),
             self.config.seed,
             trial.fidelity,
-            trial.extra.get("inner_start", {}),
+            trial.inner_start,
         )
 
     def trial_directory(self, number: int) -> Path:

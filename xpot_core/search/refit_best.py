@@ -15,6 +15,7 @@ from xpot_core.trial.run_validators import run_validators
 from xpot_core.trial.runner import FinalModel, TrialRunner
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.trials import Trial, ranked
+from xpot_core.types.validating import ValidatorRow
 
 _FOLDS_SECONDS = 600.0
 """Time that predicting the folds once more may take, estimated from the refit."""
@@ -67,10 +68,10 @@ def finish(
     judged: list[dict[str, Any]] = []
     for trial in candidates:
         judged.append(_candidate(runner, trial, directory, listener))
-        if all(report["passed"] is not False for report in judged[-1]["validators"]):
+        if all(row.passed is not False for row in judged[-1]["validators"]):
             break
     chosen = judged[-1]
-    if any(report["passed"] is False for report in chosen["validators"]):
+    if any(row.passed is False for row in chosen["validators"]):
         chosen = judged[0]
         if listener and len(judged) > 1:
             listener.message(f"none of the best {len(judged)} trials passes every physical test")
@@ -84,9 +85,9 @@ def finish(
         "potential": {**model.potential.to_json(), "directory": str(target)},
         "errors": {name: table.to_json() for name, table in errors.items()},
         "seconds": dict(model.seconds),
-        "validators": chosen["validators"],
+        "validators": [row.to_json() for row in chosen["validators"]],
         "candidates": [
-            {"trial": row["trial"], "validators": [_verdict(r) for r in row["validators"]]} for row in judged
+            {"trial": one["trial"], "validators": [_verdict(r) for r in one["validators"]]} for one in judged
         ],
         "asked": asked,
         "files": checksums(fresh),
@@ -164,5 +165,5 @@ def _candidate(
     return {"trial": trial.number, "model": model, "validators": reports}
 
 
-def _verdict(report: dict[str, Any]) -> dict[str, Any]:
-    return {k: report[k] for k in ("validator", "passed", "summary")}
+def _verdict(row: ValidatorRow) -> dict[str, Any]:
+    return {"validator": row.validator, "passed": row.passed, "summary": row.summary}

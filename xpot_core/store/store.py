@@ -19,8 +19,8 @@ from xpot_core.store.faults import damaged, fault
 from xpot_core.store.file import StoreFile
 from xpot_core.store.row_checksums import seal
 from xpot_core.store.tables import COUNTS, count_rows, write_fact
-from xpot_core.store.trial_rows import RESULT_FIELDS, prior_columns
-from xpot_core.types.trials import Trial, TrialResult, TrialState
+from xpot_core.store.trial_rows import prior_columns, request_column, result_column
+from xpot_core.types.trials import Request, Trial, TrialResult, TrialState
 
 STORE_NAME = "study.sqlite"
 
@@ -46,7 +46,7 @@ class Store(StoreFile):
         self,
         values: Sequence[Mapping[str, Any]],
         optimizer: str,
-        requests: Sequence[Mapping[str, Any]] = (),
+        requests: Sequence[Request] = (),
         *,
         running: bool = False,
     ) -> list[Trial]:
@@ -59,12 +59,11 @@ class Store(StoreFile):
         optimizer
             Who proposed them.
         requests
-            What else was asked for, one mapping a trial: ``fidelity``, ``promoted_from``,
-            ``inner_start``.
+            What else is asked, one for each trial.
         running
             They start at once, which spares a transaction each; else they are WAITING.
         """
-        requests = requests or [{}] * len(values)
+        requests = requests or [Request()] * len(values)
         now = time.time()
         with self._transaction():
             first = self._insert(
@@ -72,7 +71,7 @@ class Store(StoreFile):
                     "state": TrialState.RUNNING if running else TrialState.WAITING,
                     "values": json.dumps(dict(one)),
                     "optimizer": optimizer,
-                    "request": json.dumps(dict(request)),
+                    "request": request_column(request),
                     "created": now,
                     "started": now if running else None,
                 }
@@ -139,8 +138,7 @@ class Store(StoreFile):
         """Trials ended: their whole results in one transaction; a finished trial never changes."""
         with self._transaction():
             for result in results:
-                data = result.to_json()
-                payload = json.dumps({k: data[k] for k in RESULT_FIELDS})
+                payload = result_column(result)
                 if self.trial(result.number).state.finished:
                     continue
                 self._change(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
+from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.trials import Trial
+from xpot_core.types.validating import ValidatorRow
 
 Check = Callable[[Any], bool]
 
@@ -40,6 +43,10 @@ def _sums(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 3 and number(value[0]) and _list(value, _maybe_number)
 
 
+def _names(kind: type) -> set[str]:
+    return {field.name for field in fields(kind)}
+
+
 def errors(value: Any) -> bool:
     """Set -> quantity -> group -> count, sum of squares, sum of absolutes."""
     return _table(value, _table_of_sums)
@@ -53,18 +60,17 @@ def _report(value: Any) -> bool:
     """Row of a validator."""
     return (
         isinstance(value, Mapping)
+        and value.keys() <= _names(ValidatorRow)
         and _text(value.get("validator"))
         and value.get("passed") in (True, False, None)
         and _text(value.get("summary", ""))
         and isinstance(value.get("values", {}), Mapping)
-        and _table(value.get("tables", {}), lambda columns: _table(columns, lambda c: isinstance(c, list)))
+        and _table(value.get("tables") or {}, lambda columns: _table(columns, lambda c: isinstance(c, list)))
     )
 
 
 def wrong_in_trial(trial: Trial) -> str | None:
     """Name of the part of a trial that no trial writes; None where all is well."""
-    extra = trial.extra
-    inner = extra.get("inner") or {}
     failure = trial.failure
     checks: dict[str, bool] = {
         "values": isinstance(trial.values, Mapping),
@@ -81,11 +87,39 @@ def wrong_in_trial(trial: Trial) -> str | None:
         "started": _maybe_number(trial.started),
         "finished": _maybe_number(trial.finished),
         "fidelity": _maybe_number(trial.fidelity),
-        "inner": isinstance(inner, Mapping),
-        "validators": _list(extra.get("validators") or [], _report),
-        "loss": _maybe_number(extra.get("loss")),
     }
     return next((name for name, sound in checks.items() if not sound), None)
+
+
+def wrong_in_extra(extra: Mapping[str, Any]) -> str | None:
+    """The same for what only some trials have: its named parts, before they become fields."""
+    checks: dict[str, bool] = {
+        "inner": not extra.get("inner") or _inner(extra["inner"]),
+        "validators": _list(extra.get("validators") or [], _report),
+        "loss": _maybe_number(extra.get("loss")),
+        "prior": not extra.get("prior") or _prior(extra["prior"]),
+        "promoted_from": _maybe_number(extra.get("promoted_from")),
+        "inner_start": isinstance(extra.get("inner_start") or {}, Mapping),
+        "metadata": isinstance(extra.get("metadata", {}), Mapping),
+    }
+    return next((name for name, sound in checks.items() if not sound), None)
+
+
+def _inner(value: Any) -> bool:
+    """What an inner search found."""
+    return (
+        isinstance(value, Mapping)
+        and value.keys() == _names(InnerSearchResult)
+        and _table(value["values"], number)
+        and _maybe_number(value["default_loss"])
+        and all(_text(value[name]) for name in ("method", "stopped"))
+        and number(value["evaluations"])
+    )
+
+
+def _prior(value: Any) -> bool:
+    """Which trial of which study it was."""
+    return isinstance(value, Mapping) and _text(value.get("study")) and number(value.get("trial"))
 
 
 def wrong_in_facts(facts: Mapping[str, Any]) -> str | None:

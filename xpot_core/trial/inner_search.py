@@ -9,7 +9,6 @@ not see hold against it.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +22,7 @@ from xpot_core.space.parameters import Float, Space
 from xpot_core.study_file.schema import NestedConfig
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.fitting import DesignErrors, Sensitivity
+from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.structures import FloatArray
 
 Gradient = Callable[
@@ -91,8 +91,8 @@ class InnerSearch:
         self._worse = 0
         self._stopped = "converged"
 
-    def run(self) -> dict[str, Any]:
-        """Search; returns ``values`` and facts about the way there, JSON-able.
+    def run(self) -> InnerSearchResult:
+        """Search.
 
         Raises
         ------
@@ -101,7 +101,6 @@ class InnerSearch:
         """
         from scipy.optimize import minimize
 
-        begin = time.perf_counter()
         everywhere = self._value(self.centre, self.folds)
         at_defaults = self._value(self.centre)
         self._scale = at_defaults
@@ -142,16 +141,15 @@ class InnerSearch:
         if self._stopped == "converged" and found.status == 1:
             self._stopped = "iterations"
         best = self._best[1] if self._best is not None else found.x
-        return {
-            "values": self._values(best),
-            "default_loss": everywhere,
-            "method": "gradient" if gradient else "derivative-free",
-            "held_out": self.watched,
-            "stopped": self._stopped,
-            "evaluations": self.evaluations,
-            "path": self.path,
-            "seconds": time.perf_counter() - begin,
-        }
+        return InnerSearchResult(
+            values=self._values(best),
+            default_loss=everywhere,
+            method="gradient" if gradient else "derivative-free",
+            held_out=self.watched,
+            stopped=self._stopped,
+            evaluations=self.evaluations,
+            path=self.path,
+        )
 
     # -- points of the unit cube ---------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from xpot_core.trial.runner import TrialRunner
 from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import Design, DifferentiableDesign, FittedPotential
+from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame, TrainingData
 from xpot_core.types.trials import Failure, TrialResult, TrialState, TrialTask
+from xpot_core.types.validating import ValidatorRow
 
 
 def run_trial(runner: TrialRunner, task: TrialTask) -> TrialResult:
@@ -69,7 +71,9 @@ class Evaluation:
     stage: str = "setup"
     plugin: str = ""
     notes: list[str] = field(default_factory=list)
-    extra: dict[str, Any] = field(default_factory=dict)
+    inner: InnerSearchResult | None = None
+    validators: list[ValidatorRow] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> TrialResult:
         """From values to objectives.
@@ -103,19 +107,16 @@ class Evaluation:
                 "the loss weighs",
             )
         failure: Failure | None = None
-        reports: list[dict[str, Any]] = []
         if fidelity is None and runner.tests:
-            failure, reports = self._test(options, design, potential)
+            failure = self._test(options, design, potential)
         validation = errors["validation"]
-        goals = tuple(o.of(float(loss.value), validation, reports) for o in runner.objectives)
+        goals = tuple(o.of(float(loss.value), validation, self.validators) for o in runner.objectives)
         if failure is None and not all(map(math.isfinite, goals)):
             self.stage = "objectives"
             missing = [o.name for o, v in zip(runner.objectives, goals, strict=True) if not math.isfinite(v)]
             raise PredictError(f"there is no value of objective {', '.join(missing)}")
         self.times.add({"total": time.perf_counter() - start})
         feasible = failure is None
-        if not feasible:
-            self.extra["loss"] = float(loss.value)
         return TrialResult(
             self.task.number,
             TrialState.COMPLETE if feasible else TrialState.INFEASIBLE,
@@ -127,7 +128,10 @@ class Evaluation:
             failure=failure,
             notes=tuple(self.notes),
             potential=potential.to_json() if potential is not None and len(folds) == 1 else None,
-            extra=_plain(self.extra),
+            refused_loss=None if feasible else float(loss.value),
+            inner=self.inner,
+            validators=tuple(self.validators),
+            metadata=_plain(self.metadata),
         )
 
     def _inner(self, design: Design, values: dict[str, Any], folds: Sequence[int | None]) -> BaseModel:
@@ -148,11 +152,11 @@ class Evaluation:
             config,
             self.task.inner_start,
         )
-        found = search.run()
-        self.times.add({"inner": found.pop("seconds")})
-        self.extra["inner"] = found
+        begin = time.perf_counter()
+        self.inner = search.run()
+        self.times.add({"inner": time.perf_counter() - begin})
         self.stage = "fit"
-        return runner.options({**values, **found["values"]}, self.task.fidelity)
+        return runner.options({**values, **self.inner.values}, self.task.fidelity)
 
     def _judge(
         self, options: BaseModel, design: Design | None, folds: Sequence[int | None], data: TrainingData
@@ -167,7 +171,7 @@ class Evaluation:
                 train, validation = train + found.train, validation + found.validation
                 self.times.add(found.seconds)
                 self._note(found.notes)
-                self.extra.update(found.metadata)
+                self.metadata.update(found.metadata)
             errors = {"train": train, "validation": validation}
             self.stage = "loss"
             loss = self.runner.judge(None, (), validation)
@@ -207,12 +211,12 @@ class Evaluation:
         table = error_table(predictions, frames)
         loss = runner.judge(predictions, frames, table)
         self._note(potential.notes)
-        self.extra.update(potential.metadata)
+        self.metadata.update(potential.metadata)
         return loss, {**errors, "validation": table}, potential
 
     def _test(
         self, options: BaseModel, design: Design | None, potential: FittedPotential | None
-    ) -> tuple[Failure | None, list[dict[str, Any]]]:
+    ) -> Failure | None:
         """Physical tests of a fit to all frames; the first constraint that fails ends them."""
         runner = self.runner
         if potential is None or runner.dataset.data.fold_numbers:
@@ -220,8 +224,6 @@ class Evaluation:
             potential = runner.fit(options, self.directory / "all", seed=self.task.seed, design=design)
         self.stage = "validate"
         begin = time.perf_counter()
-        reports: list[dict[str, Any]] = []
-        self.extra["validators"] = reports
         failure = None
         for number, (block, binding) in enumerate(runner.tests):
             name = next(iter(block))
@@ -236,9 +238,8 @@ class Evaluation:
                 threads=runner.threads,
                 base=runner.study.base,
             )
-            row = report_row(name, report)
-            del row["tables"]  # of every trial that would be too much for the store
-            reports.append(row)
+            # tables of every trial would be too much for the store
+            self.validators.append(replace(report_row(name, report), tables=None))
             if binding and not report.passed:
                 failure = Failure(
                     "constraint", self.plugin, report.summary, "its errors are kept: see xpot show"
@@ -246,7 +247,7 @@ class Evaluation:
                 break
         self.plugin = ""
         self.times.add({"validate": time.perf_counter() - begin})
-        return failure, reports
+        return failure
 
     def _note(self, notes: Sequence[str]) -> None:
         self.notes += [n for n in notes if n not in self.notes]

@@ -1,4 +1,4 @@
-"""Physical tests of one potential: run in the order of their effort, told as plain rows."""
+"""Physical tests of one potential, run in the order of their effort."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xpot_core.plugins.registry import Registry
 from xpot_core.system.foreign_text import printable
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.structures import TrainingData
-from xpot_core.types.validating import ValidationReport, ValidationRequest
+from xpot_core.types.validating import ValidationReport, ValidationRequest, ValidatorRow
 
 
 def effort(registry: Registry, block: Mapping[str, Any]) -> int:
@@ -85,7 +85,7 @@ def run_validators(
     threads: int = 1,
     base: Path | None = None,
     tell: Callable[[str], None] = lambda name: None,
-) -> list[dict[str, Any]]:
+) -> list[ValidatorRow]:
     """Run several validators, cheap ones first; one that itself breaks gives no verdict and costs no other.
 
     Parameters
@@ -99,8 +99,8 @@ def run_validators(
 
     Returns
     -------
-    list of dict
-        Rows as `report_row` and `broken_row` make them.
+    list of ValidatorRow
+        One for each validator.
     """
     rows = []
     for i, block in enumerate(sorted(blocks, key=lambda b: effort(registry, b))):
@@ -199,36 +199,25 @@ def _calculator(registry: Registry, format: str) -> str | None:
         return None
 
 
-def report_row(
-    name: str, report: ValidationReport, options: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """A report as the store keeps it; numbers that JSON does not know become None.
-
-    With the options that the test was given, values of two studies can be compared.
-    """
-    return {
-        "validator": name,
-        **({} if options is None else {"options": dict(options)}),
-        "passed": bool(report.passed),
-        "summary": printable(report.summary, lines=True),
-        "values": {printable(k): _number(v) for k, v in report.values.items()},
-        "tables": {
+def report_row(name: str, report: ValidationReport, options: Mapping[str, Any] | None = None) -> ValidatorRow:
+    """A report of a validator as a study keeps it, with the options that the test was given."""
+    return ValidatorRow(
+        validator=name,
+        options=None if options is None else dict(options),
+        passed=bool(report.passed),
+        summary=printable(report.summary, lines=True),
+        values={printable(k): _number(v) for k, v in report.values.items()},
+        tables={
             printable(table): {printable(c): [_number(v) for v in values] for c, values in columns.items()}
             for table, columns in report.tables.items()
         },
-    }
+    )
 
 
-def broken_row(name: str, error: Exception) -> dict[str, Any]:
+def broken_row(name: str, error: Exception) -> ValidatorRow:
     """The row of a validator that itself failed: no verdict on the potential."""
     text = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
-    return {
-        "validator": name,
-        "passed": None,
-        "summary": printable(text, lines=True),
-        "values": {},
-        "tables": {},
-    }
+    return ValidatorRow(name, summary=printable(text, lines=True), tables={})
 
 
 def _number(value: Any) -> float | None:

@@ -6,10 +6,10 @@ import enum
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
+from xpot_core.types.inner_search import InnerSearchResult
+from xpot_core.types.validating import ValidatorRow
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,42 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Request:
+    """What is asked of a trial beside its values.
+
+    Attributes
+    ----------
+    fidelity
+        Below full cost (successive halving): the value of the option that is raised from rung to rung.
+    promoted_from
+        Number of the trial on the rung below that it repeats.
+    inner_start
+        Values that the inner search (`search: nested`) begins with; the defaults if empty.
+    """
+
+    fidelity: float | None = None
+    promoted_from: int | None = None
+    inner_start: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The earlier study that made a trial.
+
+    Attributes
+    ----------
+    study, trial
+        Its name, and the number that the trial has there.
+    other_data
+        Its errors are those of other data, so the trial cannot win.
+    """
+
+    study: str
+    trial: int
+    other_data: bool = False
+
+
+@dataclass(frozen=True)
 class Trial:
     """One row of the history.
 
@@ -76,10 +112,20 @@ class Trial:
         Where the time went: ``descriptors``, ``solve``, ``predict``, ``total``.
     failure
         Present unless the trial is COMPLETE.
+    refused_loss
+        The loss of a trial that a constraint refused.
+    inner
+        What the inner search of a nested study found.
+    validators
+        What the physical tests in the search said.
+    metadata
+        What the fitter says about its fit, by names of its own.
     from_prior
         The trial was made by an earlier study, or before the space was changed.
-    fidelity
-        Below full cost (successive halving): the value of the option that is raised from rung to rung.
+    origin
+        The earlier study.
+    fidelity, promoted_from, inner_start
+        See `Request`.
     """
 
     number: int
@@ -97,9 +143,15 @@ class Trial:
     worker: str = ""
     started: float | None = None
     finished: float | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    refused_loss: float | None = None
+    inner: InnerSearchResult | None = None
+    validators: tuple[ValidatorRow, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     from_prior: bool = False
+    origin: Origin | None = None
     fidelity: float | None = None
+    promoted_from: int | None = None
+    inner_start: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def comparable(self) -> bool:
@@ -107,13 +159,8 @@ class Trial:
 
         A trial below full cost cannot, nor can one of an earlier study on other data.
         """
-        whole = self.fidelity is None and not (self.from_prior and self.extra.get("other_data"))
+        whole = self.fidelity is None and not (self.origin and self.origin.other_data)
         return self.state is TrialState.COMPLETE and self.loss is not None and whole
-
-    @property
-    def refused_loss(self) -> float | None:
-        """The loss of a trial that a constraint refused; None for all others."""
-        return self.extra.get("loss") if self.state is TrialState.INFEASIBLE else None
 
 
 @dataclass(frozen=True)
@@ -122,10 +169,8 @@ class TrialTask:
 
     Attributes
     ----------
-    fidelity
-        See `Trial.fidelity`.
-    inner_start
-        Values of the inner search (`search: nested`) to begin with; the defaults if empty.
+    fidelity, inner_start
+        See `Request`.
     """
 
     number: int
@@ -142,7 +187,7 @@ class TrialTask:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What comes back: the changes to the trial's row, JSON-able."""
+    """What comes back: the changes to the trial's row; its fields are those of `Trial`."""
 
     number: int
     state: TrialState
@@ -155,7 +200,10 @@ class TrialResult:
     notes: tuple[str, ...] = ()
     potential: Mapping[str, Any] | None = None
     worker: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    refused_loss: float | None = None
+    inner: InnerSearchResult | None = None
+    validators: tuple[ValidatorRow, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form; `from_json` reads it."""
@@ -164,14 +212,15 @@ class TrialResult:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
         """Inverse of `to_json`."""
-        failure = Failure(**data["failure"]) if data.get("failure") else None
         return cls(
             **{
                 **data,
                 "state": TrialState(data["state"]),
-                "failure": failure,
+                "failure": Failure(**data["failure"]) if data.get("failure") else None,
                 "objectives": tuple(data.get("objectives", ())),
                 "notes": tuple(data.get("notes", ())),
+                "inner": InnerSearchResult(**data["inner"]) if data.get("inner") else None,
+                "validators": tuple(ValidatorRow(**row) for row in data.get("validators", ())),
             }
         )
 

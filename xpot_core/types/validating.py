@@ -6,12 +6,10 @@ Units everywhere: eV, Å, eV/Å; virials in eV, positive under compression (``-V
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
 from xpot_core.types.structures import Frame
 
 
@@ -67,3 +65,31 @@ class ValidationReport:
     summary: str
     values: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ValidatorRow:
+    """A report as a study keeps it: plain data, numbers that JSON does not know are None.
+
+    Attributes
+    ----------
+    validator
+        Name of the validator.
+    options
+        What the test was given, by which values of two studies can be compared; None where not kept.
+    passed
+        The verdict; None if the validator itself broke.
+    summary, values, tables
+        See `ValidationReport`; tables are None where they were not kept.
+    """
+
+    validator: str
+    options: Mapping[str, Any] | None = None
+    passed: bool | None = None
+    summary: str = ""
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Sequence[float | None]]] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form without what was not kept; ``ValidatorRow(**data)`` reads it."""
+        return {name: value for name, value in asdict(self).items() if value is not None or name == "passed"}

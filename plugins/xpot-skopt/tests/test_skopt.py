@@ -111,7 +111,7 @@ def refused(n: int, start: int = 0) -> list[Trial]:
     rng = np.random.default_rng(5)
     points = [SPACE.from_unit(rng.random(len(SPACE))) for _ in range(n)]
     return [
-        Trial(start + i, TrialState.INFEASIBLE, v, extra={"loss": 0.01 * smooth_loss(v)})
+        Trial(start + i, TrialState.INFEASIBLE, v, refused_loss=0.01 * smooth_loss(v))
         for i, v in enumerate(points)
     ]
 

@@ -43,9 +43,9 @@ def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, trus
     out = console(stderr=as_json)
     rows = run_tests(results, trial, blocks, lambda text: out.print(text, markup=False))
     if as_json:
-        print_json(rows)
+        print_json([row.to_json() for row in rows])
     else:
         from xpot_core.report.tables.study import tests_table
 
         out.print(tests_table(rows))
-    return 0 if all(row["passed"] for row in rows) else 1
+    return 0 if all(row.passed for row in rows) else 1

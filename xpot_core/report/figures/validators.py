@@ -35,14 +35,14 @@ _BUNDLE = 3
 _WALL = 4.0
 """A repulsive wall is shown up to so many times the depth of the well."""
 
-Table = Mapping[str, Sequence[float]]
+Table = Mapping[str, Sequence[float | None]]
 
 
 def validator_figures(results: StudyResults) -> list[ReportFigure]:
     """What physical tests measured: each table's columns against its first one."""
     found = []
-    for report in (results.final or {}).get("validators", []):
-        for name, table in (report.get("tables") or {}).items():
+    for report in results.final_tests:
+        for name, table in (report.tables or {}).items():
             keys = list(table)
             if len(keys) < 2 or not len(table[keys[0]]):
                 continue
@@ -52,11 +52,11 @@ def validator_figures(results: StudyResults) -> list[ReportFigure]:
             rows = list(zip(*(table[k] for k in keys), strict=False))
             found.append(
                 ReportFigure(
-                    f"validator-{report['validator']}-{name}".replace("/", "-").replace(" ", "-"),
-                    f"{report['validator']}: {name}",
-                    f"{', '.join(keys[1:])} against {keys[0]}, {len(rows)} points. {report['summary']}",
+                    f"validator-{report.validator}-{name}".replace("/", "-").replace(" ", "-"),
+                    f"{report.validator}: {name}",
+                    f"{', '.join(keys[1:])} against {keys[0]}, {len(rows)} points. {report.summary}",
                     figure,
-                    f"{report['summary']}{remark}",
+                    f"{report.summary}{remark}",
                     tuple(keys),
                     rows,
                     wide=False,

@@ -58,7 +58,7 @@ def _tests(comparison: Comparison) -> Section:
         rows[0] = ("verdict", *rows[0][1:])
         section.add(page.table((HEADS[1], *comparison.names), rows))
         for study, row in test.rows.items():
-            section.add(page.paragraph(f"{study}: {row['summary']}", "soft"))
+            section.add(page.paragraph(f"{study}: {row.summary}", "soft"))
     return section
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xpot_core.report.statistics.series import number, verdict
 from xpot_core.results.read import StudyResults
+from xpot_core.types.validating import ValidatorRow
 
 HEADS = ("test", "value")
 """Columns before those of the studies."""
@@ -23,28 +24,27 @@ class ComparedTest:
     name
         Of the validator; a second one of the same name gets a number.
     rows
-        Study -> what its validator said (``passed``, ``summary``, ``values``); absent where it did not stand
-        in the study.
+        Study -> what its validator said; absent where it did not stand in the study.
     """
 
     name: str
-    rows: Mapping[str, Mapping[str, Any]]
+    rows: Mapping[str, ValidatorRow]
 
     @property
     def values(self) -> tuple[str, ...]:
         """Names of all values, in the order in which the validators tell them."""
-        return tuple(dict.fromkeys(k for row in self.rows.values() for k in row["values"]))
+        return tuple(dict.fromkeys(k for row in self.rows.values() for k in row.values))
 
     def verdict(self, study: str) -> str:
         """``passed``, ``FAILED`` or ``did not run``; a dash without the test."""
-        return verdict(self.rows[study]["passed"]) if study in self.rows else "–"
+        return verdict(self.rows[study].passed) if study in self.rows else "–"
 
     def to_json(self) -> dict[str, Any]:
         """One object of the list ``tests`` of ``xpot compare --json``."""
         return {
             "validator": self.name,
             "studies": {
-                study: {k: row.get(k) for k in ("passed", "summary", "values", "options")}
+                study: {k: getattr(row, k) for k in ("passed", "summary", "values", "options")}
                 for study, row in self.rows.items()
             },
         }
@@ -70,28 +70,24 @@ def compare_tests(
     for test in dict.fromkeys(t for own in rows.values() for t in own):
         own = {study: tests[test] for study, tests in rows.items() if test in tests}
         found.append(ComparedTest(test, own))
-        given = [row.get("options") for row in own.values()]
+        given = [row.options for row in own.values()]
         if any(options != given[0] for options in given):
             notes.append(f"{test} had other options in {' and '.join(own)}: its values need not compare")
     return found, notes
 
 
-def _numbered(results: StudyResults) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _numbered(results: StudyResults) -> Iterator[tuple[str, ValidatorRow]]:
     """Tests of the winner: those of the constraints, then those after the refit that add to them."""
     config, final = results.study_file.config, results.final or {}
-    tested = list(final.get("validators", []))
-    known = {row["validator"] for row in tested}
+    tested = results.final_tests
+    known = {row.validator for row in tested}
     winner = next((t for t in results.trials if t.number == final.get("trial")), None)
     blocks = {name: block[name] for block in config.constraints for name in block}
-    constraints = [] if winner is None else winner.extra.get("validators", [])
-    rows = [
-        {**row, "options": blocks.get(row["validator"])}
-        for row in constraints
-        if row["validator"] not in known
-    ]
+    constraints = () if winner is None else winner.validators
+    rows = [replace(r, options=blocks.get(r.validator)) for r in constraints if r.validator not in known]
     seen: Counter[str] = Counter()
     for row in [*rows, *tested]:
-        name = row["validator"]
+        name = row.validator
         seen[name] += 1
         yield (name if seen[name] == 1 else f"{name} {seen[name]}"), row
 
@@ -103,6 +99,6 @@ def table_rows(test: ComparedTest, names: Sequence[str]) -> Iterator[tuple[str, 
     """
     yield (test.name, "", *(test.verdict(n) for n in names))
     for value in test.values:
-        shown = [test.rows[n]["values"].get(value) if n in test.rows else None for n in names]
+        shown = [test.rows[n].values.get(value) if n in test.rows else None for n in names]
         if any(shown):
             yield ("", value, *(number(v) for v in shown))

@@ -22,6 +22,7 @@ from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import csv_text
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.trials import Trial, TrialState, ranked
+from xpot_core.types.validating import ValidatorRow
 
 _LOG_LINES = 20
 TEST_HEADS = ("test", "verdict", "summary", "values")
@@ -69,7 +70,7 @@ def _facts(results: StudyResults, best: Trial) -> Table:
     for note in best.notes:
         grid.add_row("note", Text(note))
     for report in winner_tests(results):
-        grid.add_row(Text(report["validator"]), Text(f"{verdict(report['passed'])}: {report['summary']}"))
+        grid.add_row(Text(report.validator), Text(f"{verdict(report.passed)}: {report.summary}"))
     refused = refused_trials(results)
     if refused:
         first = refused[0]
@@ -170,20 +171,20 @@ def pareto_table(results: StudyResults, most: int = 20) -> Table:
     return table
 
 
-def test_rows(reports: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+def test_rows(reports: Iterable[ValidatorRow]) -> list[tuple[str, ...]]:
     """Cells of `TEST_HEADS` for each report of a validator."""
     return [
         (
-            report["validator"],
-            verdict(report["passed"]),
-            report["summary"],
-            ", ".join(f"{k} {number(v)}" for k, v in report.get("values", {}).items()),
+            report.validator,
+            verdict(report.passed),
+            report.summary,
+            ", ".join(f"{k} {number(v)}" for k, v in report.values.items()),
         )
         for report in reports
     ]
 
 
-def tests_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def tests_table(rows: Sequence[ValidatorRow]) -> Table:
     """What validators said about one potential."""
     table = plain_table()
     for name in TEST_HEADS:
@@ -226,13 +227,12 @@ def one_group(errors: ErrorTable, group: str) -> ErrorTable:
     return ErrorTable({q: {group: row[group]} for q, row in errors.sums.items() if group in row})
 
 
-def winner_tests(results: StudyResults) -> list[dict[str, Any]]:
+def winner_tests(results: StudyResults) -> list[ValidatorRow]:
     """What physical tests said about the winner: the constraints of the search, then those at the end."""
     binding = {next(iter(block)) for block in results.study_file.config.constraints}
     best = results.best
-    during = [] if best is None else best.extra.get("validators", [])
-    passed = [report for report in during if report["validator"] in binding]
-    return [*passed, *(results.final or {}).get("validators", [])]
+    during = () if best is None else best.validators
+    return [*(row for row in during if row.validator in binding), *results.final_tests]
 
 
 def trial_renderables(trial: Trial) -> list[RenderableType]:
@@ -255,8 +255,10 @@ def trial_renderables(trial: Trial) -> list[RenderableType]:
         grid.add_row("worker", Text(trial.worker))
     if trial.fidelity is not None:
         grid.add_row("fidelity", Text(number(trial.fidelity)))
-    for name, value in trial.extra.items():
-        if isinstance(value, bool | int | float | str) and not (name == "loss" and refused is not None):
+    if trial.promoted_from is not None:
+        grid.add_row("promoted from", Text(f"trial {trial.promoted_from}"))
+    for name, value in trial.metadata.items():
+        if isinstance(value, bool | int | float | str):
             grid.add_row(Text(name), Text(number(value)))
     for name, text in _levels(trial):
         grid.add_row(Text(name), Text(text))
@@ -279,20 +281,18 @@ def trial_renderables(trial: Trial) -> list[RenderableType]:
 def _levels(trial: Trial) -> list[tuple[str, str]]:
     """What an inner search, an earlier study or physical tests say about a trial."""
     rows = []
-    inner = trial.extra.get("inner")
-    if inner:
+    inner, origin = trial.inner, trial.origin
+    if inner is not None:
+        text = f"{inner.method}, {inner.evaluations} regressions, ended by {inner.stopped}"
         rows += [
-            (
-                "inner search",
-                f"{inner['method']}, {inner['evaluations']} regressions, ended by {inner['stopped']}",
-            ),
-            ("  loss at defaults", number(inner["default_loss"], 6)),
-            ("  found by it", ", ".join(inner["values"])),
+            ("inner search", text),
+            ("  loss at defaults", number(inner.default_loss, 6)),
+            ("  found by it", ", ".join(inner.values)),
         ]
-    if "prior" in trial.extra:
-        rows.append(("made by", f"trial {trial.extra['prior']['trial']} of {trial.extra['prior']['study']}"))
-    for report in trial.extra.get("validators", []):
-        rows.append((report["validator"], f"{verdict(report['passed'])}: {report['summary']}"))
+    if origin is not None:
+        other = ", on other data" if origin.other_data else ""
+        rows.append(("made by", f"trial {origin.trial} of {origin.study}{other}"))
+    rows += [(row.validator, f"{verdict(row.passed)}: {row.summary}") for row in trial.validators]
     return rows
 
 

@@ -304,7 +304,6 @@ def _trial(
     failure = Failure("fit", "contract", "made to fail") if unsuccessful else None
     objectives = () if loss is None else (loss,)
     # what a constraint leaves of a trial that it refused
-    extra = {"loss": smooth_loss(values)} if state is TrialState.INFEASIBLE else {}
     return Trial(
         number,
         state,
@@ -312,7 +311,7 @@ def _trial(
         loss=loss,
         objectives=objectives,
         failure=failure,
-        extra=extra,
+        refused_loss=smooth_loss(values) if state is TrialState.INFEASIBLE else None,
         from_prior=prior,
     )
 

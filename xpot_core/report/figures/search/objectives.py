@@ -91,11 +91,12 @@ def objective_figures(results: StudyResults) -> list[ReportFigure]:
 
 def inner_search(results: StudyResults, series: Series) -> ReportFigure | None:
     """Loss at the default regression options and after the inner search, trial by trial."""
-    trials = [t for t in series.trials if t.comparable and "inner" in t.extra]
+    trials = [t for t in series.trials if t.comparable and t.inner is not None]
+    searches = [t.inner for t in trials if t.inner is not None]
     if not trials:
         return None
     numbers = np.array([t.number for t in trials])
-    before = np.array([t.extra["inner"]["default_loss"] for t in trials])
+    before = np.array([search.default_loss for search in searches])
     after = np.array([t.loss for t in trials], dtype=float)
     figure = new_figure(COLUMN, 2.5)
     ax = figure.subplots()
@@ -118,8 +119,8 @@ def inner_search(results: StudyResults, series: Series) -> ReportFigure | None:
         "Each line is what tuning the regression options brought at one choice of descriptors.",
         ("trial", "loss at defaults", "loss", "regressions", "ended by"),
         [
-            (t.number, float(b), float(a), t.extra["inner"]["evaluations"], t.extra["inner"]["stopped"])
-            for t, b, a in zip(trials, before, after, strict=True)
+            (n, float(b), float(a), search.evaluations, search.stopped)
+            for n, b, a, search in zip(numbers.tolist(), before, after, searches, strict=True)
         ],
         wide=False,
     )
