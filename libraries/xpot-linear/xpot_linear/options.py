@@ -62,6 +62,7 @@ class LinearOptions(OptionsModel):
         0.0,
         "Ridge penalty on the coefficients, relative to the diagonal of the normal equations.",
         tune=Range(1.0e-14, 1.0e-6, log=True),
+        role="ridge",
         stage="regression",
         ge=0.0,
     )

@@ -18,9 +18,9 @@ class PairOptions(LinearOptions):
     """Polynomials of the distance for each pair of elements."""
 
     cutoff: float = option(
-        6.0, "Where the potential ends.", unit="Å", tune=Range(3.0, 8.0), stage="descriptors", gt=0
+        6.0, "Where the potential ends.", tune=Range(3.0, 8.0), stage="descriptors", role="cutoff", gt=0
     )
-    order: int = option(6, "Polynomials of each pair.", converges=True, stage="descriptors", ge=1, le=20)
+    order: int = option(6, "Polynomials of each pair.", role="size", stage="descriptors", ge=1, le=20)
 
 
 @hookimpl
