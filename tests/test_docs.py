@@ -91,7 +91,7 @@ def _check_model(model: Any, section: str, name: str, *, searched: bool, path: s
         rows = [r for r in table.splitlines() if r.startswith(f"| `{key}`<br>")]
         assert len(rows) == 1, f"{name}: {path}{key} has {len(rows)} rows"
         info = option_info(field)
-        expected = [info.unit, *((*info.per, info.stage or "") if searched else ())]
+        expected = [info.unit or "", *((*info.per, info.stage or "", info.role or "") if searched else ())]
         if searched and info.tune is not None:
             expected += [f"{info.tune.min:g} to {info.tune.max:g}", "(log)" if info.tune.log else ""]
         expected.append(tables.cell(field.description))

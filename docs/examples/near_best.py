@@ -23,7 +23,9 @@ class NearBestOptions(OptionsModel):
     """Options of `near-best`."""
 
     initial: int = option(10, "Random trials at the beginning.", role="initial-design", ge=1)
-    spread: float = option(0.1, "How far new points are from the best, in units of each range.", gt=0)
+    spread: float = option(
+        0.1, "How far new points are from the best, in units of each range.", unit="", gt=0
+    )
 
 
 class NearBestOptimizer:

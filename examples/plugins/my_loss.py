@@ -23,7 +23,7 @@ class RelativeForceOptions(OptionsModel):
     """Options of ``relative-force``."""
 
     floor: float = option(0.05, "Force below which errors count in full.", unit="eV/Å", gt=0)
-    energy_weight: float = option(1.0, "Weight of the energy RMSE per atom (eV).", ge=0)
+    energy_weight: float = option(1.0, "Weight of the energy RMSE per atom.", unit="1/eV", ge=0)
 
 
 class RelativeForceLoss:

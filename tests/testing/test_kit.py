@@ -144,6 +144,23 @@ class Good(LossContract):
     provider = "energy-force"
 
 
+def test_a_number_says_its_unit(tmp_path: Path) -> None:
+    path = tmp_path / "unitless.py"
+    path.write_text(
+        "from xpot_core.api import LossProvider, OptionsModel, hookimpl, option\n\n"
+        "class Options(OptionsModel):\n"
+        "    share: float = option(0.5, 'Part.', unit='')\n"
+        "    balance: float = option(0.5, 'Energies against forces.', role='balance')\n"
+        "    floor: float | None = option(None, 'Least force.')\n\n"
+        "@hookimpl\ndef xpot_register_losses():\n"
+        "    return [LossProvider('unitless', 'x', 'xpot_core.builtin.loss:EnergyForceLoss', Options)]\n"
+    )
+    contract = type("Unitless", (LossContract,), {"provider": "unitless", "plugin_files": (path,)})()
+    with pytest.raises(AssertionError) as caught:
+        contract.test_options_are_documented()
+    assert str(caught.value) == "option 'floor' does not say its unit"
+
+
 def test_expected_failures_are_strict() -> None:
     class Pessimist(Good):
         expected_failures: ClassVar = {"order_of_frames_does_not_matter": "we thought so"}

@@ -49,7 +49,7 @@ class Range:
 class OptionInfo:
     """What XPOT knows about an option beyond its type."""
 
-    unit: str = ""
+    unit: str | None = None
     tune: Range | None = None
     choices: tuple[Any, ...] | None = None
     per: tuple[Expansion, ...] = ()
@@ -117,7 +117,7 @@ def option(
     default: Any = ...,
     description: str = "",
     *,
-    unit: str = "",
+    unit: str | None = None,
     tune: Range | None = None,
     choices: Sequence[Any] | None = None,
     per: Expansion | Sequence[Expansion] = (),
@@ -138,7 +138,7 @@ def option(
     description
         One sentence for users: it appears in ``xpot init``, the schema, the docs and errors.
     unit
-        Unit of a number; ``""`` for a dimensionless one. The unit of a cutoff is Å.
+        Unit of a number, ``""`` for a pure one; the role may say it.
     tune
         The range that ``tune`` in a study file stands for.
     choices
@@ -168,7 +168,7 @@ def option(
     """
     known = _role(role, unit, description)
     info = OptionInfo(
-        (known.unit if known is not None else None) or unit,
+        known.unit if known is not None and unit is None else unit,
         tune,
         tuple(choices) if choices is not None else None,
         (per,) if isinstance(per, str) else tuple(per),
@@ -189,7 +189,7 @@ def option(
     return field
 
 
-def _role(text: str | None, unit: str, description: str) -> Role | None:
+def _role(text: str | None, unit: str | None, description: str) -> Role | None:
     """The role with this text, for an option in this unit; None for None."""
     if text is None:
         return None
@@ -197,7 +197,7 @@ def _role(text: str | None, unit: str, description: str) -> Role | None:
     role = Role.named(text)
     if role is None:
         raise PluginError(f"there is no role '{text}' {place}", remedy=nearest(text, Role))
-    if role.unit and unit not in ("", role.unit):
+    if role.unit and unit not in (None, role.unit):
         raise PluginError(f"the unit {place} is {role.unit}, not {unit}: its role is '{role}'")
     return role
 

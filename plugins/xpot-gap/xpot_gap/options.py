@@ -127,6 +127,7 @@ class Angle3b(Descriptor):
     theta_fac: float = option(
         0.5,
         "Length scales of the kernel in units of the spread of each coordinate in the data.",
+        unit="",
         tune=Range(0.1, 3.0),
         stage="descriptors",
         gt=0,
@@ -174,16 +175,31 @@ class SoapTurbo(Descriptor):
         0.5, "Angular width of an atom's Gaussian.", unit="Å", tune=Range(0.2, 0.8), stage="descriptors", gt=0
     )
     atom_sigma_r_scaling: float = option(
-        0.0, "Growth of the radial width with distance.", tune=Range(0.0, 0.3), stage="descriptors", ge=0
+        0.0,
+        "Growth of the radial width with distance.",
+        unit="",
+        tune=Range(0.0, 0.3),
+        stage="descriptors",
+        ge=0,
     )
     atom_sigma_t_scaling: float = option(
-        0.0, "Growth of the angular width with distance.", tune=Range(0.0, 0.3), stage="descriptors", ge=0
+        0.0,
+        "Growth of the angular width with distance.",
+        unit="",
+        tune=Range(0.0, 0.3),
+        stage="descriptors",
+        ge=0,
     )
     amplitude_scaling: float = option(
-        1.0, "Decay of a neighbour's weight with distance.", tune=Range(0.0, 2.0), stage="descriptors", ge=0
+        1.0,
+        "Decay of a neighbour's weight with distance.",
+        unit="",
+        tune=Range(0.0, 2.0),
+        stage="descriptors",
+        ge=0,
     )
     central_weight: float = option(
-        1.0, "Weight of the central atom.", tune=Range(0.1, 2.0), stage="descriptors", ge=0
+        1.0, "Weight of the central atom.", unit="", tune=Range(0.1, 2.0), stage="descriptors", ge=0
     )
     radial_enhancement: int = option(0, "Enhancement of the radial overlap.", stage="descriptors", ge=0, le=2)
     # Beyond 11 the basis is numerically unstable and the program stops.
@@ -290,7 +306,12 @@ class GapOptions(OptionsModel):
         pattern=r"^[^{}\n]*$",
     )
     sparse_jitter: float = option(
-        1e-10, "Added to the diagonal of the sparse kernel matrix.", stage="descriptors", tunable=False, gt=0
+        1e-10,
+        "Added to the diagonal of the sparse kernel matrix.",
+        unit="",
+        stage="descriptors",
+        tunable=False,
+        gt=0,
     )
     program: str | None = option(
         None,

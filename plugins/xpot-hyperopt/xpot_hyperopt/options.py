@@ -18,6 +18,7 @@ class TPEOptions(OptionsModel):
     gamma: float = option(
         0.25,
         "How many trials count as good: this factor times the square root of their number, at most 25.",
+        unit="",
         tunable=False,
         gt=0,
         le=1,
@@ -29,7 +30,7 @@ class TPEOptions(OptionsModel):
         ge=1,
     )
     prior_weight: float = option(
-        1.0, "Weight of the whole range against one observed trial.", tunable=False, gt=0
+        1.0, "Weight of the whole range against one observed trial.", unit="", tunable=False, gt=0
     )
 
 
@@ -39,10 +40,13 @@ class AnnealOptions(OptionsModel):
     average_best: float = option(
         2.0,
         "Mean rank of the trial from which a step is made (1 is the best trial only).",
+        unit="",
         tunable=False,
         ge=1,
     )
-    shrink: float = option(0.1, "Rate at which the steps shorten as trials are added.", tunable=False, ge=0)
+    shrink: float = option(
+        0.1, "Rate at which the steps shorten as trials are added.", unit="", tunable=False, ge=0
+    )
 
 
 class RandomOptions(OptionsModel):

@@ -31,7 +31,6 @@ class TestIndependentTPE(OptimizerContract):
 class TestCMAES(OptimizerContract):
     provider = "optuna-cmaes"
     options: ClassVar = {"initial": 6, "population": 5}
-    dimensionless: ClassVar = ("sigma",)  # in units of each range
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="optuna-gp needs torch")

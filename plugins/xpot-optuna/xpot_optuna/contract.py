@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 TPE: dict[str, Any] = {"options": {"initial": 6}}
-CMAES: dict[str, Any] = {"options": {"initial": 6, "population": 5}, "dimensionless": ("sigma",)}
+CMAES: dict[str, Any] = {"options": {"initial": 6, "population": 5}}
 GP: dict[str, Any] = {"options": {"initial": 6}}
 NSGA2: dict[str, Any] = {"options": {"population": 6}}

@@ -40,7 +40,7 @@ class CMAESOptions(OptionsModel):
         ge=1,
     )
     sigma: float = option(
-        0.2, "First step, as a share of each range on its own scale.", tunable=False, gt=0, le=1
+        0.2, "First step, as a share of each range on its own scale.", unit="", tunable=False, gt=0, le=1
     )
     population: int | None = option(
         None,
@@ -69,10 +69,13 @@ class NSGA2Options(OptionsModel):
     population: int = option(
         20, "Complete trials in a generation; the first generation is random.", tunable=False, ge=2
     )
-    crossover: float = option(0.9, "Probability that a child has two parents.", tunable=False, ge=0, le=1)
+    crossover: float = option(
+        0.9, "Probability that a child has two parents.", unit="", tunable=False, ge=0, le=1
+    )
     swap: float = option(
         0.5,
         "Probability that a child of two takes a hyperparameter from the second.",
+        unit="",
         tunable=False,
         ge=0,
         le=1,
@@ -80,6 +83,7 @@ class NSGA2Options(OptionsModel):
     mutation: float | None = option(
         None,
         "Probability that a hyperparameter is drawn anew; by default one over their number.",
+        unit="",
         tunable=False,
         ge=0,
         le=1,

@@ -28,10 +28,13 @@ class SkoptOptions(OptionsModel):
     xi: float = option(
         0.01,
         "EI and PI: improvement asked for, in standard deviations of the observed losses.",
+        unit="",
         tunable=False,
         ge=0,
     )
-    kappa: float = option(1.96, "LCB: weight of the uncertainty; larger explores more.", tunable=False, ge=0)
+    kappa: float = option(
+        1.96, "LCB: weight of the uncertainty; larger explores more.", unit="", tunable=False, ge=0
+    )
     loss_scale: Literal["linear", "log"] = option(
         "log",
         "Scale on which the model sees the loss: losses of potentials spread over decades, and on the "
@@ -92,6 +95,7 @@ class GPOptions(SkoptOptions):
         "Beyond 50 observations the kernel's parameters are estimated again whenever the number of "
         "observations has grown by this factor; in between, new trials enter the model with the kernel "
         "kept. 1 estimates them for each suggestion.",
+        unit="",
         tunable=False,
         ge=1,
         le=2,

@@ -47,6 +47,7 @@ class SnapOptions(OptionsModel):
     rfac0: float = option(
         0.994,
         "Fraction of the three-sphere that distances up to the cutoff are mapped to.",
+        unit="",
         tune=Range(0.6, 1.6),
         stage="descriptors",
         gt=0.0,
@@ -62,6 +63,7 @@ class SnapOptions(OptionsModel):
     wj: PerElement[float] = option(
         1.0,
         "Weight of a neighbour in the density, per element.",
+        unit="",
         tune=Range(0.2, 2.0),
         per="element",
         stage="descriptors",
@@ -69,6 +71,7 @@ class SnapOptions(OptionsModel):
     radelem: PerElement[float] = option(
         0.5,
         "Radius of an element in units of rcutfac: scales its cutoff.",
+        unit="",
         tune=Range(0.3, 0.7),
         per="element",
         stage="descriptors",

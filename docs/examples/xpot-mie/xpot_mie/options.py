@@ -15,8 +15,8 @@ class MieOptions(OptionsModel):
     cutoff: float = option(
         7.0, "Distance where the potential ends.", tune=Range(4.0, 9.0), role="cutoff", gt=0
     )
-    repulsive: float = option(12.0, "Exponent of the repulsive term.", tune=Range(9.0, 16.0), gt=0)
-    attractive: float = option(6.0, "Exponent of the attractive term.", tune=Range(4.0, 8.0), gt=0)
+    repulsive: float = option(12.0, "Exponent of the repulsive term.", unit="", tune=Range(9.0, 16.0), gt=0)
+    attractive: float = option(6.0, "Exponent of the attractive term.", unit="", tune=Range(4.0, 8.0), gt=0)
     energy_weight: PerGroup[float] = option(
         10.0,
         "Weight of energies (eV/atom).",

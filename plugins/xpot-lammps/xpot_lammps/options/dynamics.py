@@ -32,6 +32,7 @@ class MdOptions(ChildOptions):
     min_distance_ratio: float = option(
         0.6,
         "Two atoms nearer than this fraction of the sum of their covalent radii are a failure; 0 allows all.",
+        unit="",
         tunable=False,
         ge=0,
         lt=1,
@@ -39,6 +40,7 @@ class MdOptions(ChildOptions):
     max_volume_ratio: float = option(
         2.0,
         "Growth or shrinkage of the volume beyond which a run at constant pressure has failed.",
+        unit="",
         tunable=False,
         gt=1,
     )
@@ -233,5 +235,9 @@ class SpeedOptions(ChildOptions):
         tunable=False,
     )
     max_relative_cost: float | None = option(
-        None, "CPU time relative to the reference beyond which the potential has failed.", tunable=False, gt=0
+        None,
+        "CPU time relative to the reference beyond which the potential has failed.",
+        unit="",
+        tunable=False,
+        gt=0,
     )

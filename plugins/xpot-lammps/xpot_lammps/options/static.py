@@ -21,6 +21,7 @@ class DimerOptions(ChildOptions):
     trusted_ratio: float = option(
         0.6,
         "Distances from this fraction of the sum of the covalent radii on must be free of holes.",
+        unit="",
         tunable=False,
         ge=0,
         lt=1.2,
@@ -58,7 +59,11 @@ class ReferenceOptions(ChildOptions):
         tunable=False,
     )
     tolerance: float = option(
-        0.1, "Relative deviation from a reference beyond which the potential has failed.", tunable=False, gt=0
+        0.1,
+        "Relative deviation from a reference beyond which the potential has failed.",
+        unit="",
+        tunable=False,
+        gt=0,
     )
     tolerances: dict[str, float] = option(dict, "Value name -> its own relative tolerance.", tunable=False)
 
@@ -97,7 +102,9 @@ class RelaxOptions(ReferenceOptions):
 class EosOptions(RelaxOptions):
     """Options of ``equation-of-state``."""
 
-    strain: float = option(0.02, "Largest change of the cell's edges, relative.", tunable=False, gt=0, lt=0.3)
+    strain: float = option(
+        0.02, "Largest change of the cell's edges, relative.", unit="", tunable=False, gt=0, lt=0.3
+    )
     points: int = option(9, "Number of volumes.", tunable=False, ge=5)
     equation: Literal["birchmurnaghan", "murnaghan", "vinet", "sj"] = option(
         "birchmurnaghan", "Equation of state, as ASE names it.", tunable=False
@@ -118,7 +125,7 @@ class ElasticOptions(RelaxOptions):
     """Options of ``elastic``."""
 
     strain: float = option(
-        0.005, "Size of the strains, each taken with both signs.", tunable=False, gt=0, lt=0.05
+        0.005, "Size of the strains, each taken with both signs.", unit="", tunable=False, gt=0, lt=0.05
     )
 
     @classmethod
