@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import ClassVar
 
-from xpot_core.testing import FitterContract
+from xpot_core.testing import FitterContract, toy
 
 
 class TestNumpyPair(FitterContract):
     provider = "numpy-pair"
     tiny_options: ClassVar = {"cutoff": 4.8, "widths": [0.4, 0.8], "n_basis": 4}
+
+
+def test_the_pattern_imports_what_a_plugin_may_import() -> None:
+    for path in Path(toy.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("xpot_core"):
+                assert str(node.module).startswith(("xpot_core.api", "xpot_core.testing.toy")), (
+                    f"{path}:{node.lineno}"
+                )

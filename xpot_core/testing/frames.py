@@ -119,6 +119,21 @@ def training_data(chosen: Sequence[Frame], folds: int = 0) -> TrainingData:
     return replace(data, sigma_means=sigma_means(data))
 
 
+def hard_data(folds: int) -> dict[str, TrainingData]:
+    """Training data that determine little, as real sets do in part: what they are -> the data."""
+    few = [structure(20 + n, small=True) for n in range(folds)]
+    alike = [structure(7, small=n % 3 == 2) for n in range(3 * folds)]
+    for number, atoms in enumerate(alike):
+        atoms.positions += 1e-3 * np.random.default_rng(number).normal(size=atoms.positions.shape)
+    found = {"cells of two atoms, fewer rows than columns": few, "structures that are nearly the same": alike}
+    return {
+        name: training_data(
+            [labelled(a, ("bulk", "small")[n % 2], f"kit {name}#{n}") for n, a in enumerate(made)], folds
+        )
+        for name, made in found.items()
+    }
+
+
 def write_frames(path: Path, chosen: Sequence[Frame]) -> Path:
     """Extended XYZ with the keys that a study file expects by default."""
     from ase.io import write

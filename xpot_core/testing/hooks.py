@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from xpot_core.plugins.hookspecs import hookimpl
-from xpot_core.plugins.interfaces.provider import FitterProvider, NoOptions, PredictorProvider
+from xpot_core.api import FitterProvider, NoOptions, PredictorProvider, hookimpl
 from xpot_core.testing.toy.options import ToyOptions
 
 

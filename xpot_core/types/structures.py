@@ -145,19 +145,24 @@ class TrainingData:
 
     def training(self, leave_out: int | None = None) -> TrainingData:
         """Only the frames that a fit uses which leaves out one fold."""
-        return self._where([f not in (leave_out, EVALUATE_ONLY) for f in self.folds])
+        return self._only(self.training_indices(leave_out))
 
     def evaluation(self, leave_out: int | None = None) -> TrainingData:
         """Only the frames that such a fit is judged on: the fold, or else the external set."""
-        wanted = EVALUATE_ONLY if leave_out is None else leave_out
-        return self._where([f == wanted for f in self.folds])
+        return self._only(self.evaluation_indices(leave_out))
 
-    def _where(self, mask: Sequence[bool]) -> TrainingData:
-        return replace(
-            self,
-            frames=tuple(f for f, keep in zip(self.frames, mask, strict=True) if keep),
-            folds=tuple(f for f, keep in zip(self.folds, mask, strict=True) if keep),
-        )
+    def training_indices(self, leave_out: int | None = None) -> tuple[int, ...]:
+        """Where the frames of `training` stand in `frames`."""
+        return tuple(i for i, f in enumerate(self.folds) if f not in (leave_out, EVALUATE_ONLY))
+
+    def evaluation_indices(self, leave_out: int | None = None) -> tuple[int, ...]:
+        """Where the frames of `evaluation` stand in `frames`."""
+        wanted = EVALUATE_ONLY if leave_out is None else leave_out
+        return tuple(i for i, f in enumerate(self.folds) if f == wanted)
+
+    def _only(self, indices: Sequence[int]) -> TrainingData:
+        frames, folds = (tuple(values[i] for i in indices) for values in (self.frames, self.folds))
+        return replace(self, frames=frames, folds=folds)
 
     @property
     def fold_numbers(self) -> tuple[int, ...]:

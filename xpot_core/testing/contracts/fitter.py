@@ -14,12 +14,13 @@ Examples
 from __future__ import annotations
 
 from xpot_core.testing.rules.fits import FitRules
+from xpot_core.testing.rules.gradients import GradientRules
 from xpot_core.testing.rules.labels import LabelRules
 from xpot_core.testing.rules.predictions import PredictorRules
 from xpot_core.testing.rules.staged_fits import StagedRules
 
 
-class FitterContract(FitRules, StagedRules, LabelRules, PredictorRules):
+class FitterContract(FitRules, StagedRules, GradientRules, LabelRules, PredictorRules):
     """All rules of a fitter, staged or not, and of its predictor.
 
     See the bases for attributes: `FitterBench` (``tiny_options``, ``two_element_options``, ``elements``,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.rules.bench import FitterBench, difference
 from xpot_core.testing.rules.perturb import accepts, leaves, other_value, put
 from xpot_core.types.error_sums import ErrorTable, error_table
-from xpot_core.types.fitting import DifferentiableDesign, FittedPotential
+from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.structures import EVALUATE_ONLY, TrainingData
 
 _FOLDS = 3
@@ -116,43 +115,6 @@ class StagedRules(FitterBench):
         assert design.seconds.get("descriptors", -1.0) >= 0.0, dict(design.seconds)
         assert errors.seconds.get("solve", -1.0) >= 0.0, dict(errors.seconds)
 
-    def test_gradient_is_that_of_the_errors(self) -> None:
-        """`error_gradient` against differences of `errors`, where a design offers it."""
-        data, raw = self.data(folds=_FOLDS), self.options().model_dump(mode="json")
-        numbers = [
-            leaf
-            for leaf in leaves(self.options())
-            if leaf.info.stage == "regression" and isinstance(leaf.value, float) and leaf.value > 0
-        ]
-        with scratch() as folder:
-            design = self.prepare(self.options(), data, folder)
-            if not isinstance(design, DifferentiableDesign):
-                raise NotApplicable("the design has no error_gradient")
-            values = {}
-            for leaf in numbers:
-                members = data.groups if "group" in leaf.info.per else ()
-                put(raw, leaf.path, dict.fromkeys(members, leaf.value) if members else leaf.value)
-                values.update({f"{leaf.name}.{m}": leaf.value for m in members} or {leaf.name: leaf.value})
-
-            def loss(scaled: Mapping[str, float]) -> float:
-                chosen = _with(raw, scaled, data.groups)
-                errors = design.errors(validate_options(self.declaration.options, chosen), leave_out=0)
-                return _loss(errors.validation)
-
-            options = validate_options(self.declaration.options, raw)
-            _, gradient = design.error_gradient(options, list(values), _sensitivity, leave_out=0)
-            assert set(gradient) == set(values)
-            step = 1e-3
-            wanted = {
-                name: (loss({name: v * math.exp(step)}) - loss({name: v * math.exp(-step)})) / (2 * step)
-                for name, v in values.items()
-            }
-        largest = max(abs(v) for v in wanted.values())
-        for name, value in wanted.items():
-            assert abs(gradient[name] - value) <= 1e-3 * largest + 1e-9, (
-                f"d(loss)/d(ln {name}) is {gradient[name]:.6g}, differences give {value:.6g}"
-            )
-
     def _difference(self, a: FittedPotential, b: FittedPotential, data: TrainingData) -> float:
         return difference(
             self.predict(a, data.frames, a.directory), self.predict(b, data.frames, b.directory)
@@ -186,33 +148,6 @@ class StagedRules(FitterBench):
             raise NotApplicable("no option belongs to the regression")
         found["everything"] = validate_options(type(options), everything)
         return found
-
-
-def _loss(errors: ErrorTable) -> float:
-    return 0.8 * errors.total("energy_sqrt").rmse + 0.2 * errors.total("force").rmse
-
-
-def _sensitivity(errors: ErrorTable) -> Mapping[str, Mapping[str, float]]:
-    slopes: dict[str, dict[str, float]] = {}
-    for quantity, weight in (("energy_sqrt", 0.8), ("force", 0.2)):
-        total = errors.total(quantity)
-        slopes[quantity] = dict.fromkeys(errors.sums[quantity], weight / (2 * total.rmse * total.count))
-    return slopes
-
-
-def _with(raw: dict[str, Any], changes: Mapping[str, float], groups: tuple[str, ...]) -> dict[str, Any]:
-    import copy
-
-    changed = copy.deepcopy(raw)
-    for name, value in changes.items():
-        path: list[str | int] = []
-        rest = name
-        for group in groups:
-            if name.endswith(f".{group}"):
-                rest, path = name.removesuffix(f".{group}"), [group]
-        keys = [int(k) if k.isdigit() else k for k in rest.split(".")]
-        put(changed, (*keys, *path), value)
-    return changed
 
 
 def same_errors(a: ErrorTable, b: ErrorTable, where: str) -> None:

@@ -11,10 +11,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from xpot_core.plugins.interfaces import NoOptions
+from xpot_core.api import FittedPotential, Frame, NoOptions
 from xpot_core.testing.toy.fitter import ToyPredictor
-from xpot_core.types.fitting import FittedPotential
-from xpot_core.types.structures import Frame
 
 
 class ToyCalculator(Calculator):  # type: ignore[misc]

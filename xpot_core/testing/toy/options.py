@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xpot_core.options.declare import OptionsModel, PerGroup, Range, option
+from xpot_core.api import OptionsModel, PerGroup, Range, option
 
 
 class ToyOptions(OptionsModel):
