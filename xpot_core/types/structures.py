@@ -161,8 +161,8 @@ class TrainingData:
         return tuple(i for i, f in enumerate(self.folds) if f == wanted)
 
     def _only(self, indices: Sequence[int]) -> TrainingData:
-        frames, folds = (tuple(values[i] for i in indices) for values in (self.frames, self.folds))
-        return replace(self, frames=frames, folds=folds)
+        frames = tuple(self.frames[i] for i in indices)
+        return replace(self, frames=frames, folds=tuple(self.folds[i] for i in indices))
 
     @property
     def fold_numbers(self) -> tuple[int, ...]:
