@@ -29,6 +29,7 @@ import numpy as np
 from ase.io import read
 from scipy.linalg import lstsq
 from xpot_lammps_session import session as lammps_session
+from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import NKTV2P
 from xpot_snap.descriptors.engine import DescriptorEngine
 from xpot_snap.design import SnapDesign
@@ -36,7 +37,6 @@ from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.potential.predictor import SnapPredictor
 from xpot_snap.potential.translate import descriptor_settings, regression_weights, structures_of
 from xpot_snap.regression.build import Problem
 
@@ -314,7 +314,7 @@ def trial(n: int, rows: list[Row]) -> None:
         )
         rows.append(Row("RMSEs against gelsd's", worst, float("nan"), "relative", float("nan"), "<= 1e-6"))
         potential = single.fit(options, directory=Path(name))
-        predicted = SnapPredictor().predict(potential, data.frames, directory=Path(name)).energies
+        predicted = LammpsPredictor().predict(potential, data.frames, directory=Path(name)).energies
         x = single.regression.solve(weights).coefficients
         n_atoms = blocks.n_atoms
         difference = np.abs(predicted / n_atoms - blocks.energy.rows[:, 0, :-1] @ x).max()

@@ -292,8 +292,8 @@ def when_told(work: Callable[[], object]) -> None:
 
 
 def run_predict(settings: Settings) -> None:
+    from xpot_lammps_session.predictor import LammpsPredictor
     from xpot_snap.fitter import SnapFitter
-    from xpot_snap.potential.predictor import SnapPredictor
 
     from xpot_core.api import FitRequest
 
@@ -305,7 +305,7 @@ def run_predict(settings: Settings) -> None:
         # what a potential costs does not depend on how well it was fitted
         few = type(data)(data.frames[:20], data.folds[:20], data.elements, data.groups)
         potential = SnapFitter().fit(FitRequest(options, few, folder))
-        predictor = SnapPredictor()
+        predictor = LammpsPredictor()
         predictor.predict(potential, few.frames[:2], directory=folder)
         part, parts = settings.share
         when_told(lambda: predictor.predict(potential, data.frames[part::parts], directory=folder))

@@ -13,7 +13,6 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from lammps_cases import DIAMOND, qsnap, request, stillinger_weber
 from xpot_lammps.analysis import coordination, first_minimum, radial_distribution, structure_summary
-from xpot_lammps.native import LammpsCalculator, LammpsPredictor
 from xpot_lammps.options.dynamics import LammpsMdOptions, SpeedOptions
 from xpot_lammps.options.static import DimerOptions
 from xpot_lammps.tasks.speed import cost_proxy
@@ -124,30 +123,6 @@ def test_partial_functions_add_up_and_carbon_has_its_fractions() -> None:
     values = structure_summary([atoms], 5.0)["values"]
     assert values["sp3_fraction"] == 1.0
     assert values["sp2_fraction"] == 0.0
-
-
-def test_predictor_and_calculator_of_commands(tmp_path: Path) -> None:
-    """In any cell; forces against differences of energies, stress against strain."""
-    potential = stillinger_weber(tmp_path / "mit Leerzeichen ä")
-    cell = bulk("Si", a=5.43)
-    cell.rattle(0.1, seed=1)
-    turned = cell.copy()
-    turned.rotate(40, (1, 2, 3), rotate_cell=True)
-    frames = [Frame(a, None, None, None, "g", "s", "i") for a in (cell, turned)]
-    found = LammpsPredictor().predict(potential, frames, directory=tmp_path)
-    assert found.energies[0] == pytest.approx(found.energies[1], abs=1e-8)
-    turned.calc = LammpsCalculator(potential)
-    assert np.allclose(turned.get_forces(), found.forces[1], atol=1e-10)
-    from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
-
-    assert np.allclose(calculate_numerical_forces(turned, eps=1e-4), found.forces[1], atol=1e-4)
-    stress = calculate_numerical_stress(turned, eps=1e-5)
-    assert found.virials is not None
-    assert np.allclose(
-        -found.virials[1] / turned.get_volume(),
-        stress if stress.ndim == 2 else turned.get_stress(voigt=False),
-        atol=1e-5,
-    )
 
 
 class Gap(FitterContract):

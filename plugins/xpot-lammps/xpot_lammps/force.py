@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from xpot_lammps_session import calculator as lammps_calculator
+from xpot_lammps_session.include import include_commands, include_of
 from xpot_lammps_session.session import LammpsSession
 
 from xpot_core.api import FittedPotential, InputError
 from xpot_lammps.failure import Failed
-from xpot_lammps.native import LammpsCalculator, is_native, link_potential, native_commands, unlink_potential
+from xpot_lammps.native import is_native, link_potential, unlink_potential
 
 STOP = "xpot_stop"
 """Internal variable of LAMMPS that is 1 as soon as a run must end."""
@@ -23,7 +25,7 @@ def make_calculator(potential: FittedPotential, target: str | None) -> Any:
     if target is not None:
         return pkgutil.resolve_name(target)(potential)
     if is_native(potential):
-        return LammpsCalculator(potential)
+        return lammps_calculator.calculator(potential)
     raise InputError(
         f"no calculator is known for potentials of format '{potential.format}'",
         remedy="the plugin of the format must give its predictor a tool 'calculator'",
@@ -63,7 +65,8 @@ class Force:
         """
         session.commands([f"variable {STOP} internal 0.0"])
         if self._model is None:
-            session.commands(native_commands(self.potential, link_potential(self.potential, self.name)))
+            include, variable = include_of(self.potential)
+            session.commands(include_commands(include, link_potential(self.potential, self.name), variable))
             return
         session.commands(
             [

@@ -100,9 +100,9 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
     yield PredictorProvider(
         name="lammps",
         summary="Energies, forces and virials of any potential that LAMMPS computes itself",
-        load="xpot_lammps.native:LammpsPredictor",
+        load="xpot_lammps_session.predictor:LammpsPredictor",
         packages=("lammps",),
         accepts=("lammps",),
         citation=CITATION,
-        calculator="xpot_lammps.native:LammpsCalculator",
+        calculator="xpot_lammps_session.calculator:calculator",
     )

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from ase import Atoms
 from snap_cases import DATA, frames_from, needs_data, small_data, structure_of, training_data
+from xpot_lammps_session.evaluator import PotentialEvaluator
+from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import LammpsSession
-from xpot_lammps_session.testing import cells
 from xpot_snap.descriptors.columns import ColumnLayout
 from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.files import write_potential
-from xpot_snap.potential.predictor import PotentialEvaluator, SnapPredictor
 from xpot_snap.regression import pool
 from xpot_snap.regression.reduce import Task
 
-from xpot_core.api import FitError, FitRequest, FittedPotential, Frame, InputError, PredictError, error_table
+from xpot_core.api import FitError, FitRequest, Frame, error_table
 
 
 @pytest.fixture(scope="module")
@@ -82,68 +82,6 @@ def test_include_runs_in_plain_lammps(potential, tmp_path):
     atoms = bulk("Si", "diamond", 5.43, cubic=True) * (2, 2, 2)
     with PotentialEvaluator(potential.path("include"), ["Si"]) as evaluator:
         assert energy / 64 == pytest.approx(evaluator.evaluate(atoms)[0] / 64, abs=1e-8)
-
-
-@pytest.mark.parametrize("name", ["my potential", "Größe 模型", "it's ${x}"])
-def test_folder_of_any_name(name, potential, tmp_path):
-    folder = tmp_path / name
-    folder.mkdir()
-    for file in potential.files.values():
-        (folder / file).write_bytes((potential.directory / file).read_bytes())
-    with PotentialEvaluator(folder / "Si.mod", ["Si"]) as evaluator:
-        assert np.isfinite(evaluator.evaluate(cells()["cubic"])[0])
-
-
-@pytest.mark.parametrize("name", list(cells()))
-def test_predicted_forces_are_derivatives(potential, name):
-    atoms = cells()[name]
-    direction = np.random.default_rng(2).normal(size=(len(atoms), 3))
-    h = 1e-5
-    with PotentialEvaluator(potential.path("include"), ["Si"]) as evaluator:
-        _, forces, virial = evaluator.evaluate(atoms)
-        energies = []
-        for sign in (1, -1):
-            moved = atoms.copy()
-            moved.positions += sign * h * direction
-            energies.append(evaluator.evaluate(moved)[0])
-        strain = np.random.default_rng(3).normal(size=(3, 3))
-        strain += strain.T
-        strained_energies = []
-        for sign in (1, -1):
-            strained = atoms.copy()
-            strained.set_cell(np.array(atoms.cell) @ (np.eye(3) + sign * h * strain))
-            strained.positions = atoms.positions @ (np.eye(3) + sign * h * strain)
-            strained_energies.append(evaluator.evaluate(strained)[0])
-    size = max(np.abs(virial).max(), np.abs(forces).max(), 1.0)
-    assert (forces * direction).sum() == pytest.approx(
-        -(energies[0] - energies[1]) / (2 * h), abs=1e-5 * size
-    )
-    slope = -(strained_energies[0] - strained_energies[1]) / (2 * h)
-    assert (virial * strain).sum() == pytest.approx(slope, abs=1e-5 * size)
-
-
-def test_predictor_reports_what_is_wrong(potential, tmp_path):
-    frame = Frame(Atoms("Cu", cell=np.eye(3) * 4, pbc=True), None, None, None, "g", "x.xyz#3")
-    with pytest.raises(InputError, match=r"x\.xyz#3.*Cu"):
-        SnapPredictor().predict(potential, [frame], directory=tmp_path)
-    potential.path("include")
-    broken = FittedPotential.from_files("snap", potential.directory, {"include": "Si.mod"}, ["Si"])
-    text = potential.path("parameters").read_text()
-    try:
-        potential.path("parameters").write_text("nonsense 1\n")
-        with pytest.raises(PredictError, match=r"(?i)parameter"):
-            SnapPredictor().predict(
-                broken, [Frame(cells()["cubic"], None, None, None, "g")], directory=tmp_path
-            )
-    finally:
-        potential.path("parameters").write_text(text)
-
-
-def test_molecules_without_cell_have_no_virial(potential, tmp_path):
-    frames = [Frame(cells()[n], None, None, None, "g") for n in ("molecule", "cubic")]
-    virials = SnapPredictor().predict(potential, frames, directory=tmp_path).virials
-    assert np.isnan(virials[0]).all()
-    assert np.isfinite(virials[1]).all()
 
 
 def test_frames_without_some_targets(tmp_path):
@@ -249,12 +187,12 @@ def test_silicon(quadratic, tmp_path):
     errors = design.errors(options)
     potential = design.fit(options, directory=tmp_path)
     for frames, table in ((train, errors.train), (test, errors.validation)):
-        expected = error_table(SnapPredictor().predict(potential, frames, directory=tmp_path), frames)
+        expected = error_table(LammpsPredictor().predict(potential, frames, directory=tmp_path), frames)
         for quantity in ("energy", "force", "virial"):
             assert table.total(quantity).rmse == pytest.approx(expected.total(quantity).rmse, rel=1e-5)
     assert errors.validation.total("force").rmse < 0.4
     x = design.regression.solve(_weights(options, data)).coefficients
-    predicted = SnapPredictor().predict(potential, train, directory=tmp_path)
+    predicted = LammpsPredictor().predict(potential, train, directory=tmp_path)
     energies = design.blocks.energy.rows[: len(train), 0, :-1] @ x
     n_atoms = np.array([f.n_atoms for f in train])
     assert np.abs(energies - predicted.energies / n_atoms).max() < 1e-8

@@ -1,52 +1,5 @@
-"""An ASE calculator on top of LAMMPS' pair_style snap, right for cells in any orientation."""
+"""The calculator of a SNAP potential, under the name that exported scripts import."""
 
-from __future__ import annotations
+from xpot_lammps_session.calculator import LammpsCalculator as SnapCalculator
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, ClassVar
-
-import numpy as np
-from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
-from ase.stress import full_3x3_to_voigt_6_stress
-
-from xpot_core.api import FittedPotential
-from xpot_snap.potential.predictor import PotentialEvaluator
-
-
-class SnapCalculator(Calculator):  # type: ignore[misc]
-    """Energy, forces and stress of an exported potential.
-
-    Parameters
-    ----------
-    include
-        The ``.mod`` file of the potential.
-    elements
-        Chemical symbols in the order of types, as in the first line of that file.
-    """
-
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
-
-    def __init__(self, include: str | Path, elements: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._evaluator = PotentialEvaluator(Path(include), elements)
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """See `ase.calculators.calculator.Calculator.calculate`."""
-        super().calculate(atoms, list(properties), list(system_changes))
-        energy, forces, virial = self._evaluator.evaluate(self.atoms)
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-        volume = abs(np.linalg.det(np.array(self.atoms.cell)))
-        if volume > 1e-3:
-            self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / volume)
-
-
-def calculator(potential: FittedPotential) -> SnapCalculator:
-    """The calculator of a fitted potential: the predictor's tool ``calculator``."""
-    return SnapCalculator(potential.path("include"), potential.elements)
+__all__ = ["SnapCalculator"]

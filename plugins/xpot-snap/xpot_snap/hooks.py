@@ -39,11 +39,11 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
     yield PredictorProvider(
         name="snap",
         summary="Energies, forces and virials of SNAP potentials through LAMMPS' pair_style snap",
-        load="xpot_snap.potential.predictor:SnapPredictor",
+        load="xpot_lammps_session.predictor:LammpsPredictor",
         packages=("lammps",),
         accepts=("snap",),
         citation=CITATION,
-        calculator="xpot_snap.calculator:calculator",
+        calculator="xpot_lammps_session.calculator:calculator",
         script="xpot_snap.potential.export:calculator_script",
     )
 

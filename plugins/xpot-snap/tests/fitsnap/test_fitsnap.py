@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from snap_cases import DATA, frames_from, needs_data, small_data, training_data
+from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import NKTV2P
 from xpot_snap.descriptors.engine import DescriptorEngine
 from xpot_snap.fitsnap import engine as fitsnap_engine
@@ -20,7 +21,6 @@ from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.potential.predictor import SnapPredictor
 from xpot_snap.potential.translate import descriptor_settings, structures_of
 
 from xpot_core.api import FitError, FitRequest, Frame, InputError, TrainingData
@@ -160,7 +160,7 @@ def test_fits_agree(tmp_path):
     ours = design.fit(options, directory=tmp_path, final=True)
     engine = options.model_copy(update={"engine": "fitsnap"})
     by_engine = SnapFitter().fit(FitRequest(engine, data, tmp_path))
-    predictor = SnapPredictor()
+    predictor = LammpsPredictor()
     one, two = (predictor.predict(p, frames, directory=tmp_path) for p in (ours, by_engine))
     n_atoms = np.array([f.n_atoms for f in frames])
     assert np.abs((one.energies - two.energies) / n_atoms).max() < 1e-6

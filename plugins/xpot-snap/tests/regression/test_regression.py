@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.linalg
 from snap_cases import GROUPS, small_data
+from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_snap.descriptors.engine import DescriptorEngine
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.predictor import SnapPredictor
 from xpot_snap.potential.translate import descriptor_settings, regression_weights, structures_of
 from xpot_snap.regression.blocks import GPA, gram_of, pack, unpack
 from xpot_snap.regression.build import Problem
@@ -91,7 +91,7 @@ def test_errors_equal_lammps_predictions(data, leave_out, tmp_path):
         (data.training(leave_out).frames, errors.train),
         (data.evaluation(leave_out).frames, errors.validation),
     ):
-        expected = error_table(SnapPredictor().predict(potential, frames, directory=tmp_path), frames)
+        expected = error_table(LammpsPredictor().predict(potential, frames, directory=tmp_path), frames)
         assert rmses(table) == pytest.approx(rmses(expected), rel=1e-6)
         assert set(table.groups) == set(expected.groups)
         for quantity, row in expected.sums.items():

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from snap_cases import small_data
 from xpot_lammps_session.box import voigt_rotation
+from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_snap.descriptors.engine import DescriptorEngine
 from xpot_snap.fitsnap.engine import FitsnapDesign
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.predictor import SnapPredictor
 from xpot_snap.potential.translate import descriptor_settings, regression_weights, structures_of
 from xpot_snap.regression import cache
 from xpot_snap.regression.blocks import GPA
@@ -119,7 +119,7 @@ def test_errors_leave_out_what_is_masked(data, tmp_path, leave_out):
         (found.train, data.training(leave_out)),
         (found.validation, data.evaluation(leave_out)),
     ):
-        real = error_table(SnapPredictor().predict(potential, part.frames, directory=tmp_path), part.frames)
+        real = error_table(LammpsPredictor().predict(potential, part.frames, directory=tmp_path), part.frames)
         for quantity in ("energy", "energy_sqrt", "force", "virial"):
             for group in real.groups:
                 got, want = table.total(quantity, [group]), real.total(quantity, [group])
@@ -204,7 +204,7 @@ def test_the_engine_fitsnap_weighs_structures(tmp_path):
     for name, one in (("theirs", data), ("plain", plain)):
         (tmp_path / name).mkdir()
         potentials.append(FitsnapDesign(one, tmp_path / name).fit(options, directory=tmp_path / name))
-    predictor = SnapPredictor()
+    predictor = LammpsPredictor()
     ours, theirs, unlabelled = (predictor.predict(p, plain.frames, directory=tmp_path) for p in potentials)
     assert theirs.energies == pytest.approx(ours.energies, abs=1e-5)
     assert np.abs(unlabelled.energies - ours.energies).max() > 1e-3

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
+from xpot_lammps_session.predictor import LammpsPredictor
 
 from xpot_core.api import (
     EVALUATE_ONLY,
@@ -35,7 +36,6 @@ from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.files import write_potential
-from xpot_snap.potential.predictor import SnapPredictor
 from xpot_snap.potential.translate import (
     boltzmann_weights,
     descriptor_settings,
@@ -122,7 +122,7 @@ class FitsnapDesign:
         with tempfile.TemporaryDirectory(dir=self.directory) as folder:
             potential = self.fit(options, directory=Path(folder), leave_out=leave_out)
             start = time.perf_counter()
-            predictor = SnapPredictor()
+            predictor = LammpsPredictor()
             train, validation = (
                 error_table(predictor.predict(potential, part.frames, directory=Path(folder)), part.frames)
                 for part in (self.data.training(leave_out), self.data.evaluation(leave_out))

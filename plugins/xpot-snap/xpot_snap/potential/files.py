@@ -1,15 +1,11 @@
 """A fitted SNAP potential as files that LAMMPS reads.
 
-Three files: coefficients, parameters, and an include with the pair style. The include finds the
-other two through the variable ``potential_dir`` (default: the folder LAMMPS runs in)::
-
-    variable potential_dir index /path/to/potential   # or: lmp -var potential_dir /path
-    include ${potential_dir}/Si.mod
+Three files: coefficients, parameters, and an include with the pair style, which finds the other two through the
+variable ``potential_dir``; see `xpot_lammps_session.include`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -112,25 +108,6 @@ def parameter_text(settings: DescriptorSettings) -> str:
         lines.append("sinner " + " ".join(repr(v) for v in settings.sinner))
         lines.append("dinner " + " ".join(repr(v) for v in settings.dinner))
     return "\n".join(lines) + "\n"
-
-
-def pair_commands(include: Path) -> list[str]:
-    """The commands of an include with the folder filled in.
-
-    LAMMPS substitutes no variable inside quotes, and without quotes a folder with a blank in its name
-    falls apart; so whoever drives LAMMPS from Python takes the commands from here.
-    """
-    folder = include.parent.resolve()
-
-    def quoted(match: re.Match[str]) -> str:
-        return f'"{folder}/{match[1]}"'
-
-    lines = []
-    for line in include.read_text(encoding="utf-8").splitlines():
-        command = line.partition("#")[0].strip()
-        if command and not command.startswith("variable potential_dir "):
-            lines.append(re.sub(r"\$\{potential_dir\}/(\S+)", quoted, command))
-    return lines
 
 
 def include_text(settings: DescriptorSettings, files: Mapping[str, str]) -> str:

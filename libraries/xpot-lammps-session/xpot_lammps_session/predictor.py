@@ -1,0 +1,46 @@
+"""A predictor for every potential that LAMMPS computes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from xpot_core.api import FittedPotential, FloatArray, Frame, OptionsModel, PredictError, Predictions
+from xpot_lammps_session.evaluator import PotentialEvaluator
+from xpot_lammps_session.session import LammpsError
+
+
+class LammpsPredictor:
+    """See `xpot_core.api.Predictor`.
+
+    Parameters
+    ----------
+    options
+        None are needed.
+    """
+
+    def __init__(self, options: OptionsModel | None = None) -> None:
+        self.options = options
+
+    def predict(
+        self, potential: FittedPotential, frames: Sequence[Frame], *, directory: Path, threads: int = 1
+    ) -> Predictions:
+        """See `xpot_core.api.Predictor`; writes nothing."""
+        energies = np.empty(len(frames))
+        virials = np.empty((len(frames), 3, 3))
+        forces: list[FloatArray] = []
+        try:
+            with PotentialEvaluator.of(potential) as evaluator:
+                for i, frame in enumerate(frames):
+                    label = frame.source or f"frame {i}"
+                    energies[i], own, virials[i] = evaluator.evaluate(frame.atoms, label)
+                    if not (np.isfinite(energies[i]) and np.isfinite(own).all()):
+                        raise PredictError(f"{label}: energy or forces are not finite")
+                    if abs(np.linalg.det(np.array(frame.atoms.cell))) < 1e-3:
+                        virials[i] = np.nan
+                    forces.append(own)
+        except LammpsError as error:
+            raise PredictError(error.message) from error
+        return Predictions(energies, forces, virials)
