@@ -35,7 +35,8 @@ class ShortEnough:
         cutoff = json.loads(next(iter(potential.directory.glob("*.json"))).read_text())["cutoff"]
         (request.directory / "seen").write_text(str(cutoff))
         passed = cutoff <= self.options.longest
-        return ValidationReport(passed, f"the cutoff is {cutoff:.2f} Å", {"cost": cutoff**3})
+        reason = "" if passed else "long-cutoff"
+        return ValidationReport(passed, f"the cutoff is {cutoff:.2f} Å", {"cost": cutoff**3}, reason=reason)
 
 
 class Broken:
@@ -54,6 +55,11 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     """The validators."""
     module = __name__
     yield ValidatorProvider(
-        "short-enough", "Short cutoffs only.", f"{module}:ShortEnough", CutoffOptions, effort=2
+        "short-enough",
+        "Short cutoffs only.",
+        f"{module}:ShortEnough",
+        CutoffOptions,
+        effort=2,
+        reasons={"long-cutoff": "the cutoff makes MD too slow"},
     )
     yield ValidatorProvider("broken-test", "Raises.", f"{module}:Broken")

@@ -82,6 +82,11 @@ def providers_page(registry: Registry, kind: Kind) -> str:
         lines += [f"(provider-{kind}-{name})=", f"## `{name}`", "", sentence(provider.summary), ""]
         facts = _provider_facts(provider, owner.distribution if owner else "?")
         lines += [*(f"- {title}: {fact}" for title, fact in facts), ""]
+        if reasons := getattr(provider, "reasons", {}):
+            lines += ["Reasons for failing:", ""]
+            lines += table(
+                ["reason", "what it means"], [[f"`{r}`", cell(text)] for r, text in reasons.items()]
+            )
         if provider.options.model_fields:
             lines += option_tables(provider.options, searched=kind == "fitter", level=3, name=name)
         else:

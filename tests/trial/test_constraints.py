@@ -32,6 +32,8 @@ def test_constraint_makes_trials_infeasible(study: Make, folder: Path, call: Cal
             assert trial.failure is not None
             assert trial.failure.stage == "constraint"
             assert trial.failure.message.startswith("the cutoff is")
+            assert trial.failure.reason == trial.validators[-1].reason == "long-cutoff"
+            assert trial.failure.hint.startswith("the cutoff makes MD too slow; ")
             assert "validation" in trial.errors  # how good it would have been is known
             assert trial.refused_loss is not None
             assert trial.refused_loss > 0
@@ -56,7 +58,9 @@ def _refused_trials_are_shown(results: StudyResults, call: Callable[..., Any]) -
     shown = call("show", "argon").out
     assert shown.count(count) == 2  # among the facts and above the table
     assert "Failures" not in shown
-    assert "Failures" in call("show", "argon", "--failed").out
+    failed = call("show", "argon", "--failed").out
+    assert "Failures" in failed
+    assert failed.count("long-cutoff") == 1  # all refusals with this reason in one row, whatever they say
     one = call("show", "argon", "--trial", refused[0].number).out
     assert "refused by a constraint" in one
     data = json.loads(call("show", "argon", "--json").out)["trials"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from xpot_core.types.error_sums import ErrorTable
@@ -12,7 +13,6 @@ SECONDS = ("descriptors", "solve", "predict", "total")
 
 def trial_json(trial: Trial) -> dict[str, Any]:
     """One trial as scripts see it: errors in meV/atom and eV/Å."""
-    failure = trial.failure
     return {
         "number": trial.number,
         "state": str(trial.state),
@@ -27,16 +27,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "parts": dict(trial.parts),
         "errors": {name: ErrorTable.from_json(data).summary() for name, data in trial.errors.items()},
         "seconds": {name: trial.seconds.get(name, 0.0) for name in SECONDS},
-        "failure": None
-        if failure is None
-        else {
-            "stage": failure.stage,
-            "plugin": failure.plugin,
-            "message": failure.message,
-            "hint": failure.hint,
-            "log_tail": failure.log_tail,
-            "retryable": failure.retryable,
-        },
+        "failure": None if trial.failure is None else asdict(trial.failure),
         "notes": list(trial.notes),
         "optimizer": trial.optimizer,
         "worker": trial.worker,

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.errors import PredictError
-from xpot_core.plugins.interfaces import TableLoss
+from xpot_core.plugins.interfaces import TableLoss, ValidatorProvider
 from xpot_core.trial.failure import failed_result
 from xpot_core.trial.inner_search import InnerSearch
 from xpot_core.trial.run_validators import report_row, run_validator
@@ -241,9 +241,10 @@ class Evaluation:
             # tables of every trial would be too much for the store
             self.validators.append(replace(report_row(name, report), tables=None))
             if binding and not report.passed:
-                failure = Failure(
-                    "constraint", self.plugin, report.summary, "its errors are kept: see xpot show"
-                )
+                meaning = runner.registry.get(ValidatorProvider, name).reasons.get(report.reason)
+                kept = "its errors are kept: see xpot show"
+                hint = f"{meaning}; {kept}" if meaning else kept
+                failure = Failure("constraint", self.plugin, report.summary, hint, reason=report.reason)
                 break
         self.plugin = ""
         self.times.add({"validate": time.perf_counter() - begin})

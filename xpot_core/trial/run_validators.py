@@ -211,6 +211,7 @@ def report_row(name: str, report: ValidationReport, options: Mapping[str, Any] |
             printable(table): {printable(c): [_number(v) for v in values] for c, values in columns.items()}
             for table, columns in report.tables.items()
         },
+        reason=printable(report.reason),
     )
 
 

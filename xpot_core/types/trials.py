@@ -37,7 +37,21 @@ class TrialState(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a trial did not complete."""
+    """Why a trial did not complete.
+
+    Attributes
+    ----------
+    stage, plugin
+        Where it happened.
+    message, hint
+        What happened, and what to do about it.
+    log_tail
+        Last words of the program.
+    retryable
+        Whether the same values may succeed another time.
+    reason
+        Code of the validator that refused the trial; empty where none was given.
+    """
 
     stage: str
     plugin: str
@@ -45,10 +59,18 @@ class Failure:
     hint: str = ""
     log_tail: str = ""
     retryable: bool = False
+    reason: str = ""
+
+    @property
+    def place(self) -> str:
+        """The stage, with the reason where there is one."""
+        return f"{self.stage}: {self.reason}" if self.reason else self.stage
 
     @property
     def kind(self) -> str:
-        """Stage and message without numbers, which differ from trial to trial: what failures alike share."""
+        """What failures alike share: plugin and reason, or the message without its numbers."""
+        if self.reason:
+            return f"{self.plugin}: {self.reason}"
         return f"{self.stage}: " + re.sub(r"[-+]?\d[\d.e+-]*", "#", self.message)
 
 

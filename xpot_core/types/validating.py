@@ -59,12 +59,15 @@ class ValidationReport:
         Named numbers, e.g. ``{"time_to_failure_ps": 0.3}``.
     tables
         Name -> column name -> list of numbers, for figures.
+    reason
+        Why it did not pass, by one of the ``reasons`` that the provider declares; empty if it passed.
     """
 
     passed: bool
     summary: str
     values: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class ValidatorRow:
         What the test was given, by which values of two studies can be compared; None where not kept.
     passed
         The verdict; None if the validator itself broke.
-    summary, values, tables
+    summary, values, tables, reason
         See `ValidationReport`; tables are None where they were not kept.
     """
 
@@ -89,7 +92,10 @@ class ValidatorRow:
     summary: str = ""
     values: Mapping[str, float | None] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Sequence[float | None]]] | None = None
+    reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form without what was not kept; ``ValidatorRow(**data)`` reads it."""
-        return {name: value for name, value in asdict(self).items() if value is not None or name == "passed"}
+        data = asdict(self)
+        absent = {"options": None, "tables": None, "reason": ""}
+        return {k: v for k, v in data.items() if k not in absent or v != absent[k]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -172,10 +172,13 @@ class ValidatorProvider(Provider):
         Potential formats that it reads; empty if it works with any calculator.
     effort
         Those with less effort run first, so that a cheap test spares an expensive one.
+    reasons
+        Code -> what it means: why a potential may fail the test. A `ValidationReport` that did not pass names one.
     """
 
     accepts: tuple[str, ...] = ()
     effort: int = 1
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     kind: ClassVar[Kind] = "validator"
 

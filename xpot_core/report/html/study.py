@@ -259,7 +259,7 @@ def _failures(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Sec
         assert failure is not None
         numbers = ", ".join(str(t.number) for t in trials[:8]) + (" …" if len(trials) > 8 else "")
         rows.append(
-            (len(trials), numbers, failure.stage, failure.plugin, failure.message, failure.hint or "–")
+            (len(trials), numbers, failure.place, failure.plugin, failure.message, failure.hint or "–")
         )
     if rows:
         section.add(

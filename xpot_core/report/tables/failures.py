@@ -54,7 +54,9 @@ def refused_rows(results: StudyResults, most: int) -> list[tuple[str, ...]]:
                 number(trial.refused_loss),
                 error_text(table, "energy"),
                 error_text(table, "force"),
-                trial.failure.plugin.removeprefix("validator "),
+                ": ".join(
+                    filter(None, (trial.failure.plugin.removeprefix("validator "), trial.failure.reason))
+                ),
                 trial.failure.message,
             )
         )
@@ -87,7 +89,7 @@ def failure_table(found: Iterable[Trial]) -> Table:
         cells = (
             _listed(trials),
             str(trials[0].state),
-            failure.stage,
+            failure.place,
             failure.plugin,
             failure.message,
             failure.hint,

@@ -26,7 +26,7 @@ import numpy as np
 
 from xpot_core.errors import InputError
 from xpot_core.options.check import validate_options
-from xpot_core.plugins.interfaces import CheckedValidator, Validator
+from xpot_core.plugins.interfaces import CheckedValidator, Validator, ValidatorProvider
 from xpot_core.plugins.registry import Registry
 from xpot_core.testing.contracts.contract import Contract, NotApplicable, environment, scratch
 from xpot_core.testing.frames import frames, frames_to_json, training_data
@@ -126,7 +126,7 @@ class ValidatorContract(Contract):
         """What is good is not refused, and the summary says something about it."""
         with scratch() as folder:
             found = self.report(folder)
-        _assert_sound(found)
+        _assert_sound(found, self._reasons())
         if not self.good_passes:
             raise NotApplicable("the potential of the kit is not good enough for this test")
         assert found.passed, f"a good potential fails: {found.summary}"
@@ -135,14 +135,14 @@ class ValidatorContract(Contract):
         """Values are finite numbers by name, tables are columns of equal length."""
         with scratch() as folder:
             found = self.report(folder)
-        _assert_sound(found)
+        _assert_sound(found, self._reasons())
         json.dumps(dataclasses.asdict(found), allow_nan=False)
 
     def test_a_ruined_potential_gives_a_verdict(self) -> None:
         """Never an exception, whatever the forces are."""
         with scratch() as folder:
             found = self.report(folder, ruined=True)
-        _assert_sound(found)
+        _assert_sound(found, self._reasons())
         assert not (self.ruined_fails and found.passed), f"a ruined potential passes: {found.summary}"
 
     def test_an_unreadable_potential_gives_a_verdict(self) -> None:
@@ -155,7 +155,7 @@ class ValidatorContract(Contract):
                 path = home / name
                 path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
             found = self.validator().validate(potential, self.request(potential, folder / "test"))
-        _assert_sound(found)
+        _assert_sound(found, self._reasons())
         assert not found.passed, f"a potential that cannot be read passes: {found.summary}"
 
     def test_writes_only_in_its_folder(self) -> None:
@@ -245,6 +245,9 @@ class ValidatorContract(Contract):
         """The test can be named in a study without any option."""
         validate_options(self.declaration.options, {})
 
+    def _reasons(self) -> Mapping[str, str]:
+        return self.registry.get(ValidatorProvider, self.provider).reasons
+
     def _assert_same(self, a: Mapping[Any, float], b: Mapping[Any, float]) -> None:
         kept = set(a) - set(self.varies)
         assert kept == set(b) - set(self.varies), f"values differ: {sorted(map(str, set(a) ^ set(b)))}"
@@ -254,11 +257,14 @@ class ValidatorContract(Contract):
             )
 
 
-def _assert_sound(found: ValidationReport) -> None:
+def _assert_sound(found: ValidationReport, reasons: Mapping[str, str]) -> None:
     assert isinstance(found, ValidationReport), f"the answer is a {type(found).__name__}"
     assert isinstance(found.passed, bool)
     assert isinstance(found.summary, str)
     assert found.summary.strip(), "the summary is empty"
+    known = {"", *reasons} if found.passed or not reasons else set(reasons)
+    assert found.reason in known, f"the reason {found.reason!r} is not declared by the provider"
+    assert not (found.passed and found.reason), f"it passed, and the reason is {found.reason!r}"
     for name, value in found.values.items():
         assert isinstance(name, str)
         assert isinstance(value, int | float), f"{name} is a {type(value).__name__}"
