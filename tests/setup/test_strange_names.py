@@ -62,7 +62,8 @@ class Optimizer(OptionsModel):
 
 @hookimpl
 def xpot_register_fitters():
-    return [FitterProvider("strange", "strange", "xpot_core.testing.toy:ToyFitter", Strange, produces=("numpy-pair",))]
+    load = "xpot_core.testing.toy.fitter:ToyFitter"
+    return [FitterProvider("strange", "strange", load, Strange, produces=("numpy-pair",))]
 
 
 @hookimpl
