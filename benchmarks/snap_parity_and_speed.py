@@ -37,8 +37,9 @@ from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.potential.translate import descriptor_settings, regression_weights, structures_of
 from xpot_snap.regression.build import Problem
+from xpot_snap.translate import regression_weights, structures_of
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitRequest, Frame, TrainingData
 
@@ -172,7 +173,9 @@ def parity(options: SnapOptions, data: TrainingData, file: Path, rows: list[Row]
     worst = {"A": 0.0, "b": 0.0}
     scale = {kind: np.abs(a[kinds == kind]).max(axis=0) for kind in np.unique(kinds)}
     scale_b = {kind: np.abs(b[kinds == kind]).max() for kind in np.unique(kinds)}
-    with DescriptorEngine(fitsnap_settings(descriptor_settings(options, data.elements))) as engine:
+    with DescriptorEngine(
+        fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
+    ) as engine:
         for i, structure in enumerate(structures_of(data, {})):
             own = configs == f"{i:06d}.json"
             r = engine.rows(structure)
@@ -208,7 +211,7 @@ def overhead(n: int, rows: list[Row]) -> None:
         for twojmax in (6, 8):
             data = load(n, 0)
             options = OPTIONS.model_copy(update={"twojmax": twojmax})
-            settings = descriptor_settings(options, data.elements)
+            settings = descriptor_settings(options, data.elements, constant=options.constant)
             structures = structures_of(data, {})
             spent = {}
             for products in (False, True):
@@ -233,7 +236,7 @@ def workers(n: int, rows: list[Row]) -> None:
     data = load(n, 0)
     options = OPTIONS.model_copy(update={"twojmax": 8})
     problem = Problem.of(
-        descriptor_settings(options, data.elements),
+        descriptor_settings(options, data.elements, constant=options.constant),
         structures_of(data, {}),
         data.folds,
         [f.group for f in data.frames],

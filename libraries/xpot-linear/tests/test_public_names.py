@@ -14,6 +14,7 @@ NAMES = [
     "LinearOptions",
     "Rows",
     "RowsPredictor",
+    "WeightOptions",
     "Weights",
     "predict",
     "store_model",

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from xpot_linear.options import LinearOptions
+from xpot_linear.options import LinearOptions, WeightOptions
 
 if TYPE_CHECKING:
     from xpot_linear.basis import Basis, Fixed, Rows
@@ -22,6 +22,7 @@ __all__ = [
     "LinearOptions",
     "Rows",
     "RowsPredictor",
+    "WeightOptions",
     "Weights",
     "predict",
     "store_model",

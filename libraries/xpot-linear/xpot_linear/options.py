@@ -7,8 +7,8 @@ from typing import Literal
 from xpot_core.api import OptionsModel, PerGroup, Range, option
 
 
-class LinearOptions(OptionsModel):
-    """Weights, ridge, solver and constants of a weighted linear fit; options of the basis are added by the fitter."""
+class WeightOptions(OptionsModel):
+    """Weights and constants of a weighted linear fit, whoever solves it."""
 
     energy_shift: dict[str, float] | None = option(
         None,
@@ -58,6 +58,11 @@ class LinearOptions(OptionsModel):
         stage="regression",
         ge=0.0,
     )
+
+
+class LinearOptions(WeightOptions):
+    """With ridge, solver and cache of this library; options of the basis are added by the fitter."""
+
     ridge: float = option(
         0.0,
         "Ridge penalty on the coefficients, relative to the diagonal of the normal equations.",

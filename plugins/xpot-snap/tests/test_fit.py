@@ -13,13 +13,13 @@ from snap_cases import DATA, frames_from, needs_data, small_data, structure_of, 
 from xpot_lammps_session.evaluator import PotentialEvaluator
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import LammpsSession
-from xpot_snap.descriptors.columns import ColumnLayout
-from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.files import write_potential
 from xpot_snap.regression import pool
 from xpot_snap.regression.reduce import Task
+from xpot_snap_model.columns import ColumnLayout
+from xpot_snap_model.files import write_potential
+from xpot_snap_model.settings import DescriptorSettings
 
 from xpot_core.api import FitError, FitRequest, Frame, error_table
 
@@ -135,7 +135,8 @@ def test_leave_out_equals_a_fit_without_the_fold(tmp_path):
 
 def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
     data = small_data(4, 0, 0)
-    from xpot_snap.potential.translate import descriptor_settings, structures_of
+    from xpot_snap.translate import structures_of
+    from xpot_snap_model.translate import descriptor_settings
 
     structures = structures_of(data, {})
     job = pool.Job(descriptor_settings(SnapOptions(twojmax=2), data.elements), structures, np.ones(4), False)
@@ -199,7 +200,7 @@ def test_silicon(quadratic, tmp_path):
 
 
 def _weights(options, data):
-    from xpot_snap.potential.translate import regression_weights
+    from xpot_snap.translate import regression_weights
 
     return regression_weights(options, data.groups)
 

@@ -8,13 +8,8 @@ from pydantic import ValidationError
 from snap_cases import GROUPS, small_data
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.translate import (
-    boltzmann_weights,
-    descriptor_settings,
-    energy_shifts,
-    reference_potential,
-    structures_of,
-)
+from xpot_snap.translate import boltzmann_weights, energy_shifts, structures_of
+from xpot_snap_model.translate import descriptor_settings, reference_potential
 
 from xpot_core.api import EVALUATE_ONLY, FitRequest, InfeasibleError, InputError, Limits
 from xpot_core.options.declare import undocumented, walk_options

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
+from xpot_snap_model.columns import ColumnLayout
+from xpot_snap_model.files import write_potential
 
 from xpot_core.api import DesignErrors, ErrorTable, FittedPotential, InputError
-from xpot_snap.descriptors.columns import ColumnLayout
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.files import write_potential
-from xpot_snap.potential.translate import regression_weights
 from xpot_snap.regression.blocks import BlockSet
 from xpot_snap.regression.build import Problem
 from xpot_snap.regression.regression import Regression, Weights
 from xpot_snap.regression.solve import Solution
+from xpot_snap.translate import regression_weights
 
 
 @dataclass(eq=False)

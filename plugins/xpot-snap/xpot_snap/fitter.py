@@ -6,16 +6,18 @@ import time
 from dataclasses import replace
 from functools import partial
 
+from xpot_snap_model.columns import ColumnLayout
+from xpot_snap_model.settings import DescriptorSettings
+from xpot_snap_model.translate import descriptor_settings
+
 from xpot_core.api import FitRequest, FittedPotential, InfeasibleError
-from xpot_snap.descriptors.columns import ColumnLayout
-from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.design import SnapDesign
 from xpot_snap.fitsnap.engine import FitsnapDesign
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.translate import boltzmann_weights, descriptor_settings, energy_shifts, structures_of
 from xpot_snap.regression import cache
 from xpot_snap.regression.blocks import packed_size
 from xpot_snap.regression.build import Problem
+from xpot_snap.translate import boltzmann_weights, energy_shifts, structures_of
 
 GB = 1e9
 
@@ -34,7 +36,7 @@ class SnapFitter:
         data = request.data
         if options.engine == "fitsnap":
             return FitsnapDesign(data, request.directory)
-        settings = descriptor_settings(options, data.elements)
+        settings = descriptor_settings(options, data.elements, constant=options.constant)
         shifts = energy_shifts(options, data)
         structures = structures_of(data, shifts)
         names = [frame.group for frame in data.frames]

@@ -10,10 +10,10 @@ from xpot_lammps_session.box import lammps_box
 from xpot_lammps_session.evaluator import PotentialEvaluator
 from xpot_lammps_session.testing import DIAMOND, cells, rattled
 from xpot_snap.descriptors import quadratic
-from xpot_snap.descriptors.columns import ColumnLayout
 from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.descriptors.settings import DescriptorSettings, Reference
-from xpot_snap.potential.files import write_potential
+from xpot_snap_model.columns import ColumnLayout
+from xpot_snap_model.files import write_potential
+from xpot_snap_model.settings import DescriptorSettings, Reference
 
 from xpot_core.api import FitError
 

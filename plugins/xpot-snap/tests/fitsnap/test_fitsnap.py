@@ -21,7 +21,8 @@ from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.potential.translate import descriptor_settings, structures_of
+from xpot_snap.translate import structures_of
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitError, FitRequest, Frame, InputError, TrainingData
 
@@ -58,7 +59,7 @@ def run_fitsnap_command(folder, infile):
 
 def our_rows(options, data):
     """Rows in FitSNAP's scaling by file number: energy / N, forces, stress in bar."""
-    settings = fitsnap_settings(descriptor_settings(options, data.elements))
+    settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
     rows = {}
     with DescriptorEngine(settings) as engine:
         for i, structure in enumerate(structures_of(data, {})):
@@ -117,9 +118,9 @@ def test_matrix_equals_fitsnap(name, tmp_path):
     theirs = run_fitsnap_command(tmp_path, infile)
     ours = our_rows(options, data)
     a, b = theirs["a"], theirs["b"]
-    from xpot_snap.descriptors.columns import ColumnLayout
+    from xpot_snap_model.columns import ColumnLayout
 
-    settings = fitsnap_settings(descriptor_settings(options, data.elements))
+    settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
     layout = ColumnLayout.of(settings)
     first = int(settings.constant)
     # FitSNAP keeps columns that are zero by choice (twojmax per element) or twins by symmetry (chem)
@@ -223,7 +224,7 @@ def test_engine_says_what_it_cannot_do(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="ridge"):
         design.fit(SnapOptions(engine="fitsnap", ridge=1e-9), directory=tmp_path)
     with pytest.raises(InputError, match="constant"):
-        fitsnap_settings(descriptor_settings(SnapOptions(constant=False, bzero=False), ("In", "P")))
+        fitsnap_settings(descriptor_settings(SnapOptions(bzero=False), ("In", "P"), constant=False))
     monkeypatch.setattr(fitsnap_engine.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"xpot-snap\[fitsnap\]"):
         design.fit(SnapOptions(engine="fitsnap"), directory=tmp_path)

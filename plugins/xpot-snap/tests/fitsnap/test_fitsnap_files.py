@@ -14,8 +14,8 @@ from xpot_snap.fitsnap.keys import LEFT, TRANSLATED
 from xpot_snap.fitsnap.translate import study_from_fitsnap
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.potential.translate import descriptor_settings
 from xpot_snap.regression.regression import Weights
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import Frame, InputError
 
@@ -47,8 +47,8 @@ def test_export_and_import_agree(given, tmp_path):
     infile = write_fitsnap(tmp_path, options, data)
     study = study_from_fitsnap(str(tmp_path / infile))
     back = SnapOptions(**study["fitter"]["snap"])
-    want = fitsnap_settings(descriptor_settings(options, data.elements))
-    assert descriptor_settings(back, data.elements) == want
+    want = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
+    assert descriptor_settings(back, data.elements, constant=back.constant) == want
     assert back.energy_shift == options.energy_shift
     frames = read(tmp_path / study["data"]["train"], ":")
     assert len(frames) == 9  # the evaluation-only frame stays at home
@@ -67,7 +67,7 @@ def test_export_and_import_agree(given, tmp_path):
 
 
 def _weights(options, data):
-    from xpot_snap.potential.translate import regression_weights
+    from xpot_snap.translate import regression_weights
 
     return regression_weights(options, data.groups)
 

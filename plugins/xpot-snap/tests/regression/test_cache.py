@@ -7,9 +7,10 @@ import pytest
 from snap_cases import small_data
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.translate import descriptor_settings, structures_of
 from xpot_snap.regression import cache
 from xpot_snap.regression.build import Problem
+from xpot_snap.translate import structures_of
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitRequest, InputError, cache_folder
 
@@ -23,7 +24,7 @@ def data():
 
 def problem_of(data, options=OPTIONS):
     return Problem.of(
-        descriptor_settings(options, data.elements),
+        descriptor_settings(options, data.elements, constant=options.constant),
         structures_of(data, {}),
         data.folds,
         [f.group for f in data.frames],

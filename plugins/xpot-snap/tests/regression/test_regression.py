@@ -8,12 +8,13 @@ from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_snap.descriptors.engine import DescriptorEngine
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.translate import descriptor_settings, regression_weights, structures_of
 from xpot_snap.regression.blocks import GPA, gram_of, pack, unpack
 from xpot_snap.regression.build import Problem
 from xpot_snap.regression.reduce import make_tasks
 from xpot_snap.regression.regression import Regression, Weights
 from xpot_snap.regression.solve import solve_gram, solve_rows
+from xpot_snap.translate import regression_weights, structures_of
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitError, FitRequest, error_table
 
@@ -226,9 +227,8 @@ def test_unused_columns_get_zero():
 def test_group_with_one_structure_is_singular_alone(data, tmp_path):
     zero = dict.fromkeys(GROUPS, 0.0)
     options = OPTIONS.model_copy(update={"eweight": {**zero, "bulk": 1.0}, "fweight": zero, "vweight": zero})
-    one = data.training(None)._where(
-        [f.group != "bulk" or i == 0 for i, f in enumerate(data.training(None).frames)]
-    )
+    training = data.training()
+    one = training._only([i for i, f in enumerate(training.frames) if f.group != "bulk" or i == 0])
     design = SnapFitter().prepare(FitRequest(options, one, tmp_path))
     errors = design.errors(options)
     assert any("singular" in note for note in errors.notes)

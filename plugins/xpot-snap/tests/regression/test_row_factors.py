@@ -13,9 +13,10 @@ from xpot_snap.descriptors.engine import DescriptorEngine
 from xpot_snap.fitsnap.engine import FitsnapDesign
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.translate import descriptor_settings, regression_weights, structures_of
 from xpot_snap.regression import cache
 from xpot_snap.regression.blocks import GPA
+from xpot_snap.translate import regression_weights, structures_of
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitRequest, InputError, TrainingData, error_table
 

@@ -21,11 +21,11 @@ from xpot_lammps_session.box import (
     voigt_of,
 )
 from xpot_lammps_session.session import NKTV2P, LammpsError, LammpsSession
+from xpot_snap_model.columns import ColumnLayout, bispectrum_indices
+from xpot_snap_model.settings import DescriptorSettings
 
 from xpot_core.api import FitError
 from xpot_snap.descriptors import quadratic
-from xpot_snap.descriptors.columns import ColumnLayout, bispectrum_indices
-from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.descriptors.structure import Structure
 
 FloatArray = npt.NDArray[np.float64]

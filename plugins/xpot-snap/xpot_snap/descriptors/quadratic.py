@@ -14,8 +14,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 from xpot_lammps_session.box import VOIGT_COLUMNS, VOIGT_ROWS, LammpsBox
-
-from xpot_snap.descriptors.settings import DescriptorSettings
+from xpot_snap_model.settings import DescriptorSettings
 
 FloatArray = npt.NDArray[np.float64]
 

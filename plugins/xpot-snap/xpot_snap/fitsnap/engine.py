@@ -19,6 +19,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel
 from xpot_lammps_session.predictor import LammpsPredictor
+from xpot_snap_model.columns import ColumnLayout
+from xpot_snap_model.files import write_potential
+from xpot_snap_model.settings import DescriptorSettings
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import (
     EVALUATE_ONLY,
@@ -31,19 +35,10 @@ from xpot_core.api import (
     error_table,
     log_tail,
 )
-from xpot_snap.descriptors.columns import ColumnLayout
-from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.files import write_potential
-from xpot_snap.potential.translate import (
-    boltzmann_weights,
-    descriptor_settings,
-    energy_shifts,
-    regression_weights,
-    structures_of,
-)
 from xpot_snap.regression.blocks import FloatArray
+from xpot_snap.translate import boltzmann_weights, energy_shifts, regression_weights, structures_of
 
 LOG = "fitsnap.log"
 
@@ -84,7 +79,7 @@ class FitsnapDesign:
                 remedy="pip install 'xpot-snap[fitsnap]'",
             )
         data = self.data.training(leave_out)
-        settings = fitsnap_settings(descriptor_settings(options, data.elements))
+        settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
         shifts = energy_shifts(options, data)
         # of all frames: a fold that is left out counts for the lowest energies
         structures = structures_of(self.data, shifts)

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from xpot_lammps_session.box import lammps_box
 from xpot_lammps_session.session import NKTV2P
+from xpot_snap_model.settings import DescriptorSettings
 
 from xpot_core.api import Frame, InputError
-from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.descriptors.structure import Structure
 from xpot_snap.regression.regression import Weights
 

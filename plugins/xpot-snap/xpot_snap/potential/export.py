@@ -10,17 +10,12 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 from xpot_lammps_session.box import lammps_box
+from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
 from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors, to_text
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.translate import (
-    boltzmann_weights,
-    descriptor_settings,
-    energy_shifts,
-    regression_weights,
-    structures_of,
-)
+from xpot_snap.translate import boltzmann_weights, energy_shifts, regression_weights, structures_of
 
 FITSNAP = "fitsnap"
 
@@ -81,7 +76,7 @@ def write_fitsnap(folder: Path, options: SnapOptions, data: TrainingData) -> str
         Name of the input file.
     """
     training = data.training()
-    settings = fitsnap_settings(descriptor_settings(options, data.elements))
+    settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
     shifts = energy_shifts(options, data)
     groups_of = [f.group for f in training.frames]
     structures = structures_of(training, shifts)

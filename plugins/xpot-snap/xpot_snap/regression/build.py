@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from xpot_snap_model.columns import ColumnLayout
+from xpot_snap_model.settings import DescriptorSettings
 
-from xpot_snap.descriptors.columns import ColumnLayout
-from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.descriptors.structure import Structure
 from xpot_snap.regression.assemble import BlockBuilder
 from xpot_snap.regression.blocks import BlockSet, FloatArray, IntArray

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from xpot_snap_model.settings import DescriptorSettings
 
 from xpot_core.api import THREAD_VARIABLES, FitError, log_tail, logged
 from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.descriptors.settings import DescriptorSettings
 from xpot_snap.descriptors.structure import Structure
 from xpot_snap.regression.reduce import Task, TaskRows, reduce_task
 

@@ -7,83 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from ase.data import atomic_numbers
 
 from xpot_core.api import EVALUATE_ONLY, InputError, TrainingData, resolve, row_factors
-from xpot_snap.descriptors.settings import DescriptorSettings, Reference
 from xpot_snap.descriptors.structure import Structure
 from xpot_snap.options import SnapOptions
 from xpot_snap.regression.regression import Weights
 
 BOLTZMANN = 8.617333262e-5
 """eV/K."""
-
-
-def descriptor_settings(options: SnapOptions, elements: Sequence[str]) -> DescriptorSettings:
-    """Settings of ``compute snap`` for the elements of a study."""
-
-    def each(value: float | dict[str, float], name: str) -> tuple[float, ...]:
-        try:
-            return tuple(float(resolve(value, e)) for e in elements)
-        except KeyError as error:
-            raise InputError(f"no value for element {error.args[0]}", key=name) from None
-
-    sinner = each(options.sinner, "sinner") if options.sinner is not None else None
-    return DescriptorSettings(
-        elements=tuple(elements),
-        twojmax=tuple(int(v) for v in each(options.twojmax, "twojmax")),  # type: ignore[arg-type]
-        rcutfac=float(options.rcutfac),
-        rfac0=float(options.rfac0),
-        rmin0=float(options.rmin0),
-        wj=each(options.wj, "wj"),
-        radelem=each(options.radelem, "radelem"),
-        chem=options.chem,
-        bnorm=options.bnorm,
-        wselfall=options.wselfall,
-        bzero=options.bzero,
-        quadratic=options.quadratic,
-        switch=options.switch,
-        sinner=sinner,
-        dinner=each(options.dinner, "dinner") if sinner is not None else None,
-        constant=options.constant,
-        reference=reference_potential(options, elements),
-    )
-
-
-def reference_potential(options: SnapOptions, elements: Sequence[str]) -> Reference:
-    """The subtracted potential as LAMMPS commands."""
-    if options.reference == "none":
-        return Reference()
-    if options.reference == "zbl":
-        z = [atomic_numbers[e] for e in elements]
-        pairs = [(i, j) for i in range(len(z)) for j in range(i, len(z))]
-        lines = tuple(f"{i + 1} {j + 1} zbl {z[i]} {z[j]}" for i, j in pairs)
-        return Reference((f"zbl {float(options.zbl_inner)!r} {float(options.zbl_outer)!r}",), lines)
-    words = (options.pair_style or "").split()
-    lines = tuple(options.pair_coeff or ())
-    if words[0].startswith("hybrid"):
-        if words[0] != "hybrid/overlay":
-            raise InputError(
-                "the reference is added to SNAP, so its pairs must overlap it",
-                key="pair_style",
-                value=options.pair_style,
-                remedy="write hybrid/overlay",
-            )
-        return _without_zero(" ".join(words[1:]), lines)
-    if words[0] == "zero":
-        return Reference()
-    named = tuple(" ".join([*line.split()[:2], words[0], *line.split()[2:]]) for line in lines)
-    return Reference((" ".join(words),), named)
-
-
-def _without_zero(styles: str, lines: Sequence[str]) -> Reference:
-    """Pair style zero only sets a cutoff; ours does that already."""
-    words = styles.split()
-    if "zero" in words:
-        at = words.index("zero")
-        del words[at : at + 2]
-    kept = tuple(line for line in lines if line.split()[2:3] != ["zero"])
-    return Reference((" ".join(words),) if words else (), kept)
 
 
 def regression_weights(options: SnapOptions, groups: Sequence[str]) -> Weights:

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xpot_core.api import FittedPotential
-from xpot_snap.descriptors.columns import ColumnLayout
-from xpot_snap.descriptors.cost import cost
-from xpot_snap.descriptors.settings import DescriptorSettings
+from xpot_snap_model.columns import ColumnLayout
+from xpot_snap_model.cost import cost
+from xpot_snap_model.settings import DescriptorSettings
 
 FORMAT = "snap"
 

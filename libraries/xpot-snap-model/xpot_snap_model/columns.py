@@ -17,7 +17,7 @@ from itertools import permutations, product
 import numpy as np
 import numpy.typing as npt
 
-from xpot_snap.descriptors.settings import DescriptorSettings
+from xpot_snap_model.settings import DescriptorSettings
 
 IntArray = npt.NDArray[np.intp]
 

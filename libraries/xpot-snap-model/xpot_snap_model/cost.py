@@ -7,8 +7,8 @@ quadratic, cutoffs 4.0 and 5.5 Å; they give these times to 26 %, over a range o
 
 from __future__ import annotations
 
-from xpot_snap.descriptors.columns import bispectrum_indices
-from xpot_snap.descriptors.settings import DescriptorSettings
+from xpot_snap_model.columns import bispectrum_indices
+from xpot_snap_model.settings import DescriptorSettings
 
 _NEIGHBOUR = 5.6  # finding and mapping a neighbour
 _Z = 0.0247  # one term of the products of U with U
