@@ -18,16 +18,13 @@ from xpot_core.results.study_folder import FAMILY_NAME
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import check_name, read_study
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial
 
 SETS = ("validation", "test")
-QUANTITIES = {
-    "loss": "",
-    "validation.energy_rmse": "meV/atom",
-    "validation.force_rmse": "eV/Å",
-    "test.energy_rmse": "meV/atom",
-    "test.force_rmse": "eV/Å",
-}
+ERRORS = {f"{name}.{q.name}_rmse": (name, q) for name in SETS for q in (ENERGY, FORCE)}
+"""Name of each error that is summarised -> its set and quantity."""
+QUANTITIES = {"loss": "", **{key: q.unit for key, (_, q) in ERRORS.items()}}
 """What is summarised besides the hyperparameters -> its unit."""
 
 

@@ -13,13 +13,14 @@ from xpot_core.optimize.observations import own_trials, rng_for
 from xpot_core.plugins.interfaces import Component, Loss, TableLoss
 from xpot_core.space.history import History
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, ENERGY_SQRT, ENERGY_SQRT_UNIT, FORCE, VIRIAL
 from xpot_core.types.trials import Trial, TrialState
 from xpot_core.types.validating import ValidatorRow
 
 QUANTITY_OF: Mapping[str, tuple[str, str]] = {
-    "energy": ("energy_sqrt", "eV/atom^(1/2)"),
-    "force": ("force", "eV/Å"),
-    "virial": ("virial", "eV/atom"),
+    ENERGY.name: (ENERGY_SQRT, ENERGY_SQRT_UNIT),
+    FORCE.name: (FORCE.name, FORCE.base_unit),
+    VIRIAL.name: (VIRIAL.name, VIRIAL.base_unit),
 }
 """Objective -> the quantity of the error table whose RMSE it is, and its unit. The energy is that of the
 loss, so that the best trial for any alpha lies on the Pareto set of energy and force."""

@@ -22,6 +22,7 @@ from xpot_core.store.stored_shapes import wrong_in_facts
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial, best_of
 from xpot_core.types.validating import ValidatorRow
 
@@ -225,8 +226,8 @@ class StudyResults:
             if table is None and best is not None and name in best.errors:
                 table = ErrorTable.from_json(best.errors[name])
             if table is not None and table.total("energy").count + table.total("force").count:
-                energy, force = 1000 * table.total("energy").rmse, table.total("force").rmse
-                rows.append((f"{name} RMSE", f"{energy:.3g} meV/atom, {force:.3g} eV/Å"))
+                text = ", ".join(f"{table.shown_rmse(q.name):.3g} {q.unit}" for q in (ENERGY, FORCE))
+                rows.append((f"{name} RMSE", text))
         return notebook_table(self.name, rows)
 
     def to_dataframe(self) -> Any:

@@ -14,17 +14,8 @@ from typing import Any
 import numpy as np
 
 from xpot_core.types.predicting import Predictions
+from xpot_core.types.quantities import ENERGY_SQRT, QUANTITIES
 from xpot_core.types.structures import FloatArray, Frame
-
-QUANTITIES: Mapping[str, str] = {
-    "energy": "eV/atom",
-    "energy_sqrt": "eV/atom^(1/2)",
-    "force": "eV/Å",
-    "virial": "eV/atom",
-}
-"""Quantity -> unit. ``energy`` is the deviation of a cell divided by its number of atoms (reported);
-``energy_sqrt`` divides by the square root of it (the paper's loss); ``force`` is per component;
-``virial`` is per component (Voigt six) divided by the number of atoms."""
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
@@ -70,8 +61,9 @@ class ErrorTable:
 
     def add(self, quantity: str, group: str, sums: ErrorSums) -> None:
         """Add sums to one cell of the table."""
-        if quantity not in QUANTITIES:
-            raise ValueError(f"unknown quantity {quantity!r}; known: {', '.join(QUANTITIES)}")
+        if quantity not in QUANTITIES and quantity != ENERGY_SQRT:
+            known = ", ".join([*QUANTITIES, ENERGY_SQRT])
+            raise ValueError(f"unknown quantity {quantity!r}; known: {known}")
         row = self.sums.setdefault(quantity, {})
         row[group] = row[group] + sums if group in row else sums
 
@@ -89,13 +81,17 @@ class ErrorTable:
         names = row if groups is None else [g for g in groups if g in row]
         return sum((row[g] for g in names), ErrorSums())
 
+    def shown_rmse(self, quantity: str) -> float:
+        """RMSE of one of `QUANTITIES` over all groups in the unit in which it is shown; NaN without data."""
+        return self.total(quantity).rmse * QUANTITIES[quantity].factor
+
     @property
     def groups(self) -> tuple[str, ...]:
         """Every group with an entry, sorted."""
         return tuple(sorted({g for row in self.sums.values() for g in row}))
 
     def summary(self) -> dict[str, Any]:
-        """What is shown: energies in meV/atom, forces in eV/Å, virials in meV/atom.
+        """What is shown, in the units of `QUANTITIES`.
 
         Returns
         -------
@@ -110,10 +106,10 @@ class ErrorTable:
     def _row(self, group: str | None) -> dict[str, Any]:
         names = None if group is None else [group]
         row: dict[str, Any] = {}
-        for quantity, factor in (("energy", 1000.0), ("force", 1.0), ("virial", 1000.0)):
-            sums = self.total(quantity, names)
+        for name, quantity in QUANTITIES.items():
+            sums = self.total(name, names)
             for kind, value in (("rmse", sums.rmse), ("mae", sums.mae)):
-                row[f"{quantity}_{kind}"] = None if math.isnan(value) else value * factor
+                row[f"{name}_{kind}"] = None if math.isnan(value) else value * quantity.factor
         return row
 
     def to_json(self) -> dict[str, dict[str, list[float | None]]]:
@@ -145,7 +141,7 @@ def error_table(predictions: Predictions, frames: Sequence[Frame]) -> ErrorTable
         if frame.energy is not None:
             deviation = np.array([predictions.energies[i] - frame.energy])
             table.add("energy", frame.group, ErrorSums.of(deviation / n))
-            table.add("energy_sqrt", frame.group, ErrorSums.of(deviation / math.sqrt(n)))
+            table.add(ENERGY_SQRT, frame.group, ErrorSums.of(deviation / math.sqrt(n)))
         if frame.forces is not None:
             deviation = np.asarray(predictions.forces[i]) - frame.forces
             if frame.force_mask is not None:

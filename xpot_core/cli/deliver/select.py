@@ -19,6 +19,7 @@ from xpot_core.cli.common import (
     study_argument,
     trust_option,
 )
+from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 
 if TYPE_CHECKING:
     from xpot_core.deliver.committee import Disagreement
@@ -112,7 +113,7 @@ def select(
                 "index": i,
                 "atoms": frame.n_atoms,
                 "group": frame.group,
-                "energy_std": 1000 * value.energy,
+                "energy_std": ENERGY.factor * value.energy,
                 "force_std": value.force,
                 "selected": i in taken,
             }
@@ -134,17 +135,17 @@ def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequenc
     from xpot_core.report.tables.terminal import plain_table
 
     table = plain_table()
-    for head in ("frame", "group", "atoms", "energy std meV/atom", "force std eV/Å"):
+    for head in ("frame", "group", "atoms", f"energy std {ENERGY.unit}", f"force std {FORCE.unit}"):
         table.add_column(head, justify="left" if head == "group" else "right")
     for i in taken:
         frame, value = frames[i], found[i]
-        energy, force = f"{1000 * value.energy:.2f}", f"{value.force:.3f}"
+        energy, force = f"{ENERGY.factor * value.energy:.2f}", f"{value.force:.3f}"
         table.add_row(str(i), Text(frame.group), str(frame.n_atoms), energy, force)
     console().print(table)
-    unit, factor = ("eV/Å", 1.0) if by == "force" else ("meV/atom", 1000.0)
+    shown = QUANTITIES[by]
     low, middle, high = (
-        float(x) * factor for x in np.percentile([getattr(v, by) for v in found], (5, 50, 95))
+        float(x) * shown.factor for x in np.percentile([getattr(v, by) for v in found], (5, 50, 95))
     )
     say(
-        f"{by} std of all {len(frames)} frames: median {middle:.3g}, 5 to 95 %: {low:.3g} to {high:.3g} {unit}"
+        f"{by} std of all {len(frames)} frames: median {middle:.3g}, 5 to 95 %: {low:.3g} to {high:.3g} {shown.unit}"
     )

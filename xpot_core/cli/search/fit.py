@@ -68,9 +68,11 @@ def fit(
         return
     from rich.table import Table
 
-    table = Table("set", "energy RMSE (meV/atom)", "force RMSE (eV/Å)", "virial RMSE (meV/atom)", box=None)
+    from xpot_core.types.quantities import QUANTITIES
+
+    table = Table("set", *(f"{q.name} RMSE ({q.unit})" for q in QUANTITIES.values()), box=None)
     for name, summary in summaries.items():
-        row = [summary[k] for k in ("energy_rmse", "force_rmse", "virial_rmse")]
+        row = [summary[f"{q}_rmse"] for q in QUANTITIES]
         table.add_row(name, *["-" if v is None else f"{v:.4g}" for v in row])
     out = console()
     for warning in study.dataset.warnings:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from xpot_core.search.loop import Observer, Study
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial, TrialState, best_of
 
 if TYPE_CHECKING:
@@ -164,10 +165,9 @@ def describe(trial: Trial) -> str:
     known = f"loss {loss:.5g}" + (f" at {trial.fidelity:g}" if trial.fidelity is not None else "")
     if "validation" in trial.errors:
         summary = ErrorTable.from_json(trial.errors["validation"]).summary()
-        if summary["energy_rmse"] is not None:
-            known += f"  E {summary['energy_rmse']:.3g} meV/atom"
-        if summary["force_rmse"] is not None:
-            known += f"  F {summary['force_rmse']:.3g} eV/Å"
+        for quantity in (ENERGY, FORCE):
+            if (value := summary[f"{quantity.name}_rmse"]) is not None:
+                known += f"  {quantity.letter} {value:.3g} {quantity.unit}"
     return f"{text}; {known}" if text else known
 
 

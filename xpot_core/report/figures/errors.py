@@ -26,14 +26,9 @@ from xpot_core.report.figures.style import (
 from xpot_core.report.statistics.predictions import Pairs, Structure, atomic_baseline, baseline_of, pairs
 from xpot_core.report.statistics.series import fixed, number
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES, Quantity
 from xpot_core.types.structures import FloatArray
 
-QUANTITIES = (
-    ("energy", "energy", "eV/atom", 1000.0, "meV/atom"),
-    ("force", "force", "eV/Å", 1.0, "eV/Å"),
-    ("virial", "virial", "eV/atom", 1000.0, "meV/atom"),
-)
-"""Quantity, word, unit of values, factor and unit of errors."""
 MOST_GROUPS = 11
 """Groups with a style of their own; smaller ones share one."""
 
@@ -68,7 +63,7 @@ def _available(sets: Sets, groups: Groups) -> dict[str, dict[str, Pairs]]:
     """Quantity -> set -> pairs, without what is empty; energies relative to their baseline."""
     baseline = atomic_baseline([s for structures in sets.values() for s in structures])
     found: dict[str, dict[str, Pairs]] = {}
-    for quantity, *_ in QUANTITIES:
+    for quantity in QUANTITIES:
         for name, structures in sets.items():
             pair = pairs(structures, quantity, groups.names)
             if not len(pair):
@@ -89,7 +84,7 @@ def parity(sets: Sets) -> ReportFigure | None:
     if not table:
         return None
     names = [n for n in sets if any(n in row for row in table.values())]
-    shown = [q for q in QUANTITIES if q[0] in table]
+    shown = [q for q in QUANTITIES.values() if q.name in table]
     # Three panels fill a page: with fewer than three sets the quantities stand side by side.
     turned = len(names) < 3 and len(shown) > len(names)
     across, down = (len(shown), len(names)) if turned else (len(names), len(shown))
@@ -102,32 +97,33 @@ def parity(sets: Sets) -> ReportFigure | None:
     axes = figure.subplots(down, across, squeeze=False)
     axes = axes.T if turned else axes
     described, rows = [], []
-    for line, (quantity, word, unit, factor, error_unit) in zip(axes, shown, strict=True):
-        low, high = _common_limits(list(table[quantity].values()))
+    for line, quantity in zip(axes, shown, strict=True):
+        word, of_sets = quantity.name, table[quantity.name]
+        low, high = _common_limits(list(of_sets.values()))
         for ax, name in zip(line, names, strict=True):
-            pair = table[quantity].get(name)
+            pair = of_sets.get(name)
             if pair is None:
                 ax.set_axis_off()
                 continue
             _parity_panel(ax, pair, groups, low, high)
-            rmse, mae = (fixed(v * factor) for v in _size(pair.error))
+            rmse, mae = (fixed(v * quantity.factor) for v in _size(pair.error))
             ax.text(
                 0.04,
                 0.96,
-                f"RMSE {rmse}\nMAE {mae} {error_unit}",
+                f"RMSE {rmse}\nMAE {mae} {quantity.unit}",
                 transform=ax.transAxes,
                 va="top",
                 fontsize=6.5,
                 bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.0},
             )
-            structures = quantity == "energy"
+            structures = quantity is ENERGY
             count = len(np.unique(pair.structure)) if structures else len(pair)
             ax.set_title(f"{name}: {count} {'structures' if structures else 'components'}", fontsize=7.5)
-            ax.set_xlabel(f"reference {word} ({unit})")
+            ax.set_xlabel(f"reference {word} ({quantity.base_unit})")
             if turned or name == names[0]:
-                ax.set_ylabel(f"predicted {word} ({unit})")
-            described.append(f"{name} {word} RMSE {rmse} {error_unit}")
-            rows += _parity_rows(pair, quantity, name, sets[name])
+                ax.set_ylabel(f"predicted {word} ({quantity.base_unit})")
+            described.append(f"{name} {word} RMSE {rmse} {quantity.unit}")
+            rows += _parity_rows(pair, word, name, sets[name])
     drawn = (axes.T if turned else axes).ravel()
     for ax, letter in zip((ax for ax in drawn if ax.axison), "abcdefghi", strict=False):
         label_panel(ax, letter)
@@ -146,8 +142,7 @@ def parity(sets: Sets) -> ReportFigure | None:
             "quantity",
             "structure",
             "group",
-            "reference (eV/atom or eV/A)",
-            "predicted (eV/atom or eV/A)",
+            *(f"{what} ({ENERGY.base_unit} or {FORCE.ascii_unit})" for what in ("reference", "predicted")),
         ),
         rows,
         wide=across > 1,
@@ -245,12 +240,12 @@ def distribution(sets: Sets) -> ReportFigure | None:
     axes = figure.subplots(1, len(table), squeeze=False, sharey=True)[0]
     rows: list[tuple[Any, ...]] = []
     for letter, ax, (quantity, row) in zip("ab", axes, table.items(), strict=False):
-        factor, unit = next((f, u) for q, _, _, f, u in QUANTITIES if q == quantity)
+        shown = QUANTITIES[quantity]
         for k, name in enumerate(names):
             if name in row:
-                rows += _boxes(ax, row[name], order, k, len(names), name, quantity, factor)
+                rows += _boxes(ax, row[name], order, k, len(names), name, shown)
         ax.axvline(0, color=BLACK, lw=0.6, zorder=1)
-        ax.set_xlabel(f"{quantity} error ({unit})")
+        ax.set_xlabel(f"{quantity} error ({shown.unit})")
         ax.grid(axis="x")
         label_panel(ax, letter)
     axes[0].set_yticks(range(len(order)), [_plain(g) for g in order])
@@ -269,14 +264,13 @@ def distribution(sets: Sets) -> ReportFigure | None:
 
 
 def _boxes(
-    ax: Any, pair: Pairs, order: Sequence[str], k: int, sets: int, name: str, quantity: str, factor: float
+    ax: Any, pair: Pairs, order: Sequence[str], k: int, sets: int, name: str, quantity: Quantity
 ) -> list[tuple[Any, ...]]:
     colour, _, hatch = SET_STYLES[name]
-    unit = "meV/atom" if factor > 1 else "eV/A"
     rows = []
     height = 0.62 / sets
     for i, group in enumerate(order):
-        error = pair.error[pair.group == pair.groups.index(group)] * factor
+        error = pair.error[pair.group == pair.groups.index(group)] * quantity.factor
         if not error.size:
             continue
         p5, p25, middle, p75, p95 = (float(v) for v in np.quantile(error, [0.05, 0.25, 0.5, 0.75, 0.95]))
@@ -284,7 +278,9 @@ def _boxes(
         ax.plot([p5, p95], [y, y], color=BLACK, lw=0.6, marker="|", ms=3, mew=0.6, zorder=2)
         ax.barh(y, p75 - p25, height, p25, color=colour, hatch=hatch, ec=BLACK, lw=0.5, zorder=3)
         ax.plot([middle, middle], [y - height / 2, y + height / 2], color=BLACK, lw=1.5, zorder=4)
-        rows.append((quantity, name, group, int(error.size), p5, p25, middle, p75, p95, unit))
+        rows.append(
+            (quantity.name, name, group, int(error.size), p5, p25, middle, p75, p95, quantity.ascii_unit)
+        )
     return rows
 
 
@@ -298,19 +294,20 @@ def _set_legend(figure: Any, names: Sequence[str]) -> None:
 def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
     """RMSE of each group and set as points on a line."""
     order = sorted({g for t in tables.values() for g in t.groups})
-    shown = [q for q in QUANTITIES if any(t.total(q[0]).count for t in tables.values())]
+    shown = [q for q in QUANTITIES.values() if any(t.total(q.name).count for t in tables.values())]
     if not order or not shown:
         return None
     figure = new_figure(PAGE, 0.95 + 0.2 * (len(order) + 1))
     axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     rows: list[tuple[Any, ...]] = []
     worst = []
-    for letter, ax, (quantity, word, _, factor, unit) in zip("abc", axes, shown, strict=False):
+    for letter, ax, quantity in zip("abc", axes, shown, strict=False):
+        word, factor = quantity.name, quantity.factor
         drawn: list[float] = []
         for k, (name, table) in enumerate(tables.items()):
             colour, marker, _ = SET_STYLES[name]
-            values = [table.total(quantity, [g]).rmse * factor for g in order]
-            values.append(table.total(quantity).rmse * factor)
+            values = [table.total(word, [g]).rmse * factor for g in order]
+            values.append(table.shown_rmse(word))
             shift = (k - (len(tables) - 1) / 2) * 0.16
             where = np.arange(len(values)) + shift
             ax.plot(
@@ -327,7 +324,7 @@ def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
             )
             drawn += [v for v in values if math.isfinite(v)]
             rows += [
-                (quantity, name, g, None if math.isnan(v) else v, unit.replace("Å", "A"))
+                (word, name, g, None if math.isnan(v) else v, quantity.ascii_unit)
                 for g, v in zip([*order, "all"], values, strict=True)
             ]
         if log_scale_fits(drawn):
@@ -336,15 +333,15 @@ def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
         else:
             ax.set_xlim(0, 1.07 * max(drawn, default=0.0) or 1.0)
         ax.axhline(len(order) - 0.5, color=GREY, lw=0.6)
-        ax.set_xlabel(f"{word} RMSE ({unit})")
+        ax.set_xlabel(f"{word} RMSE ({quantity.unit})")
         ax.grid()
         label_panel(ax, letter)
         last = list(tables.values())[-1]
-        sizes = {g: last.total(quantity, [g]).rmse for g in order}
+        sizes = {g: last.total(word, [g]).rmse for g in order}
         sizes = {g: v for g, v in sizes.items() if math.isfinite(v)}
         if sizes:
             top = max(sizes, key=lambda g: sizes[g])
-            worst.append(f"{word} {top} ({number(sizes[top] * factor, 3)} {unit})")
+            worst.append(f"{word} {top} ({number(sizes[top] * factor, 3)} {quantity.unit})")
     axes[0].set_yticks(range(len(order) + 1), [*(_plain(g) for g in order), "all"])
     axes[0].set_ylim(len(order) + 0.5, -0.5)
     figure.legend(loc="outside upper right", ncols=len(tables))

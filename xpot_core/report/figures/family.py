@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xpot_core.family.members import value_text
-from xpot_core.family.results import FamilyResults, MemberResults, Point
+from xpot_core.family.results import ERRORS, FamilyResults, MemberResults, Point
 from xpot_core.report.figures.style import (
     BLACK,
     CYCLE,
@@ -37,12 +37,7 @@ from xpot_core.report.tables.family import keys_of, quantities_of
 
 _MOST_PANELS = 16
 _MOST_LINES = 8
-_LABELS = {
-    "validation.energy_rmse": "validation energy\nRMSE (meV/atom)",
-    "validation.force_rmse": "validation force\nRMSE (eV/Å)",
-    "test.energy_rmse": "test energy\nRMSE (meV/atom)",
-    "test.force_rmse": "test force\nRMSE (eV/Å)",
-}
+_LABELS = {key: f"{name} {q.name}\nRMSE ({q.unit})" for key, (name, q) in ERRORS.items()}
 _COLUMNS = ("panel", "line", "x", "kind", "member", "value", "std", "min", "max", "n")
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from xpot_core.report.figures.style import ReportFigure
 from xpot_core.report.html import page
 from xpot_core.report.html.page import Section, esc
-from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, UNITS, Comparison, SetComparison
+from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, Comparison, SetComparison
 from xpot_core.report.statistics.validators import HEADS, table_rows
 from xpot_core.report.tables.compare import comparison_figure
+from xpot_core.types.quantities import QUANTITIES
 
 
 def write_comparison(comparison: Comparison, path: Path) -> Path:
@@ -46,7 +47,7 @@ def _errors(comparison: Comparison, figure: ReportFigure) -> Section:
 
 def _error_table(part: SetComparison) -> str:
     quantities, rows = part.error_rows()
-    heads = [f"{q} RMSE ({UNITS[q][0]}) with 95 % interval" for q in quantities]
+    heads = [f"{q} RMSE ({QUANTITIES[q].unit}) with 95 % interval" for q in quantities]
     return page.table(("study", *heads), rows)
 
 

@@ -30,6 +30,7 @@ from xpot_core.report.tables.study import (
 )
 from xpot_core.results.read import StudyResults
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES, VIRIAL
 
 _BEST_TRIALS = 10
 _LOG_LINES = 15
@@ -99,10 +100,11 @@ def _header(results: StudyResults) -> str:
         cards.append((number(best.loss), f"smallest loss, trial {best.number}"))
     for name in ("validation", "test"):
         if name in tables:
-            for quantity, unit in (("energy", "meV/atom"), ("force", "eV/Å")):
-                value = error_text(tables[name], quantity)
+            for quantity in (ENERGY, FORCE):
+                value = error_text(tables[name], quantity.name)
                 if value != "–":
-                    cards.append((value, f"{quantity} RMSE ({unit}), {set_label(results, name)}"))
+                    label = f"{quantity.name} RMSE ({quantity.unit}), {set_label(results, name)}"
+                    cards.append((value, label))
     cards.append((duration(sum(t.seconds.get("total", 0.0) for t in results.trials)), "time in trials"))
     items = "".join(f"<li><b>{esc(value)}</b><span>{esc(label)}</span></li>" for value, label in cards)
     running = provenance.is_running(results)
@@ -128,7 +130,7 @@ def _result(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Secti
         (set_label(results, name), table.total("energy").count, *_errors(table))
         for name, table in shown_errors(results).items()
     ]
-    spans = (("", 2), ("energy (meV/atom)", 2), ("force (eV/Å)", 2), ("virial (meV/atom)", 2))
+    spans = (("", 2), *((f"{q.name} ({q.unit})", 2) for q in QUANTITIES.values()))
     section.add(page.table(("set", "structures", *("RMSE", "MAE") * 3), rows, spans=spans))
     if results.final_errors("test") is None:
         section.add(
@@ -148,9 +150,9 @@ def _result(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Secti
 
 def _errors(table: ErrorTable) -> list[str]:
     cells = []
-    for quantity, factor in (("energy", 1000.0), ("force", 1.0), ("virial", 1000.0)):
-        sums = table.total(quantity)
-        cells += [fixed(v * factor) for v in (sums.rmse, sums.mae)]
+    for name, quantity in QUANTITIES.items():
+        sums = table.total(name)
+        cells += [fixed(v * quantity.factor) for v in (sums.rmse, sums.mae)]
     return cells
 
 
@@ -179,7 +181,9 @@ def _search(results: StudyResults, figures: Mapping[str, ReportFigure]) -> Secti
         section.add(page.heading(f"The best {len(rows)} trials" if len(rows) > 1 else "The best trial"))
         section.add(
             page.table(
-                ("trial", "loss", "E (meV/atom)", "F (eV/Å)", "time", "hyperparameters"), rows, text=(5,)
+                ("trial", "loss", f"E ({ENERGY.unit})", f"F ({FORCE.unit})", "time", "hyperparameters"),
+                rows,
+                text=(5,),
             )
         )
     return section
@@ -205,20 +209,20 @@ def _accuracy(
     tables = shown_errors(results)
     groups = sorted({g for t in tables.values() for g in t.groups})
     if len(groups) > 1:
-        columns = ["group"] + ["n", "E", "F", "V"] * len(tables)
+        columns = ["group"] + ["n", *(q.letter for q in QUANTITIES.values())] * len(tables)
         rows = []
         for group in [*groups, None]:
             row: list[Any] = ["all" if group is None else group]
             for table in tables.values():
                 part = table if group is None else one_group(table, group)
                 count = part.total("energy").count
-                row += [count or "–", *(error_text(part, q) for q in ("energy", "force", "virial"))]
+                row += [count or "–", *(error_text(part, q) for q in QUANTITIES)]
             rows.append(row)
         section.add(page.heading("RMSE by group"))
         section.add(
             page.paragraph(
-                "n: structures; E: energy in meV/atom; F: force components in eV/Å; V: virial "
-                "components in meV/atom.",
+                f"n: structures; E: energy in {ENERGY.unit}; F: force components in {FORCE.unit}; V: virial "
+                f"components in {VIRIAL.unit}.",
                 "soft",
             )
         )

@@ -24,6 +24,7 @@ from xpot_core.report.statistics.resampling import LEVEL, Interval, drawn_errors
 from xpot_core.report.statistics.series import duration, fixed, number
 from xpot_core.report.statistics.validators import ComparedTest, compare_tests
 from xpot_core.results.read import StudyResults
+from xpot_core.types.quantities import QUANTITIES
 
 FEW = 10
 """With fewer structures an interval says little."""
@@ -42,7 +43,6 @@ COST_HEADS = (
 )
 COST_TEXTS = 3
 """So many of them from the first hold words."""
-UNITS = {"energy": ("meV/atom", 1000.0), "force": ("eV/Å", 1.0), "virial": ("meV/atom", 1000.0)}
 # References that differ by more than this (eV/atom, eV/Å) are not one calculation.
 _SAME_ENERGY, _SAME_FORCE = 1e-4, 1e-3
 
@@ -73,7 +73,7 @@ class Verdict:
 
     def text(self) -> str:
         """The statement in one sentence."""
-        unit = UNITS[self.quantity][0]
+        unit = QUANTITIES[self.quantity].unit
         d, names, errors = self.difference, (self.first, self.second), self.errors
         if self.better == self.second:  # the better one stands first, and so do its numbers
             d = Interval(-d.value, -d.high, -d.low)
@@ -115,7 +115,7 @@ class SetComparison:
 
     def error_rows(self) -> tuple[list[str], list[tuple[str, ...]]]:
         """Quantities that any study has, and a row a study: its name and its errors as text."""
-        quantities = [q for q in UNITS if any(q in row for row in self.errors.values())]
+        quantities = [q for q in QUANTITIES if any(q in row for row in self.errors.values())]
         rows = [
             (name, *(errors[q].text() if q in errors else "–" for q in quantities))
             for name, errors in self.errors.items()
@@ -181,7 +181,7 @@ class Comparison:
                     "structures": s.structures,
                     "errors": {
                         n: {
-                            q: {"rmse": i.value, "low": i.low, "high": i.high, "unit": UNITS[q][0]}
+                            q: {"rmse": i.value, "low": i.low, "high": i.high, "unit": QUANTITIES[q].unit}
                             for q, i in row.items()
                         }
                         for n, row in s.errors.items()
@@ -350,7 +350,7 @@ def _bootstrap(
     n = len(matched[0])
     errors: dict[str, dict[str, Interval]] = {name: {} for name in names}
     verdicts = []
-    for quantity, (_, factor) in UNITS.items():
+    for quantity in QUANTITIES:
         sums = [squared_errors(structures, quantity) for structures in matched]
         # A value that one study lacks counts for none of them.
         shared = np.all([count > 0 for _, count in sums], axis=0)
@@ -358,6 +358,7 @@ def _bootstrap(
             continue
         rng = np.random.default_rng(seed)
         values, draws = drawn_errors([(s * shared, c * shared) for s, c in sums], n, rng)
+        factor = QUANTITIES[quantity].factor
         values, draws = values * factor, draws * factor
         for name, value, drawn in zip(names, values, draws, strict=True):
             errors[name][quantity] = interval(value, drawn, int(shared.sum()))

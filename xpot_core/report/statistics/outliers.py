@@ -11,12 +11,21 @@ import numpy as np
 
 from xpot_core.report.statistics.predictions import Structure, squared_errors
 from xpot_core.report.statistics.series import fixed
+from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 from xpot_core.types.structures import FloatArray
 
-LARGEST_HEADS = ("structure", "group", "atoms", "E error\nmeV/atom", "share", "F RMSE\neV/Å", "share")
+LARGEST_HEADS = (
+    "structure",
+    "group",
+    "atoms",
+    f"E error\n{ENERGY.unit}",
+    "share",
+    f"F RMSE\n{FORCE.unit}",
+    "share",
+)
 OUTLIER_HEADS = ("set", "structure", "group", "error", "share", "RMSE with it", "RMSE without", "unit")
-# The unit in which an error is shown, the factor to it, and the RMSE below which nothing is worth a word.
-_QUANTITIES = {"energy": ("meV/atom", 1000.0, 0.01), "force": ("eV/Å", 1.0, 1e-4)}
+# The RMSE below which nothing is worth a word.
+_FLOORS = {ENERGY: 0.01, FORCE: 1e-4}
 _PLURAL = {"energy": "energies", "force": "forces"}
 _MOST, _FEWEST = 3, 8
 # Shares of the squared error: of each alone, of all together, and the least of one among several.
@@ -85,7 +94,7 @@ class Outliers:
     @property
     def unit(self) -> str:
         """meV/atom or eV/Å."""
-        return _QUANTITIES[self.quantity][0]
+        return QUANTITIES[self.quantity].unit
 
     def text(self) -> str:
         """All of it in one sentence."""
@@ -142,7 +151,8 @@ def outliers(sets: Mapping[str, Sequence[Structure]]) -> list[Outliers]:
     found = []
     for name, structures in sets.items():
         errors: list[StructureError] | None = None
-        for quantity, (_, factor, floor) in _QUANTITIES.items():
+        for shown, floor in _FLOORS.items():
+            quantity, factor = shown.name, shown.factor
             square, count = squared_errors(structures, quantity)
             chosen = _apart(square, count)
             rmse = _rmse(square, count) * factor
@@ -175,18 +185,18 @@ def _apart(square: FloatArray, count: FloatArray) -> list[int]:
 def structure_errors(structures: Sequence[Structure]) -> list[StructureError]:
     """The errors of each structure of a set and its share of the squared errors."""
     columns: dict[str, list[float | None]] = {}
-    for quantity, (_, factor, _) in _QUANTITIES.items():
-        square, count = squared_errors(structures, quantity)
+    for quantity in _FLOORS:
+        square, count = squared_errors(structures, quantity.name)
         has, total = count > 0, float(square.sum())
-        columns[quantity] = _where(has, factor * np.sqrt(square / np.maximum(count, 1)))
-        columns[f"{quantity}_share"] = _where(has, square / total if total > 0 else square)
+        columns[quantity.name] = _where(has, quantity.factor * np.sqrt(square / np.maximum(count, 1)))
+        columns[f"{quantity.name}_share"] = _where(has, square / total if total > 0 else square)
     return [
         StructureError(
             s.source,
             s.group,
             s.n_atoms,
             # A single number has a sign; the RMSE of a structure's forces has none.
-            None if s.energy is None else 1000.0 * (s.energy[1] - s.energy[0]) / s.n_atoms,
+            None if s.energy is None else ENERGY.factor * (s.energy[1] - s.energy[0]) / s.n_atoms,
             *(columns[name][i] for name in ("force", "energy_share", "force_share")),
         )
         for i, s in enumerate(structures)

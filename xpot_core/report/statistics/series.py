@@ -14,6 +14,7 @@ from xpot_core.options.roles import Role
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Choice, Float, Int, Parameter, Space
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import QUANTITIES
 from xpot_core.types.structures import FloatArray
 from xpot_core.types.trials import Trial, TrialState
 
@@ -30,7 +31,7 @@ class Series:
     numbers
         Trial numbers.
     loss, energy, force, virial
-        Loss; validation RMSE in meV/atom, eV/Å and meV/atom.
+        Loss; validation RMSE in the units of `QUANTITIES`.
     refused
         The loss of trials that a constraint refused.
     best
@@ -49,12 +50,12 @@ class Series:
     @classmethod
     def of(cls, trials: Sequence[Trial]) -> Series:
         """Collect the arrays."""
-        columns: dict[str, list[float]] = {"energy": [], "force": [], "virial": []}
+        columns: dict[str, list[float]] = {name: [] for name in QUANTITIES}
         for trial in trials:
             errors = trial.errors.get("validation")
             table = ErrorTable.from_json(errors) if errors else ErrorTable()
             for name, column in columns.items():
-                column.append(table.total(name).rmse * (1.0 if name == "force" else 1000.0))
+                column.append(table.shown_rmse(name))
         complete = [t.comparable for t in trials]
         loss = [t.loss if ok else math.nan for t, ok in zip(trials, complete, strict=True)]
         best, leader = [], -1
@@ -177,8 +178,7 @@ def error_text(table: ErrorTable | None, quantity: str, digits: int = 3) -> str:
     """RMSE of a quantity in its shown unit, without the unit; a dash where there is none."""
     if table is None:
         return "–"
-    value = table.total(quantity).rmse * (1.0 if quantity == "force" else 1000.0)
-    return fixed(value, digits)
+    return fixed(table.shown_rmse(quantity), digits)
 
 
 def fixed(value: float, digits: int = 3) -> str:

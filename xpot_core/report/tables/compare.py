@@ -22,10 +22,11 @@ from xpot_core.report.figures.style import (
     require_matplotlib,
     tidy_log,
 )
-from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, UNITS, Comparison
+from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, Comparison
 from xpot_core.report.statistics.series import Series
 from xpot_core.report.statistics.validators import HEADS, table_rows
 from xpot_core.report.tables.terminal import plain_table
+from xpot_core.types.quantities import QUANTITIES
 
 
 def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
@@ -43,7 +44,7 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
         table.add_column("study", overflow="fold")
         quantities, rows = part.error_rows()
         for quantity in quantities:
-            table.add_column(f"{quantity} {UNITS[quantity][0]}", justify="right", no_wrap=True)
+            table.add_column(f"{quantity} {QUANTITIES[quantity].unit}", justify="right", no_wrap=True)
         for name, *errors in rows:
             table.add_row(Text(name), *errors)
         found.append(table)
@@ -114,13 +115,13 @@ def _figure(comparison: Comparison) -> ReportFigure:
                         interval.value,
                         interval.low,
                         interval.high,
-                        UNITS[quantity][0].replace("Å", "A"),
+                        QUANTITIES[quantity].ascii_unit,
                     )
                 )
         ax.set_yticks([t[0] for t in ticks], [t[1] if column == 0 else "" for t in ticks], parse_math=False)
         ax.invert_yaxis()
         ax.margins(y=0.12)
-        ax.set_xlabel(f"{quantity} RMSE ({UNITS[quantity][0]})")
+        ax.set_xlabel(f"{quantity} RMSE ({QUANTITIES[quantity].unit})")
         ax.grid(axis="x")
         label_panel(ax, letter)
     ax = figure.add_subplot(grid[1, :])

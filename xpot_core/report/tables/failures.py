@@ -11,6 +11,7 @@ from xpot_core.report.statistics.series import error_text, number
 from xpot_core.report.tables.terminal import plain_table
 from xpot_core.results.read import StudyResults
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial
 
 
@@ -38,7 +39,7 @@ def refused_count(results: StudyResults) -> str:
     return f"{count}, {better} with a smaller loss than the winner"
 
 
-REFUSED_HEADS = ("trial", "loss", "E meV/atom", "F eV/Å", "constraint", "what it said")
+REFUSED_HEADS = ("trial", "loss", ENERGY.short, FORCE.short, "constraint", "what it said")
 
 
 def refused_rows(results: StudyResults, most: int) -> list[tuple[str, ...]]:

@@ -12,19 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from xpot_core.family.members import short_keys, value_text
-from xpot_core.family.results import QUANTITIES, FamilyResults, MemberResults, Point, Statistics
+from xpot_core.family.results import ERRORS, QUANTITIES, FamilyResults, MemberResults, Point, Statistics
 from xpot_core.report.statistics.series import fixed, number
 from xpot_core.report.tables.terminal import plain_table
 from xpot_core.system.foreign_text import csv_text
 
 _MOST_MEMBERS = 40
-HEADS = {
-    "loss": "loss",
-    "validation.energy_rmse": "validation\nE meV/atom",
-    "validation.force_rmse": "validation\nF eV/Å",
-    "test.energy_rmse": "test\nE meV/atom",
-    "test.force_rmse": "test\nF eV/Å",
-}
+HEADS = {"loss": "loss", **{key: f"{name}\n{q.short}" for key, (name, q) in ERRORS.items()}}
 """Quantity -> heading of its column."""
 MEMBER_HEADS = (
     "member",

@@ -21,10 +21,12 @@ from xpot_core.results.as_json import SECONDS
 from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import csv_text
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 from xpot_core.types.trials import Trial, TrialState, ranked
 from xpot_core.types.validating import ValidatorRow
 
 _LOG_LINES = 20
+_TRIAL_SETS = ("train", "validation")
 TEST_HEADS = ("test", "verdict", "summary", "values")
 
 
@@ -90,12 +92,12 @@ def _facts(results: StudyResults, best: Trial) -> Table:
 def error_summary(results: StudyResults) -> Table:
     """Errors of the winner on every set, one line each."""
     table = plain_table("set")
-    for unit in ("energy RMSE\nmeV/atom", "force RMSE\neV/Å", "virial RMSE\nmeV/atom"):
-        table.add_column(unit, justify="right")
+    for quantity in QUANTITIES.values():
+        table.add_column(f"{quantity.name} RMSE\n{quantity.unit}", justify="right")
     tables = shown_errors(results)
     for name in SETS:
         if name in tables:
-            row = [error_text(tables[name], q) for q in ("energy", "force", "virial")]
+            row = [error_text(tables[name], q) for q in QUANTITIES]
             table.add_row(Text(set_label(results, name)), *row)
     return table
 
@@ -134,7 +136,7 @@ def set_label(results: StudyResults, name: str) -> str:
 def best_table(results: StudyResults, top: int = 10) -> Table:
     """The best trials with validation errors and hyperparameters."""
     table = plain_table(title=f"Best {top} trials" if top > 1 else None)
-    for name in ("trial", "loss", "E meV/atom", "F eV/Å", "time"):
+    for name in ("trial", "loss", ENERGY.short, FORCE.short, "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("hyperparameters", overflow="fold")
     for trial in best_trials(results, top):
@@ -204,8 +206,8 @@ def group_table(tables: Mapping[str, ErrorTable]) -> Table:
     table = plain_table(title="RMSE by group")
     table.add_column("group")
     for name in tables:
-        for unit in ("n", "E meV/atom", "F eV/Å", "V meV/atom"):
-            table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
+        for head in ("n", *(q.short for q in QUANTITIES.values())):
+            table.add_column(f"{name}\n{head}", justify="right", no_wrap=True)
     groups = sorted({g for t in tables.values() for g in t.groups})
     for group in [*groups, None]:
         cells: list[str] = []
@@ -214,7 +216,7 @@ def group_table(tables: Mapping[str, ErrorTable]) -> Table:
             count = part.total("energy").count
             cells += [
                 str(count) if count else "–",
-                *(error_text(part, q) for q in ("energy", "force", "virial")),
+                *(error_text(part, q) for q in QUANTITIES),
             ]
         if group is None:
             table.add_section()
@@ -312,18 +314,15 @@ def compact(values: Mapping[str, Any]) -> dict[str, str]:
 def trials_csv(results: StudyResults) -> str:
     """All trials as CSV: number, state, loss, errors, seconds, hyperparameters."""
     names = list(dict.fromkeys(n for t in results.trials for n in t.values))
-    quantities = [("energy", "meV/atom", 1000.0), ("force", "eV/A", 1.0), ("virial", "meV/atom", 1000.0)]
     header = ["number", "state", "loss"]
-    header += [f"{s}_{q}_rmse ({unit})" for s in ("train", "validation") for q, unit, _ in quantities]
+    header += [f"{s}_{q}_rmse ({QUANTITIES[q].ascii_unit})" for s in _TRIAL_SETS for q in QUANTITIES]
     header += [f"{s} (s)" for s in SECONDS]
     rows = []
     for t in results.trials:
         row: list[Any] = [t.number, str(t.state), t.loss]
-        for name in ("train", "validation"):
+        for name in _TRIAL_SETS:
             table = ErrorTable.from_json(t.errors[name]) if name in t.errors else ErrorTable()
-            for quantity, _, factor in quantities:
-                sums = table.total(quantity)
-                row.append(sums.rmse * factor if sums.count else None)
+            row += [table.shown_rmse(q) if table.total(q).count else None for q in QUANTITIES]
         row += [t.seconds.get(s) for s in SECONDS]
         row += [t.optimizer, t.worker, t.failure.message if t.failure else None]
         rows.append([*row, *(t.values.get(n) for n in names)])

@@ -26,8 +26,10 @@ from xpot_core.report.figures.style import (
 )
 from xpot_core.report.statistics.series import Series, initial_trials, number
 from xpot_core.results.read import StudyResults
+from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.structures import FloatArray
 
+_RMSE_COLUMNS = tuple(f"{q.name}_rmse ({q.ascii_unit})" for q in (ENERGY, FORCE))
 _CUT = 1.6
 """Panels end at this power of (upper quartile / best) above the best: outliers go to the edge."""
 
@@ -40,12 +42,9 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
         return None
     refused = np.isfinite(series.refused)
     panels: list[tuple[str, FloatArray]] = [("loss", np.where(refused, series.refused, series.loss))]
-    for label, values in (
-        ("energy RMSE\n(meV/atom)", series.energy),
-        ("force RMSE\n(eV/Å)", series.force),
-    ):
+    for quantity, values in ((ENERGY, series.energy), (FORCE, series.force)):
         if np.isfinite(values).any():
-            panels.append((label, values))
+            panels.append((f"{quantity.name} RMSE\n({quantity.unit})", values))
     figure = new_figure(PAGE, 1.3 * len(panels) + 0.6)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     initial = initial_trials(results)
@@ -80,11 +79,9 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
         "trial",
         "state",
         "loss",
-        "energy_rmse (meV/atom)",
-        "force_rmse (eV/A)",
+        *_RMSE_COLUMNS,
         "best_loss_so_far",
-        "best_energy_rmse (meV/atom)",
-        "best_force_rmse (eV/A)",
+        *(f"best_{column}" for column in _RMSE_COLUMNS),
     )
     so_far = [series.so_far(v) for v in (series.loss, series.energy, series.force)]
     rows = [
@@ -256,8 +253,8 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
     for axis in (ax.xaxis, ax.yaxis):
         if axis.get_scale() == "log":
             tidy_log(axis)
-    ax.set_xlabel("validation energy RMSE (meV/atom)")
-    ax.set_ylabel("validation force RMSE (eV/Å)")
+    ax.set_xlabel(f"validation energy RMSE ({ENERGY.unit})")
+    ax.set_ylabel(f"validation force RMSE ({FORCE.unit})")
     ax.grid()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     rows = [
@@ -271,7 +268,7 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
         figure,
         "The black line joins the trials that no other trial beats in both errors; far ones are cut away."
         + remark,
-        ("trial", "energy_rmse (meV/atom)", "force_rmse (eV/A)", "pareto"),
+        ("trial", *_RMSE_COLUMNS, "pareto"),
         rows,
         wide=False,
     )
