@@ -67,7 +67,7 @@ def child(n: int, twojmax: int, workers: int, sparse: bool) -> None:
     """Prepare, cross-validate and fit; prints facts as JSON."""
     import tempfile
 
-    from xpot_snap.design import SnapDesign
+    from xpot_linear import LinearDesign
     from xpot_snap.fitter import SnapFitter
     from xpot_snap.options import SnapOptions
 
@@ -79,7 +79,7 @@ def child(n: int, twojmax: int, workers: int, sparse: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         design = SnapFitter().prepare(FitRequest(options, data, Path(folder), threads=workers))
         prepared = time.perf_counter() - start
-        assert isinstance(design, SnapDesign)
+        assert isinstance(design, LinearDesign)
         for fold in range(5):
             design.errors(options, leave_out=fold)
         potential = design.fit(options, directory=Path(folder))

@@ -11,6 +11,7 @@ workers compares wall times, beside the CPU seconds of the busiest process.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import datetime
 import os
@@ -31,14 +32,17 @@ from scipy.linalg import lstsq
 from xpot_lammps_session import session as lammps_session
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import NKTV2P
-from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.design import SnapDesign
+from xpot_linear import LinearDesign, weights_of
+from xpot_linear.blocks import pool
+from xpot_linear.blocks.build import build_blocks
+from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
+from xpot_linear.blocks.problem import Problem
+from xpot_linear.blocks.reduce import target_rows
+from xpot_snap.descriptors.basis import SnapBasis
 from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.regression.build import Problem
-from xpot_snap.translate import regression_weights, structures_of
 from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitRequest, Frame, TrainingData
@@ -173,16 +177,20 @@ def parity(options: SnapOptions, data: TrainingData, file: Path, rows: list[Row]
     worst = {"A": 0.0, "b": 0.0}
     scale = {kind: np.abs(a[kinds == kind]).max(axis=0) for kind in np.unique(kinds)}
     scale_b = {kind: np.abs(b[kinds == kind]).max() for kind in np.unique(kinds)}
-    with DescriptorEngine(
+    basis = SnapBasis(
         fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
-    ) as engine:
-        for i, structure in enumerate(structures_of(data, {})):
+    )
+    with contextlib.closing(basis):
+        problem = Problem.of(basis, data, constants=data.elements)
+        for i, frame in enumerate(data.frames):
             own = configs == f"{i:06d}.json"
-            r = engine.rows(structure)
+            r, rotation = target_rows(problem, i), cell_rotation(np.array(frame.atoms.cell))
+            assert r.energy is not None and r.forces is not None and r.virial is not None  # noqa: PT018
+            forces = rotation.T @ r.forces.reshape(frame.n_atoms, 3, -1)
             parts = {
-                "Energy": r.energy[None] / r.n_atoms,
-                "Force": r.forces,
-                "Stress": r.virial * (NKTV2P / (r.volume or np.nan)),
+                "Energy": r.energy[None] / frame.n_atoms,
+                "Force": forces.reshape(3 * frame.n_atoms, -1),
+                "Stress": voigt_turn(rotation) @ r.virial * (NKTV2P / frame.atoms.get_volume()),
             }
             for kind, part in parts.items():
                 mask = own & (kinds == kind)
@@ -212,12 +220,11 @@ def overhead(n: int, rows: list[Row]) -> None:
             data = load(n, 0)
             options = OPTIONS.model_copy(update={"twojmax": twojmax})
             settings = descriptor_settings(options, data.elements, constant=options.constant)
-            structures = structures_of(data, {})
             spent = {}
             for products in (False, True):
                 inside[0] = 0.0
-                with DescriptorEngine(settings, form_products=products) as engine:
-                    spent[products] = cpu(lambda engine=engine: [engine.rows(s) for s in structures])  # type: ignore[misc]  # noqa: B023
+                with contextlib.closing(SnapBasis(settings, form_products=products)) as basis:
+                    spent[products] = cpu(lambda basis=basis: [basis.rows(f) for f in data.frames])  # type: ignore[misc]  # noqa: B023
                 if not products:
                     theirs = inside[0]
             for products, how in ((True, "as used"), (False, "all by LAMMPS")):
@@ -235,17 +242,13 @@ def workers(n: int, rows: list[Row]) -> None:
     """Two worker processes against one."""
     data = load(n, 0)
     options = OPTIONS.model_copy(update={"twojmax": 8})
-    problem = Problem.of(
-        descriptor_settings(options, data.elements, constant=options.constant),
-        structures_of(data, {}),
-        data.folds,
-        [f.group for f in data.frames],
-    )
-    problem.blocks(workers=2)  # starts the processes, as an earlier trial would have
+    basis = SnapBasis(descriptor_settings(options, data.elements, constant=options.constant))
+    problem = Problem.of(basis, data, constants=data.elements)
+    build_blocks(problem, workers=2)  # starts the processes, as an earlier trial would have
     seconds, busiest = {}, {}
     for count in (1, 2):
         before, own, start = _worker_cpu(), time.process_time(), time.perf_counter()
-        problem.blocks(workers=count)
+        build_blocks(problem, workers=count)
         seconds[count] = time.perf_counter() - start
         used = [b - a for a, b in zip(before, _worker_cpu(), strict=True)]
         busiest[count] = max([time.process_time() - own, *used])
@@ -255,8 +258,6 @@ def workers(n: int, rows: list[Row]) -> None:
 
 
 def _worker_cpu() -> list[float]:
-    from xpot_snap.regression import pool
-
     tick = os.sysconf("SC_CLK_TCK")
     times = []
     for worker in pool._pool._workers if pool._pool else []:
@@ -271,15 +272,11 @@ def trial(n: int, rows: list[Row]) -> None:
     options = OPTIONS.model_copy(update={"twojmax": 8, "max_matrix_memory": 4.0})
     with tempfile.TemporaryDirectory() as name:
         design = SnapFitter().prepare(FitRequest(options, data, Path(name)))
-        assert isinstance(design, SnapDesign)
+        assert isinstance(design, LinearDesign)
         blocks = design.blocks
         assert blocks.matrix is not None
-        weights = regression_weights(options, data.groups)
-        scale = blocks.energy.fit_scale * weights.eweight["Elastic"]
-        virial = blocks.virial.rows * (blocks.virial.fit_scale * weights.vweight["Elastic"])[:, :, None]
-        rows_of = np.concatenate(
-            [blocks.energy.rows[:, 0] * scale, blocks.matrix, virial.reshape(-1, blocks.width)]
-        )
+        weights = weights_of(options, data.groups)
+        rows_of = np.concatenate(list(design.regression.weighted_rows(weights)))
         a, b = rows_of[:, :-1], rows_of[:, -1]
         found = []
         dense = cpu(lambda: found.append(lstsq(a, b, lapack_driver="gelsd", check_finite=False)[0]), 2)
@@ -295,7 +292,7 @@ def trial(n: int, rows: list[Row]) -> None:
         )
         single_data = replace(data, folds=(-1,) * len(data.frames))
         single = SnapFitter().prepare(FitRequest(options, single_data, Path(name)))
-        assert isinstance(single, SnapDesign)
+        assert isinstance(single, LinearDesign)
         fast = cpu(lambda: single.errors(options.model_copy(update={"eweight": 100.0 + next(values)})), 25)
         rows.append(
             Row("weights-only trial, twojmax 8, against gelsd", fast, dense, "CPU s", dense / fast, ">= 100")

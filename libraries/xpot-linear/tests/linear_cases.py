@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
+from xpot_pair.fitter import PairBasis
 
-from xpot_core.api import Frame, TrainingData
+from xpot_core.api import FitError, Frame, TrainingData
 
 GROUPS = ("bulk", "cluster", "strained")
 ELEMENTS = ("In", "P")
@@ -39,3 +40,12 @@ def small_data(n: int = 30, external: int = 4, folds: int = 3, one_composition: 
         )
     labels = [i // 3 % folds if folds else -1 for i in range(n)] + [-2] * external
     return TrainingData(tuple(frames), tuple(labels), ELEMENTS, GROUPS)
+
+
+class Spoilt(PairBasis):
+    """A basis that fails for one frame; here, since worker processes import it."""
+
+    def rows(self, frame):
+        if frame.source == "small#1":
+            raise FitError("small#1 has no rows")
+        return super().rows(frame)

@@ -7,6 +7,7 @@ import pytest
 from linear_cases import GROUPS, small_data
 from xpot_linear import LinearModel, Rows, predict
 from xpot_linear.blocks.block_set import GPA
+from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_pair.fitter import PairBasis, PairFitter
 from xpot_pair.hooks import PairOptions
 
@@ -42,7 +43,8 @@ def matrix_of(data, options, leave_out=None, basis=None):
         parts.append(np.hstack([zeros, rows.forces, frame.forces.reshape(-1, 1)]) * options.fweight[g])
         if frame.virial is not None:
             scale = options.vweight[g] * GPA / frame.atoms.get_volume()
-            parts.append(np.hstack([zeros[:6], rows.virial, voigt(frame.virial)[:, None]]) * scale)
+            turn = voigt_turn(cell_rotation(np.array(frame.atoms.cell)))
+            parts.append(turn @ np.hstack([zeros[:6], rows.virial, voigt(frame.virial)[:, None]]) * scale)
     return np.concatenate(parts)
 
 
@@ -225,3 +227,19 @@ def test_constants_are_fitted_and_shifts_given_back(data, tmp_path):
     assert isinstance(a, LinearModel)
     assert dict(a.constants) == pytest.approx(dict(b.constants))
     assert a.coefficients == pytest.approx(b.coefficients)
+
+
+def test_a_fit_does_not_depend_on_how_structures_are_turned(data, tmp_path):
+    rotation = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
+    rotation *= np.sign(np.linalg.det(rotation))
+    frames = []
+    for frame in data.frames:
+        atoms = frame.atoms.copy()
+        atoms.set_cell(np.array(atoms.cell) @ rotation)
+        atoms.positions = frame.atoms.positions @ rotation
+        virial = None if frame.virial is None else rotation.T @ frame.virial @ rotation
+        frames.append(replace(frame, atoms=atoms, forces=frame.forces @ rotation, virial=virial))
+    options = OPTIONS.model_copy(update={"solver": "qr"})
+    one = prepared(data, tmp_path, options).solution(options)
+    turned = prepared(replace(data, frames=tuple(frames)), tmp_path, options).solution(options)
+    assert turned.coefficients == pytest.approx(one.coefficients, rel=1e-9)

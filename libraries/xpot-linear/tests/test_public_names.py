@@ -16,8 +16,12 @@ NAMES = [
     "RowsPredictor",
     "WeightOptions",
     "Weights",
+    "energy_shifts",
+    "fit_factors",
     "predict",
     "store_model",
+    "target_energies",
+    "weights_of",
 ]
 
 

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from xpot_linear.design import LinearDesign
     from xpot_linear.fitter import LinearFitter
     from xpot_linear.model import LinearModel, predict
-    from xpot_linear.regression.weights import Weights
+    from xpot_linear.regression.weights import Weights, weights_of
     from xpot_linear.stored_model import RowsPredictor, store_model
+    from xpot_linear.targets import energy_shifts, fit_factors, target_energies
 
 __all__ = [
     "Basis",
@@ -24,8 +25,12 @@ __all__ = [
     "RowsPredictor",
     "WeightOptions",
     "Weights",
+    "energy_shifts",
+    "fit_factors",
     "predict",
     "store_model",
+    "target_energies",
+    "weights_of",
 ]
 
 _HOME = {
@@ -37,8 +42,12 @@ _HOME = {
     "Rows": "basis",
     "RowsPredictor": "stored_model",
     "Weights": "regression.weights",
+    "energy_shifts": "targets",
+    "fit_factors": "targets",
     "predict": "model",
     "store_model": "stored_model",
+    "target_energies": "targets",
+    "weights_of": "regression.weights",
 }
 
 

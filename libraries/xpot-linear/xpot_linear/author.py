@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from xpot_core.api import FittedPotential, InputError, TrainingData, resolve
+from xpot_core.api import FittedPotential, TrainingData
 from xpot_linear.basis import Basis
 from xpot_linear.blocks.block_set import IntArray
 from xpot_linear.model import LinearModel
-from xpot_linear.regression.weights import Weights
+from xpot_linear.options import LinearOptions
+from xpot_linear.regression.weights import Weights, weights_of
 
 B = TypeVar("B", bound=Basis)
 O = TypeVar("O", bound=BaseModel)  # noqa: E741
@@ -57,15 +58,10 @@ class Author(ABC, Generic[B, O]):
 
     def weights(self, options: O, groups: Sequence[str]) -> Weights:
         """Row weights for the groups of a study, and the ridge."""
-
-        def each(name: str) -> dict[str, float]:
-            try:
-                return {g: float(resolve(getattr(options, name), g)) for g in groups}
-            except KeyError as error:
-                raise InputError(f"no value for group {error.args[0]}", key=name) from None
-
-        return Weights(each("eweight"), each("fweight"), each("vweight"), float(options.ridge))  # type: ignore[attr-defined]
+        assert isinstance(options, LinearOptions)
+        return weights_of(options, groups)
 
     def solver(self, options: O) -> str:
         """``auto``, ``gram`` or ``qr``."""
-        return str(options.solver)  # type: ignore[attr-defined]
+        assert isinstance(options, LinearOptions)
+        return options.solver

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar, TypeVar
 
-from xpot_core.api import FitRequest, FittedPotential, InfeasibleError, InputError, TrainingData
+from xpot_core.api import FitRequest, FittedPotential, InfeasibleError
 from xpot_linear.author import Author
 from xpot_linear.basis import Basis
 from xpot_linear.blocks.block_set import BlockSet
@@ -17,6 +16,7 @@ from xpot_linear.blocks.cache import block_cache, from_entry, key_of, limit_byte
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.design import LinearDesign
 from xpot_linear.options import LinearOptions
+from xpot_linear.targets import energy_shifts
 
 B = TypeVar("B", bound=Basis)
 L = TypeVar("L", bound=LinearOptions)
@@ -90,20 +90,6 @@ class LinearFitter(Author[B, L]):
         if not isinstance(request.options, LinearOptions):
             raise TypeError(f"expected LinearOptions, got {type(request.options).__name__}")
         return request.options  # type: ignore[return-value]
-
-
-def energy_shifts(options: LinearOptions, data: TrainingData) -> dict[str, float]:
-    """Energy per element (eV) that is subtracted before the fit."""
-    given: Mapping[str, float] = (
-        data.reference_energies if options.energy_shift is None else options.energy_shift
-    )
-    unknown = sorted(set(given) - set(data.elements))
-    if unknown and options.energy_shift is not None:
-        raise InputError(
-            f"{', '.join(unknown)} does not occur in the data ({', '.join(data.elements)})",
-            key="energy_shift",
-        )
-    return {e: float(given.get(e, 0.0)) for e in data.elements}
 
 
 def _check_memory(limit: int, problem: Problem) -> None:

@@ -1,6 +1,6 @@
 """Which coefficient belongs to which column: order, labels and masks of bispectrum components.
 
-Layout of a row: per element ``[constant] B_1 B_2 ... [quadratic terms]``, elements in LAMMPS' order.
+Layout of a row: per element ``B_1 B_2 ... [quadratic terms]``, elements in LAMMPS' order.
 
 With explicit elements (``chem``) LAMMPS lists components that are equal by symmetry, for example
 B[2,2,2] of the element triples AAB, ABA and BAA. Two things follow. The columns are linearly
@@ -77,8 +77,6 @@ class ColumnLayout:
         Per element: which of LAMMPS' columns are used, shape (n_lammps,) of bool.
     source, share
         Shape (n_lammps,): the column whose coefficient each column takes, and which part of it.
-    constant
-        Whether each element starts with a constant column.
     labels
         One label per column of the design matrix.
     """
@@ -87,7 +85,6 @@ class ColumnLayout:
     kept: tuple[npt.NDArray[np.bool_], ...]
     source: IntArray
     share: npt.NDArray[np.float64]
-    constant: bool
     labels: tuple[str, ...]
 
     @classmethod
@@ -116,23 +113,18 @@ class ColumnLayout:
                 mask = np.concatenate([mask, mask[rows] & mask[columns]])
             mask = mask & first
             kept.append(mask)
-            labels += [f"{element} constant"] * settings.constant
             labels += [f"{element} {names[i]}" for i in np.flatnonzero(mask)]
-        return cls(len(names), tuple(kept), source, share, settings.constant, tuple(labels))
+        return cls(len(names), tuple(kept), source, share, tuple(labels))
 
     @property
     def size(self) -> int:
         """Number of columns K of the design matrix."""
         return len(self.labels)
 
-    def offsets(self) -> list[int]:
-        """Where each element's columns start, and the end."""
-        sizes = [int(mask.sum()) + int(self.constant) for mask in self.kept]
-        return [0, *np.cumsum(sizes).tolist()]
-
-    def constants(self) -> list[int]:
-        """The elements' constant columns."""
-        return self.offsets()[:-1] if self.constant else []
+    def used(self, raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Columns of LAMMPS' array (rows, n_elements n_lammps + 1) that have coefficients, shape (rows, K)."""
+        mask = np.concatenate(self.kept)
+        return raw[:, :-1] if mask.all() else raw[:, :-1][:, mask]
 
     def expand(self, coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Coefficients as LAMMPS reads them.
@@ -145,16 +137,12 @@ class ColumnLayout:
         Returns
         -------
         ndarray
-            Shape (n_elements, 1 + n_lammps): constant first, zeros for unused columns.
+            Shape (n_elements, 1 + n_lammps): zero for the constant, which comes first, and for unused columns.
         """
         table = np.zeros((len(self.kept), 1 + self.n_lammps))
-        for i, (mask, start) in enumerate(zip(self.kept, self.offsets()[:-1], strict=True)):
-            first = start + int(self.constant)
-            if self.constant:
-                table[i, 0] = coefficients[start]
-            own = np.zeros(self.n_lammps)
-            own[mask] = coefficients[first : first + int(mask.sum())]
-            table[i, 1:] = own[self.source] * self.share
+        found = np.zeros((len(self.kept), self.n_lammps))
+        found[np.array(self.kept)] = coefficients
+        table[:, 1:] = found[:, self.source] * self.share
         return table
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from xpot_core.api import FittedPotential
-from xpot_snap_model.columns import ColumnLayout
 from xpot_snap_model.cost import cost
 from xpot_snap_model.settings import DescriptorSettings
 
@@ -24,8 +23,8 @@ FORMAT = "snap"
 def write_potential(
     directory: Path,
     settings: DescriptorSettings,
-    coefficients: npt.NDArray[np.float64],
-    shifts: Mapping[str, float],
+    table: npt.NDArray[np.float64],
+    constants: Mapping[str, float],
     **rest: Any,
 ) -> FittedPotential:
     """Write a potential.
@@ -36,10 +35,10 @@ def write_potential(
         Where to.
     settings
         Of the descriptors.
-    coefficients
-        Shape (K,) in the order of `ColumnLayout`, or (n_elements, 1 + n) as LAMMPS reads them.
-    shifts
-        Energy (eV) per element that was subtracted from the targets; goes into the constants.
+    table
+        Shape (n_elements, 1 + n), as LAMMPS reads them: constant first.
+    constants
+        Energy (eV) per element that is added to its constant.
     **rest
         Further attributes of the `FittedPotential` (``metadata``, ``seconds``, ``notes``).
     """
@@ -49,9 +48,8 @@ def write_potential(
         "parameters": f"{name}.snapparam",
         "include": f"{name}.mod",
     }
-    table = coefficients.copy() if coefficients.ndim == 2 else ColumnLayout.of(settings).expand(coefficients)
-    for i, element in enumerate(settings.elements):
-        table[i, 0] += shifts.get(element, 0.0)
+    table = table.copy()
+    table[:, 0] += [constants.get(element, 0.0) for element in settings.elements]
     texts = {
         "coefficients": coefficient_text(settings, table),
         "parameters": parameter_text(settings),

@@ -10,8 +10,9 @@ import pytest
 from ase import Atoms
 from ase.calculators.lj import LennardJones
 from ase.io import read
+from xpot_lammps_session.box import tensor_of
 from xpot_lammps_session.testing import DIAMOND, rattled
-from xpot_snap.descriptors.structure import Structure
+from xpot_linear import Rows
 
 from xpot_core.api import Frame, TrainingData
 
@@ -22,22 +23,18 @@ needs_data = pytest.mark.skipif(
 )
 
 
-def structure_of(atoms: Atoms, elements: tuple[str, ...], **targets) -> Structure:
-    """A structure with random targets unless given."""
-    rng = np.random.default_rng(len(atoms))
-    virial = rng.normal(size=(3, 3))
-    values = {
-        "energy": float(rng.normal()) * len(atoms),
-        "forces": rng.normal(size=(len(atoms), 3)),
-        "virial": 0.5 * (virial + virial.T),
-    }
-    return Structure(
-        np.array([elements.index(s) + 1 for s in atoms.symbols]),
-        atoms.positions.copy(),
-        np.array(atoms.cell),
-        np.array(atoms.pbc),
-        **{**values, **targets},
-    )
+def frame_of(atoms: Atoms) -> Frame:
+    """A structure without reference values."""
+    return Frame(atoms, None, None, None, "all", "structure")
+
+
+def values_of(rows: Rows, beta, fixed: bool = False) -> tuple[float, np.ndarray, np.ndarray]:
+    """Energy (eV), forces (n, 3) and virial (3, 3) of coefficients, with what is fixed or without."""
+    energy, forces, virial = rows.energy @ beta, rows.forces @ beta, rows.virial @ beta
+    if fixed and rows.fixed.forces is not None:
+        energy, forces = energy + rows.fixed.energy, forces + rows.fixed.forces
+        virial = virial + rows.fixed.virial
+    return float(energy), forces.reshape(-1, 3), tensor_of(virial)
 
 
 def frames_from(path: Path, step: int = 1) -> list[Frame]:

@@ -8,20 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase import Atoms
-from snap_cases import DATA, frames_from, needs_data, small_data, structure_of, training_data
+from snap_cases import DATA, frames_from, needs_data, small_data, training_data
 from xpot_lammps_session.evaluator import PotentialEvaluator
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import LammpsSession
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.regression import pool
-from xpot_snap.regression.reduce import Task
 from xpot_snap_model.columns import ColumnLayout
 from xpot_snap_model.files import write_potential
 from xpot_snap_model.settings import DescriptorSettings
 
-from xpot_core.api import FitError, FitRequest, Frame, error_table
+from xpot_core.api import FitRequest, Frame, error_table
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +26,7 @@ def potential(tmp_path_factory):
     folder = tmp_path_factory.mktemp("potential")
     settings = DescriptorSettings(("Si",), (4,), 3.7)
     beta = np.random.default_rng(1).normal(size=ColumnLayout.of(settings).size)
-    return write_potential(folder, settings, beta, {"Si": -5.0})
+    return write_potential(folder, settings, ColumnLayout.of(settings).expand(beta), {"Si": -5.0})
 
 
 def test_nothing_on_the_screen_and_no_files(tmp_path):
@@ -133,49 +130,6 @@ def test_leave_out_equals_a_fit_without_the_fold(tmp_path):
     assert a == pytest.approx(b, rel=1e-5, abs=1e-8)
 
 
-def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
-    data = small_data(4, 0, 0)
-    from xpot_snap.translate import structures_of
-    from xpot_snap_model.translate import descriptor_settings
-
-    structures = structures_of(data, {})
-    job = pool.Job(descriptor_settings(SnapOptions(twojmax=2), data.elements), structures, np.ones(4), False)
-    tasks = [Task(-1, "bulk", (0, 1)), Task(-1, "bulk", (2, 3))]
-    workers = pool.WorkerPool(2)
-    killed = []
-    original = pool.WorkerPool._tell
-
-    def tell(worker, job, tasks, waiting, first=False):
-        original(worker, job, tasks, waiting, first)
-        if worker.task == 0 and len(killed) < deaths:
-            killed.append(worker.process.pid)
-            worker.process.kill()
-
-    monkeypatch.setattr(pool.WorkerPool, "_tell", staticmethod(tell))
-    deaths = 1
-    results = list(workers.run(job, tasks))
-    assert [t for t, _ in results] == tasks
-    assert len(killed) == 1
-    killed.clear()
-    deaths = 9
-    with pytest.raises(FitError, match=r"crashed twice \(signal 9\).*small#0, small#1"):
-        list(workers.run(job, tasks))
-    assert len(killed) == 2
-    workers.close()
-
-
-def test_error_in_a_worker_is_the_error_of_the_fit():
-    bad = structure_of(Atoms("In", cell=np.zeros((3, 3)), pbc=True), ("In", "P"))
-    good = structure_of(Atoms("In", cell=np.eye(3) * 4, pbc=True), ("In", "P"))
-    job = pool.Job(DescriptorSettings(("In", "P"), (2, 2), 3.0), [good, bad], np.ones(2), False)
-    workers = pool.WorkerPool(2)
-    with pytest.raises(FitError, match="zero or linearly dependent"):
-        list(workers.run(job, [Task(0, "a", (0,)), Task(0, "a", (1,))]))
-    # the pool starts anew
-    assert len(list(workers.run(job, [Task(0, "a", (0,)), Task(1, "a", (0,))]))) == 2
-    workers.close()
-
-
 @needs_data
 @pytest.mark.parametrize("quadratic", [False, True])
 def test_silicon(quadratic, tmp_path):
@@ -192,17 +146,11 @@ def test_silicon(quadratic, tmp_path):
         for quantity in ("energy", "force", "virial"):
             assert table.total(quantity).rmse == pytest.approx(expected.total(quantity).rmse, rel=1e-5)
     assert errors.validation.total("force").rmse < 0.4
-    x = design.regression.solve(_weights(options, data)).coefficients
+    x = design.solution(options).coefficients
     predicted = LammpsPredictor().predict(potential, train, directory=tmp_path)
     energies = design.blocks.energy.rows[: len(train), 0, :-1] @ x
     n_atoms = np.array([f.n_atoms for f in train])
     assert np.abs(energies - predicted.energies / n_atoms).max() < 1e-8
-
-
-def _weights(options, data):
-    from xpot_snap.translate import regression_weights
-
-    return regression_weights(options, data.groups)
 
 
 def test_hooks_are_light():

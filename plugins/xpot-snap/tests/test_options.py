@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from pydantic import ValidationError
 from snap_cases import GROUPS, small_data
+from xpot_linear import energy_shifts
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.translate import boltzmann_weights, energy_shifts, structures_of
 from xpot_snap_model.translate import descriptor_settings, reference_potential
 
 from xpot_core.api import EVALUATE_ONLY, FitRequest, InfeasibleError, InputError, Limits
@@ -191,19 +190,6 @@ def _coefficients(potential):
     return [float(line) for line in lines if len(line.split()) == 1]
 
 
-def test_boltzmann_weights(data):
-    structures = structures_of(data, {})
-    names = [f.group for f in data.frames]
-    assert boltzmann_weights(0.0, structures, names, data.folds) is None
-    weights = boltzmann_weights(1000.0, structures, names, data.folds)
-    per_atom = np.array([s.energy / s.n_atoms for s in structures])
-    for group in set(names):
-        own = np.array(names) == group
-        assert weights[own].max() == 1.0
-        ratio = np.log(weights[own][0] / weights[own][1])
-        assert ratio == pytest.approx(-(per_atom[own][0] - per_atom[own][1]) / (8.617333262e-5 * 1000))
-
-
 def test_energies_that_are_only_evaluated_move_no_boltzmann_weight(tmp_path):
     options = SnapOptions(twojmax=2, boltzmann_temperature=3000.0)
     data = small_data(9, 3, 3)
@@ -213,11 +199,6 @@ def test_energies_that_are_only_evaluated_move_no_boltzmann_weight(tmp_path):
     )
     alone = fitted_numbers(options, data.training(), tmp_path)
     assert fitted_numbers(options, replace(data, frames=lower), tmp_path) == alone
-    # a left-out fold keeps its say: all fits of a study share one scale
-    names = [f.group for f in data.frames]
-    weights = boltzmann_weights(3000.0, structures_of(data, {}), names, data.folds)
-    assert [weights[:9][np.array(names[:9]) == g].max() for g in GROUPS] == [1.0] * 3
-    assert weights[9:].tolist() == [1.0] * 3
 
 
 def test_too_little_memory_is_infeasible(data, tmp_path):

@@ -13,6 +13,8 @@ force     F (eV/Å)                     F
 virial    W / V as a stress in GPa     W / N (eV/atom)
 ========  ===========================  ======================
 
+Virials in the fit are turned as `orientation` says.
+
 The fit's scaling is FitSNAP's (but for bar -> GPa), so that published weights mean the same.
 """
 
@@ -50,13 +52,13 @@ class SmallRows:
         Shape (n, r, K + 1) with r = 1 or 6, eV/atom.
     frame
         Shape (n,): index of the frame.
-    fit_scale
-        Shape (n, r): factors that turn the rows into the fit's scaling (those of the frame included).
+    to_fit
+        Shape (n, r, r): turn the rows of a frame into those of the fit (its own factors included).
     """
 
     rows: FloatArray
     frame: IntArray
-    fit_scale: FloatArray
+    to_fit: FloatArray
 
 
 @dataclass(eq=False)

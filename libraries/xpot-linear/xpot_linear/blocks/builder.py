@@ -10,8 +10,9 @@ import numpy as np
 from xpot_core.api import FloatArray, voigt
 from xpot_linear.blocks.block_set import GPA, BlockKey, BlockSet, IntArray, SmallRows
 from xpot_linear.blocks.gram import gram_of, packed_size
+from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_linear.blocks.problem import Problem
-from xpot_linear.blocks.reduce import Task, TaskRows, volume_of
+from xpot_linear.blocks.reduce import Task, TaskRows
 
 
 class BlockBuilder:
@@ -63,8 +64,8 @@ class BlockBuilder:
         blocks = dict(self._force)
         for kind, small in (("energy", energy), ("virial", virial)):
             for key, members in self._members(kind, small):
-                scaled = small.rows[members] * small.fit_scale[members, :, None]
-                blocks[key] = gram_of(scaled.reshape(-1, width))
+                weighted = small.to_fit[members] @ small.rows[members]
+                blocks[key] = gram_of(weighted.reshape(-1, width))
                 self._counts[key] = len(members) * small.rows.shape[1]
         keys = sorted(blocks)
         packed = np.empty((len(keys), packed_size(width)))
@@ -91,15 +92,21 @@ class BlockBuilder:
 
     def _energies(self) -> SmallRows:
         rows, owner = self._sorted("energy")
-        return SmallRows(
-            rows, owner, np.array([[self._problem.factors[i].energy] for i in owner]).reshape(-1, 1)
-        )
+        own = np.array([self._problem.factors[i].energy for i in owner])
+        return SmallRows(rows, owner, own.reshape(-1, 1, 1))
 
     def _virials(self, n_atoms: IntArray) -> SmallRows:
         rows, owner = self._sorted("virial")
-        own = np.array([voigt(self._problem.factors[i].virial) for i in owner]).reshape(-1, 6)
-        volumes = np.array([volume_of(self._problem.frames[i]) for i in owner], dtype=float)
-        return SmallRows(rows, owner, own * (n_atoms[owner] * GPA / volumes)[:, None])
+        to_fit = np.zeros((len(owner), 6, 6))
+        for place, i in enumerate(owner):
+            cell, factor = (
+                np.array(self._problem.frames[i].atoms.cell),
+                voigt(self._problem.factors[i].virial),
+            )
+            # factors that differ by component are meant in the user's frame
+            turn = voigt_turn(cell_rotation(cell)) if (factor == factor[0]).all() else np.eye(6)
+            to_fit[place] = factor[:, None] * turn * (n_atoms[i] * GPA / abs(np.linalg.det(cell)))
+        return SmallRows(rows, owner, to_fit)
 
     def _sorted(self, kind: str) -> tuple[FloatArray, IntArray]:
         """Rows of one kind and their frames, in the order of frames."""

@@ -72,7 +72,7 @@ def to_entry(blocks: BlockSet, problem: Problem) -> CacheEntry:
     arrays["plain"] = np.array(list(blocks.plain_forces.values()))
     for name in ("energy", "virial"):
         small: SmallRows = getattr(blocks, name)
-        for part in ("rows", "frame", "fit_scale"):
+        for part in ("rows", "frame", "to_fit"):
             arrays[f"{name}_{part}"] = getattr(small, part)
     facts = {
         "width": blocks.width,
@@ -91,7 +91,7 @@ def from_entry(entry: CacheEntry) -> BlockSet:
         [BlockKey(fold, group, kind) for fold, group, kind in facts[name]] for name in ("keys", "plain_keys")
     )
     energy, virial = (
-        SmallRows(*(arrays[f"{name}_{part}"] for part in ("rows", "frame", "fit_scale")))
+        SmallRows(*(arrays[f"{name}_{part}"] for part in ("rows", "frame", "to_fit")))
         for name in ("energy", "virial")
     )
     return BlockSet(

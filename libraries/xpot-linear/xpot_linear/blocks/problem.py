@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from xpot_core.api import EVALUATE_ONLY, FloatArray, Frame, RowFactors, TrainingData, row_factors
+from xpot_core.api import FloatArray, Frame, RowFactors, TrainingData
 from xpot_linear.basis import Basis
 from xpot_linear.blocks.block_set import IntArray
-
-BOLTZMANN = 8.617333262e-5
-"""eV/K."""
+from xpot_linear.targets import fit_factors, target_energies
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,26 +71,17 @@ class Problem:
         """
         names = [frame.group for frame in data.frames]
         groups = tuple(sorted(set(names)))
-        shifts = shifts or {}
-        energies = np.array(
-            [
-                math.nan
-                if f.energy is None
-                else f.energy - math.fsum(shifts.get(s, 0.0) for s in f.atoms.symbols)
-                for f in data.frames
-            ]
+        energies = target_energies(data, shifts or {})
+        return cls(
+            basis,
+            data.frames,
+            energies,
+            fit_factors(data, energies, temperature),
+            np.asarray(data.folds, dtype=np.intp),
+            np.array([groups.index(g) for g in names], dtype=np.intp),
+            groups,
+            tuple(constants),
         )
-        group = np.array([groups.index(g) for g in names], dtype=np.intp)
-        fold = np.asarray(data.folds, dtype=np.intp)
-        factors = row_factors(data)
-        if temperature > 0.0:
-            n_atoms = np.array([f.n_atoms for f in data.frames])
-            weights = boltzmann_weights(temperature, energies / n_atoms, group, fold)
-            factors = [
-                RowFactors(f.energy * w, f.forces * w, f.virial * w)
-                for f, w in zip(factors, weights, strict=True)
-            ]
-        return cls(basis, data.frames, energies, factors, fold, group, groups, tuple(constants))
 
     @property
     def width(self) -> int:
@@ -121,33 +109,3 @@ class Problem:
 
 def _counted(frame: Frame) -> slice | np.ndarray:  # type: ignore[type-arg]
     return slice(None) if frame.force_mask is None else frame.force_mask
-
-
-def boltzmann_weights(
-    temperature: float, per_atom: FloatArray, group: IntArray, fold: IntArray
-) -> FloatArray:
-    """Weight per frame, 1 for the lowest energy per atom of each group.
-
-    FitSNAP weighs by ``exp((eweight - E/N) / kT)`` with the group's eweight as an energy; ours is
-    the same up to a factor per group, which stays what eweight is elsewhere.
-
-    The lowest energy is that of all frames of the group but those that are only evaluated, which weigh
-    1 since they are not fitted to. A fold that is left out counts: it takes part in the final fit, and
-    with a lowest energy for every fold an eweight would mean something else in each of them.
-
-    Parameters
-    ----------
-    temperature
-        In K, above zero.
-    per_atom
-        Shape (n,): energies in eV/atom, NaN where a frame has none.
-    group, fold
-        Shape (n,).
-    """
-    weights = np.ones(len(per_atom))
-    for name in np.unique(group):
-        own = (group == name) & np.isfinite(per_atom) & (fold != EVALUATE_ONLY)
-        if own.any():
-            excess = per_atom[own] - per_atom[own].min()
-            weights[own] = np.exp(-excess / (BOLTZMANN * temperature))
-    return weights

@@ -70,10 +70,9 @@ class TaskRows:
     forces: list[tuple[FloatArray, FloatArray]] | None
 
 
-def volume_of(frame: Frame) -> float | None:
-    """Volume of the cell in Å^3; None where it has none, and the virial no meaning."""
-    volume = float(abs(np.linalg.det(np.array(frame.atoms.cell))))
-    return volume if volume > 1e-3 else None
+def has_volume(frame: Frame) -> bool:
+    """Whether a virial can be divided by the volume of the cell."""
+    return bool(abs(np.linalg.det(np.array(frame.atoms.cell))) > 1e-3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +119,7 @@ def target_rows(problem: Problem, index: int) -> TargetRows:
         forces = filled(rows.forces, target)
         if frame.force_mask is not None:
             forces = forces[np.repeat(frame.force_mask, 3)]
-    if frame.virial is not None and rows.virial is not None and volume_of(frame) is not None:
+    if frame.virial is not None and rows.virial is not None and has_volume(frame):
         target = voigt(frame.virial)
         virial = filled(rows.virial, target if rows.fixed.virial is None else target - rows.fixed.virial)
     return TargetRows(energy, forces, virial)

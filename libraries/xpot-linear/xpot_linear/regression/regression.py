@@ -226,12 +226,11 @@ class Regression:
         names = [b.groups[g] for g in b.group]
         for small, kind in ((b.energy, "energy"), (b.virial, "virial")):
             own = np.array([weights.of(kind, names[i]) for i in small.frame]) * seen[small.frame]
-            scale = small.fit_scale * own[:, None]
-            for start in range(0, len(scale), CHUNK):
-                part = slice(start, start + CHUNK)
-                chosen = scale[part].any(axis=1)
-                rows = small.rows[part][chosen] * scale[part][chosen][:, :, None]
-                yield rows.reshape(-1, b.width), np.repeat(small.frame[part][chosen], rows.shape[1])
+            used = np.flatnonzero(own)
+            for start in range(0, len(used), CHUNK):
+                part = used[start : start + CHUNK]
+                rows = (small.to_fit[part] * own[part, None, None]) @ small.rows[part]
+                yield rows.reshape(-1, b.width), np.repeat(small.frame[part], rows.shape[1])
         per_frame = seen * np.array([weights.of("force", n) for n in names])
         for rows, owner, factor in self._force_chunks():
             scale = per_frame[owner] * factor

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from xpot_core.api import InputError, resolve
+from xpot_linear.options import LinearOptions, WeightOptions
 
 KINDS = ("energy", "force", "virial")
 
@@ -33,3 +36,16 @@ class Weights:
         """Weight of one kind of row in one group."""
         table: Mapping[str, float] = getattr(self, kind)
         return float(table[group])
+
+
+def weights_of(options: WeightOptions, groups: Sequence[str]) -> Weights:
+    """What the options say for the groups of a study."""
+
+    def each(name: str) -> dict[str, float]:
+        try:
+            return {g: float(resolve(getattr(options, name), g)) for g in groups}
+        except KeyError as error:
+            raise InputError(f"no value for group {error.args[0]}", key=name) from None
+
+    ridge = float(options.ridge) if isinstance(options, LinearOptions) else 0.0
+    return Weights(each("eweight"), each("fweight"), each("vweight"), ridge)

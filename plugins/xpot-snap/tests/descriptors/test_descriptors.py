@@ -1,16 +1,17 @@
 """Rows of the design matrix against finite differences, rotated copies and LAMMPS' own potential."""
 
 import itertools
+from contextlib import closing
 
 import numpy as np
 import pytest
 from ase import Atoms
-from snap_cases import structure_of
+from snap_cases import frame_of, values_of
 from xpot_lammps_session.box import lammps_box
 from xpot_lammps_session.evaluator import PotentialEvaluator
 from xpot_lammps_session.testing import DIAMOND, cells, rattled
 from xpot_snap.descriptors import quadratic
-from xpot_snap.descriptors.engine import DescriptorEngine
+from xpot_snap.descriptors.basis import SnapBasis
 from xpot_snap_model.columns import ColumnLayout
 from xpot_snap_model.files import write_potential
 from xpot_snap_model.settings import DescriptorSettings, Reference
@@ -23,7 +24,7 @@ ELEMENTS = ("In", "P")
 VARIANTS = {
     "linear": DescriptorSettings(ELEMENTS, (4, 4), 3.9, wj=(1.0, 0.7), radelem=(0.5, 0.42)),
     "quadratic": DescriptorSettings(ELEMENTS, (3, 3), 3.9, wj=(1.0, 0.7), quadratic=True),
-    "no-constant": DescriptorSettings(ELEMENTS, (4, 4), 3.9, constant=False, bzero=False),
+    "no-bzero": DescriptorSettings(ELEMENTS, (4, 4), 3.9, bzero=False),
     "chem": DescriptorSettings(ELEMENTS, (2, 2), 3.9, chem=True, bnorm=True, wselfall=True),
     "chem-quadratic": DescriptorSettings(ELEMENTS, (1, 1), 3.9, chem=True, quadratic=True, bzero=False),
     "twojmax-per-element": DescriptorSettings(ELEMENTS, (2, 5), 3.9, quadratic=True),
@@ -49,11 +50,11 @@ VARIANTS = {
 
 def finite_differences(settings, atoms, elements, beta):
     """Forces (n, 3) and virial (3, 3) from differences of the energy row."""
-    with DescriptorEngine(settings) as engine:
+    with closing(SnapBasis(settings)) as engine:
 
         def energy(a):
-            rows = engine.rows(structure_of(a, elements))
-            return float(rows.energy[:-1] @ beta)
+            rows = engine.rows(frame_of(a))
+            return float(rows.energy @ beta)
 
         h = 1e-4
         forces = np.zeros((len(atoms), 3))
@@ -82,8 +83,8 @@ def finite_differences(settings, atoms, elements, beta):
 def test_rows_are_derivatives_of_the_energy(name):
     atoms = cells()[name]
     beta = np.random.default_rng(1).normal(size=ColumnLayout.of(PLAIN).size)
-    with DescriptorEngine(PLAIN) as engine:
-        _, forces, virial = engine.rows(structure_of(atoms, ("Si",))).predict(beta)
+    with closing(SnapBasis(PLAIN)) as engine:
+        _, forces, virial = values_of(engine.rows(frame_of(atoms)), beta)
     expected_forces, expected_virial = finite_differences(PLAIN, atoms, ("Si",), beta)
     size = max(np.abs(expected_virial).max(), 1.0)
     assert np.abs(forces - expected_forces).max() < 1e-6 * size
@@ -101,23 +102,13 @@ def test_rotated_copies_have_rotated_rows(name):
     turned.positions = atoms.positions @ rotation
     settings = DescriptorSettings(("Si",), (4,), 3.7, quadratic=True, reference=ZBL)
     beta = rng.normal(size=ColumnLayout.of(settings).size)
-    with DescriptorEngine(settings) as engine:
-        energy, forces, virial = engine.rows(structure_of(atoms, ("Si",))).predict(beta)
-        energy2, forces2, virial2 = engine.rows(structure_of(turned, ("Si",))).predict(beta)
+    with closing(SnapBasis(settings)) as engine:
+        energy, forces, virial = values_of(engine.rows(frame_of(atoms)), beta)
+        energy2, forces2, virial2 = values_of(engine.rows(frame_of(turned)), beta)
     scale = np.abs(forces).max()
     assert energy2 == pytest.approx(energy, rel=1e-10)
     assert np.abs(forces2 - forces @ rotation).max() < 1e-9 * scale
     assert np.abs(virial2 - rotation.T @ virial @ rotation).max() < 1e-9 * max(np.abs(virial).max(), 1)
-
-
-def test_targets_are_in_the_frame_of_the_rows():
-    atoms = cells()["rotated"]
-    structure = structure_of(atoms, ("Si",))
-    with DescriptorEngine(PLAIN) as engine:
-        rows = engine.rows(structure)
-    back = rows.forces[:, -1].reshape(-1, 3) @ rows.rotation.T
-    assert np.allclose(back, structure.forces)
-    assert rows.energy[-1] == structure.energy
 
 
 def two_elements(seed=2):
@@ -131,79 +122,68 @@ def two_elements(seed=2):
 def test_lammps_potential_equals_rows(name, tmp_path):
     settings = VARIANTS[name]
     beta = np.random.default_rng(4).normal(size=ColumnLayout.of(settings).size)
-    potential = write_potential(tmp_path, settings, beta, {"In": -2.5, "P": 1.25})
+    potential = write_potential(
+        tmp_path, settings, ColumnLayout.of(settings).expand(beta), {"In": -2.5, "P": 1.25}
+    )
     frames = [
         two_elements(),
         Atoms("P2", positions=[(0, 0, 0), (1.9, 0.6, 0.2)], cell=np.eye(3) * 9, pbc=True),
     ]
     with (
-        DescriptorEngine(settings) as engine,
+        closing(SnapBasis(settings)) as engine,
         PotentialEvaluator(potential.path("include"), potential.elements) as lammps,
     ):
         for atoms in frames:
-            rows = engine.rows(
-                structure_of(
-                    atoms, ELEMENTS, energy=0.0, forces=np.zeros((len(atoms), 3)), virial=np.zeros((3, 3))
-                )
-            )
-            # targets of zero: the last column is minus the reference potential's part
-            energy, forces, virial = rows.predict(beta)
-            _, reference_forces, reference_virial = rows_target(rows)
+            rows = engine.rows(frame_of(atoms))
+            energy, forces, virial = values_of(rows, beta, fixed=True)
             shift = sum({"In": -2.5, "P": 1.25}[s] for s in atoms.symbols)
             e, f, v = lammps.evaluate(atoms)
             size = max(1.0, np.abs(f).max() / 10)
-            assert e / len(atoms) == pytest.approx((energy - rows.energy[-1] + shift) / len(atoms), abs=1e-8)
-            assert np.abs(f - forces + reference_forces).max() < 1e-6 * size
-            assert np.abs(v - virial + reference_virial).max() < 1e-6 * size
+            assert e / len(atoms) == pytest.approx((energy + shift) / len(atoms), abs=1e-8)
+            assert np.abs(f - forces).max() < 1e-6 * size
+            assert np.abs(v - virial).max() < 1e-6 * size
 
 
-def rows_target(rows):
-    """Targets of rows in the user's frame."""
-    from xpot_lammps_session.box import tensor_of
-
-    forces = rows.forces[:, -1].reshape(-1, 3) @ rows.rotation.T
-    return rows.energy[-1], forces, rows.rotation @ tensor_of(rows.virial[:, -1]) @ rows.rotation.T
-
-
-def test_reference_changes_targets_only():
+def test_reference_is_the_fixed_part():
     atoms = cells()["cubic"]
     with_zbl = DescriptorSettings(("Si",), (4,), 3.7, reference=ZBL)
-    with DescriptorEngine(PLAIN) as a, DescriptorEngine(with_zbl) as b:
-        one, two = a.rows(structure_of(atoms, ("Si",))), b.rows(structure_of(atoms, ("Si",)))
-    assert np.allclose(one.forces[:, :-1], two.forces[:, :-1], rtol=0, atol=1e-9)
-    assert np.abs(one.forces[:, -1] - two.forces[:, -1]).max() > 1e-3
-    assert two.energy[-1] == pytest.approx(one.energy[-1] - two.reference)
+    with closing(SnapBasis(PLAIN)) as a, closing(SnapBasis(with_zbl)) as b:
+        one, two = a.rows(frame_of(atoms)), b.rows(frame_of(atoms))
+    assert np.allclose(one.forces, two.forces, rtol=0, atol=1e-9)
+    assert one.fixed.forces is None
+    assert np.abs(two.fixed.forces).max() > 1e-3
+    assert two.fixed.energy > 0.0
 
 
 def test_columns_of_absent_elements_are_zero():
     settings = VARIANTS["linear"]
-    with DescriptorEngine(settings) as engine:
-        rows = engine.rows(structure_of(Atoms("P2", positions=[(0, 0, 0), (2, 0, 0)]), ELEMENTS))
-        half = engine.layout.offsets()[1]
+    with closing(SnapBasis(settings)) as engine:
+        rows = engine.rows(frame_of(Atoms("P2", positions=[(0, 0, 0), (2, 0, 0)])))
+        half = int(engine.layout.kept[0].sum())
         assert not rows.energy[:half].any()
         assert not rows.forces[:, :half].any()
-        assert rows.energy[half] == 2.0
+        assert rows.energy[half:].any()
 
 
 def test_layout_labels():
     layout = ColumnLayout.of(DescriptorSettings(("Si",), (6,), 4.0, quadratic=True))
-    assert layout.size == 496
-    assert layout.labels[:2] == ("Si constant", "Si B[0,0,0]")
+    assert layout.size == 495
+    assert layout.labels[:2] == ("Si B[0,0,0]", "Si B[1,0,1]")
     mixed = ColumnLayout.of(VARIANTS["twojmax-per-element"])
-    assert mixed.offsets()[1] == 1 + 5 + 15
+    assert mixed.kept[0].sum() == 5 + 15
     assert mixed.n_lammps == 20 + 210
 
 
 def test_atoms_on_top_of_each_other_are_finite():
     atoms = Atoms("Si2", positions=np.zeros((2, 3)), cell=np.eye(3) * 5, pbc=True)
-    with DescriptorEngine(PLAIN) as engine:
-        assert np.isfinite(engine.rows(structure_of(atoms, ("Si",))).forces[:, :-1]).all()
+    with closing(SnapBasis(PLAIN)) as engine:
+        assert np.isfinite(engine.rows(frame_of(atoms)).forces).all()
 
 
 def test_engine_survives_an_error():
     settings = DescriptorSettings(("Si",), (4,), 3.7, reference=Reference(("nonsense",), ()))
-    structure = structure_of(cells()["cubic"], ("Si",))
-    with DescriptorEngine(settings) as engine:
+    structure = frame_of(cells()["cubic"])
+    with closing(SnapBasis(settings)) as engine:
         for _ in range(2):
             with pytest.raises(FitError, match="nonsense"):
                 engine.rows(structure)
@@ -229,16 +209,16 @@ def test_products_formed_here_equal_those_of_lammps(name, shape):
     atoms = atoms * [2 if p else 1 for p in atoms.pbc]
     if len(elements) > 1:
         atoms.symbols = [elements[i % 3 == 0] for i in range(len(atoms))]
-    structure = structure_of(atoms, elements)
-    box = lammps_box(structure.positions, structure.cell, structure.periodic)
+    structure = frame_of(atoms)
+    box = lammps_box(atoms.positions, np.array(atoms.cell), atoms.pbc)
     assert quadratic.applies(settings, box, len(atoms), 14)
-    with DescriptorEngine(settings) as fast, DescriptorEngine(settings, form_products=False) as slow:
+    with closing(SnapBasis(settings)) as fast, closing(SnapBasis(settings, form_products=False)) as slow:
         a, b = fast.rows(structure), slow.rows(structure)
     for part in ("energy", "forces", "virial"):
         mine, theirs = getattr(a, part), getattr(b, part)
         scale = np.abs(theirs).max(axis=0 if theirs.ndim > 1 else None)
         assert (np.abs(mine - theirs) <= 1e-12 * np.abs(theirs).max() + 1e-11 * scale).all(), part
-    assert a.reference == pytest.approx(b.reference)
+    assert a.fixed.energy == pytest.approx(b.fixed.energy)
 
 
 @pytest.mark.parametrize(
@@ -262,10 +242,10 @@ def test_engine_reuses_its_box_without_a_trace():
     shapes = ["cubic", "rotated", "slab", "skewed", "tiny", "cluster", "cubic", "one-atom", "wire"]
     every = cells() | {"large": cells()["cubic"] * (2, 2, 2)}
     order = [*shapes, "large", "tiny", "large"]
-    with DescriptorEngine(settings) as kept:
+    with closing(SnapBasis(settings)) as kept:
         for name in order:
-            structure = structure_of(every[name], ("Si",))
-            with DescriptorEngine(settings) as fresh:
+            structure = frame_of(every[name])
+            with closing(SnapBasis(settings)) as fresh:
                 one, two = kept.rows(structure), fresh.rows(structure)
             for part in ("energy", "forces", "virial"):
                 assert np.array_equal(getattr(one, part), getattr(two, part)), (name, part)

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +16,15 @@ import pytest
 from snap_cases import DATA, frames_from, needs_data, small_data, training_data
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import NKTV2P
-from xpot_snap.descriptors.engine import DescriptorEngine
+from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
+from xpot_linear.blocks.problem import Problem
+from xpot_linear.blocks.reduce import target_rows
+from xpot_snap.descriptors.basis import SnapBasis
 from xpot_snap.fitsnap import engine as fitsnap_engine
 from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.translate import structures_of
 from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitError, FitRequest, Frame, InputError, TrainingData
@@ -58,15 +61,25 @@ def run_fitsnap_command(folder, infile):
 
 
 def our_rows(options, data):
-    """Rows in FitSNAP's scaling by file number: energy / N, forces, stress in bar."""
-    settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
+    """Rows in FitSNAP's scaling and frame by file number: energy / N, forces, stress in bar."""
+    basis = SnapBasis(
+        fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
+    )
     rows = {}
-    with DescriptorEngine(settings) as engine:
-        for i, structure in enumerate(structures_of(data, {})):
-            r = engine.rows(structure)
-            rows[f"{i:06d}.json"] = np.concatenate(
-                [r.energy[None] / r.n_atoms, r.forces, r.virial * (NKTV2P / r.volume)]
-            )
+    with closing(basis):
+        constants = data.elements if basis.settings.constant else ()
+        problem = Problem.of(basis, data, constants=constants)
+        # theirs stand before the columns of each element
+        ends = np.cumsum([0, *(mask.sum() for mask in basis.layout.kept)])
+        order = np.insert(
+            len(constants) + np.arange(basis.size), ends[: len(constants)], range(len(constants))
+        )
+        for i, frame in enumerate(data.frames):
+            r, rotation = target_rows(problem, i), cell_rotation(np.array(frame.atoms.cell))
+            forces = rotation.T @ r.forces.reshape(frame.n_atoms, 3, -1)
+            virial = voigt_turn(rotation) @ r.virial * (NKTV2P / frame.atoms.get_volume())
+            every = [r.energy[None] / frame.n_atoms, forces.reshape(3 * frame.n_atoms, -1), virial]
+            rows[f"{i:06d}.json"] = np.concatenate(every)[:, [*order, -1]]
     return rows
 
 
@@ -214,8 +227,9 @@ def test_engine_has_the_boltzmann_weights_of_the_other(tmp_path, monkeypatch):
     with pytest.raises(FitError, match="seen"):
         engine.fit(options, directory=tmp_path, leave_out=1)
     ours = SnapFitter().prepare(FitRequest(options.model_copy(update={"engine": "lammps"}), data, tmp_path))
-    weights = ours.problem.weights[[fold in (0, 2) for fold in data.folds]]
-    assert given == pytest.approx(list(7.0 * weights))
+    assert given == pytest.approx(
+        [7.0 * f.energy for f, fold in zip(ours.problem.factors, data.folds, strict=True) if fold in (0, 2)]
+    )
 
 
 def test_engine_says_what_it_cannot_do(tmp_path, monkeypatch):
@@ -234,3 +248,40 @@ def test_failing_fitsnap_leaves_its_log(tmp_path):
     with pytest.raises(FitError, match="exit status 1") as caught:
         fitsnap_engine.run_fitsnap({"sections": {}, "records": []}, tmp_path)
     assert "Traceback" in caught.value.log
+
+
+def test_the_engine_fitsnap_refuses_what_it_cannot_weigh(tmp_path):
+    data = small_data(3, 0, 0)
+    masked = [replace(f, force_mask=np.arange(f.n_atoms) > 0) for f in data.frames]
+    data = replace(data, frames=tuple(masked))
+    options = SnapOptions(twojmax=4, rcutfac=4.2, eweight=30.0).model_copy(update={"engine": "fitsnap"})
+    with pytest.raises(InputError, match="FitSNAP cannot weigh the forces of one structure differently"):
+        fitsnap_engine.FitsnapDesign(data, tmp_path).fit(options, directory=tmp_path)
+
+
+@needs_fitsnap
+@pytest.mark.slow
+def test_the_engine_fitsnap_weighs_structures(tmp_path):
+    plain = small_data(n=12, external=0)
+    frames = []
+    for i, frame in enumerate(plain.frames):
+        sigma = np.full((frame.n_atoms, 3), 0.1 + 0.1 * i)
+        frames.append(replace(frame, energy_sigma=0.01 * (1 + i), force_sigma=sigma, weight=1.0 + i % 3))
+    data = replace(plain, frames=tuple(frames))
+    options = SnapOptions(twojmax=4, rcutfac=4.2, eweight=30.0).model_copy(
+        update={"engine": "fitsnap", "vweight": 0.0, "twojmax": 2}
+    )
+    request = FitRequest(
+        options.model_copy(update={"engine": "lammps", "solver": "qr"}), data, tmp_path / "ours"
+    )
+    request.directory.mkdir()
+    potentials = [SnapFitter().fit(request)]
+    for name, one in (("theirs", data), ("plain", plain)):
+        (tmp_path / name).mkdir()
+        potentials.append(
+            fitsnap_engine.FitsnapDesign(one, tmp_path / name).fit(options, directory=tmp_path / name)
+        )
+    predictor = LammpsPredictor()
+    ours, theirs, unlabelled = (predictor.predict(p, plain.frames, directory=tmp_path) for p in potentials)
+    assert theirs.energies == pytest.approx(ours.energies, abs=1e-5)
+    assert np.abs(unlabelled.energies - ours.energies).max() > 1e-3

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from ase.io import read
 from snap_cases import small_data
+from xpot_linear import Weights, weights_of
 from xpot_snap.fitsnap.input import fitsnap_settings, group_plan
 from xpot_snap.fitsnap.keys import LEFT, TRANSLATED
 from xpot_snap.fitsnap.translate import study_from_fitsnap
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import write_fitsnap
-from xpot_snap.regression.regression import Weights
 from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import Frame, InputError
@@ -67,9 +67,7 @@ def test_export_and_import_agree(given, tmp_path):
 
 
 def _weights(options, data):
-    from xpot_snap.translate import regression_weights
-
-    return regression_weights(options, data.groups)
+    return weights_of(options, data.groups)
 
 
 def _groups_as(frames):

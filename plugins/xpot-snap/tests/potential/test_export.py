@@ -100,8 +100,8 @@ def test_structures_without_a_full_cell(tmp_path, pbc, boundary):
 
 @pytest.mark.parametrize("group", [".", "..", "..."])
 def test_groups_that_are_folders_already(group):
+    from xpot_linear import Weights
     from xpot_snap.fitsnap.input import group_plan
-    from xpot_snap.regression.regression import Weights
 
     data = small_data(9, 0, 0)
     frames = [replace(f, group=group) for f in data.frames]

@@ -19,16 +19,17 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel
 from xpot_lammps_session.predictor import LammpsPredictor
+from xpot_linear import energy_shifts, fit_factors, target_energies, weights_of
 from xpot_snap_model.columns import ColumnLayout
 from xpot_snap_model.files import write_potential
 from xpot_snap_model.settings import DescriptorSettings
 from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import (
-    EVALUATE_ONLY,
     DesignErrors,
     FitError,
     FittedPotential,
+    FloatArray,
     InputError,
     TrainingData,
     child_process,
@@ -37,8 +38,6 @@ from xpot_core.api import (
 )
 from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors
 from xpot_snap.options import SnapOptions
-from xpot_snap.regression.blocks import FloatArray
-from xpot_snap.translate import boltzmann_weights, energy_shifts, regression_weights, structures_of
 
 LOG = "fitsnap.log"
 
@@ -82,16 +81,11 @@ class FitsnapDesign:
         settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
         shifts = energy_shifts(options, data)
         # of all frames: a fold that is left out counts for the lowest energies
-        structures = structures_of(self.data, shifts)
-        own = boltzmann_weights(
-            options.boltzmann_temperature,
-            structures,
-            [f.group for f in self.data.frames],
-            self.data.folds,
+        own = fit_factors(self.data, target_energies(self.data, shifts), options.boltzmann_temperature)
+        trained = [own[i] for i in self.data.training_indices(leave_out)]
+        names, table = group_plan(
+            data.frames, weights_of(options, data.groups), structure_factors(data.frames, trained)
         )
-        trained = [i for i, fold in enumerate(self.data.folds) if fold not in (leave_out, EVALUATE_ONLY)]
-        factors = structure_factors([structures[i] for i in trained], None if own is None else own[trained])
-        names, table = group_plan(data.frames, regression_weights(options, data.groups), factors)
         records = []
         for frame, name in zip(data.frames, names, strict=True):
             w = table[name]

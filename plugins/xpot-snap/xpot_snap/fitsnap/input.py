@@ -14,14 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from xpot_lammps_session.box import lammps_box
 from xpot_lammps_session.session import NKTV2P
+from xpot_linear import Weights
 from xpot_snap_model.settings import DescriptorSettings
 
-from xpot_core.api import Frame, InputError
-from xpot_snap.descriptors.structure import Structure
-from xpot_snap.regression.regression import Weights
+from xpot_core.api import Frame, InputError, RowFactors
 
 BAR_PER_GPA = 1.0e4
 RESERVED = {
@@ -147,16 +145,16 @@ StructureFactors = tuple[float, float, float]
 
 
 def structure_factors(
-    structures: Sequence[Structure], own_weights: npt.NDArray[np.float64] | None = None
+    frames: Sequence[Frame], factors: Sequence[RowFactors]
 ) -> list[StructureFactors] | None:
     """Factors on the rows of each structure as far as FitSNAP can have them; None if all are one.
 
     Parameters
     ----------
-    structures
-        With the factors of their sigmas, masks and weights.
-    own_weights
-        Further factor per structure, if any.
+    frames
+        The structures.
+    factors
+        On their rows, by sigmas, masks and weights.
 
     Raises
     ------
@@ -164,20 +162,17 @@ def structure_factors(
         If a mask or a sigma tells forces or virial components of one structure apart.
     """
     found = []
-    for i, s in enumerate(structures):
-        parts = [s.energy_factor]
-        for what, factor in (("forces", s.force_factor), ("virial components", s.virial_factor)):
-            if factor is not None and (factor != factor[0, 0]).any():
+    for frame, own in zip(frames, factors, strict=True):
+        for what, factor in (("forces", own.forces), ("virial components", own.virial)):
+            if (factor != factor[0, 0]).any():
                 raise InputError(
-                    f"FitSNAP cannot weigh the {what} of one structure differently, and {s.label} asks for it",
+                    f"FitSNAP cannot weigh the {what} of one structure differently, and {frame.source} asks for it",
                     key="engine",
                     value="fitsnap",
                     remedy="engine: lammps, or set data.keys.force_mask, force_sigma or virial_sigma to null",
                 )
-            parts.append(1.0 if factor is None else float(factor[0, 0]))
-        own = 1.0 if own_weights is None else float(own_weights[i])
-        found.append((parts[0] * own, parts[1] * own, parts[2] * own))
-    return None if own_weights is None and all(f == (1.0, 1.0, 1.0) for f in found) else found
+        found.append((own.energy, float(own.forces[0, 0]), float(own.virial[0, 0])))
+    return None if all(f == (1.0, 1.0, 1.0) for f in found) else found
 
 
 def group_plan(

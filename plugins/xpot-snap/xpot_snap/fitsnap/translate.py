@@ -10,13 +10,13 @@ from typing import Any
 
 from ase import Atoms
 from ase.data import atomic_numbers
+from xpot_linear.targets import BOLTZMANN
 
 from xpot_core.api import InputError
 from xpot_snap.fitsnap.data import convert
 from xpot_snap.fitsnap.input import BAR_PER_GPA
 from xpot_snap.fitsnap.keys import left_out
 from xpot_snap.fitsnap.shim import strtobool
-from xpot_snap.translate import BOLTZMANN
 
 DEFAULTS = {"twojmax": "6", "rcutfac": "4.67637", "rfac0": "0.99363", "rmin0": "0.0"}
 """FitSNAP's own defaults, which an input may rely on."""

@@ -10,12 +10,12 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 from xpot_lammps_session.box import lammps_box
+from xpot_linear import energy_shifts, fit_factors, target_energies, weights_of
 from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
 from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors, to_text
 from xpot_snap.options import SnapOptions
-from xpot_snap.translate import boltzmann_weights, energy_shifts, regression_weights, structures_of
 
 FITSNAP = "fitsnap"
 
@@ -78,12 +78,9 @@ def write_fitsnap(folder: Path, options: SnapOptions, data: TrainingData) -> str
     training = data.training()
     settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
     shifts = energy_shifts(options, data)
-    groups_of = [f.group for f in training.frames]
-    structures = structures_of(training, shifts)
-    own = boltzmann_weights(options.boltzmann_temperature, structures, groups_of, training.folds)
-    weights = regression_weights(options, data.groups)
-    factors = structure_factors(structures, own)
-    names, table = group_plan(training.frames, weights, factors)
+    own = fit_factors(training, target_energies(training, shifts), options.boltzmann_temperature)
+    factors = structure_factors(training.frames, own)
+    names, table = group_plan(training.frames, weights_of(options, data.groups), factors)
     for i, (frame, name) in enumerate(zip(training.frames, names, strict=True)):
         target = folder / "JSON" / name
         target.mkdir(parents=True, exist_ok=True)

@@ -6,23 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from snap_cases import small_data
-from xpot_lammps_session.box import voigt_rotation
-from xpot_lammps_session.predictor import LammpsPredictor
-from xpot_snap.descriptors.engine import DescriptorEngine
-from xpot_snap.fitsnap.engine import FitsnapDesign
-from xpot_snap.fitter import SnapFitter
-from xpot_snap.options import SnapOptions
-from xpot_snap.regression import cache
-from xpot_snap.regression.blocks import GPA
-from xpot_snap.translate import regression_weights, structures_of
-from xpot_snap_model.translate import descriptor_settings
+from linear_cases import small_data
+from xpot_linear import predict
+from xpot_linear.blocks.block_set import GPA
+from xpot_linear.blocks.cache import key_of
+from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
+from xpot_pair.fitter import PairBasis, PairFitter
+from xpot_pair.hooks import PairOptions
 
-from xpot_core.api import FitRequest, InputError, TrainingData, error_table
+from xpot_core.api import FitRequest, TrainingData, error_table, voigt
 
-OPTIONS = SnapOptions(
-    twojmax=4,
-    rcutfac=4.2,
+OPTIONS = PairOptions(
+    cutoff=5.0,
+    order=4,
     eweight={"bulk": 30.0, "cluster": 5.0, "strained": 12.0},
     fweight={"bulk": 1.0, "cluster": 0.3, "strained": 2.0},
     vweight={"bulk": 0.2, "cluster": 0.0, "strained": 0.05},
@@ -70,33 +66,36 @@ def by_hand(data: TrainingData, leave_out: int | None) -> np.ndarray:
     )
     virials = [f.virial_sigma for f in trained if f.virial_sigma is not None and f.virial is not None]
     mean_v = np.exp(np.mean(np.log(virials)))
-    weights = regression_weights(OPTIONS, data.groups)
     parts = []
-    with DescriptorEngine(descriptor_settings(OPTIONS, data.elements)) as engine:
-        for structure, fold, frame in zip(structures_of(data, {}), data.folds, data.frames, strict=True):
-            if fold in (leave_out, -2):
-                continue
-            rows, w = engine.rows(structure), np.sqrt(frame.weight)
-            factor = w * (1.0 if frame.energy_sigma is None else mean_e / frame.energy_sigma)
-            parts.append(rows.energy[None] / rows.n_atoms * weights.of("energy", frame.group) * factor)
-            turned = np.einsum("ba,nak->nbk", rows.rotation, rows.forces.reshape(frame.n_atoms, 3, -1))
-            sigma = np.full((frame.n_atoms, 3), mean_f) if frame.force_sigma is None else frame.force_sigma
-            scaled = turned * (weights.of("force", frame.group) * w * mean_f / sigma)[:, :, None]
-            parts += list(scaled if frame.force_mask is None else scaled[frame.force_mask])
-            if frame.virial is not None:
-                own = rows.virial * GPA / rows.volume * weights.of("virial", frame.group) * w
-                if frame.virial_sigma is BY_COMPONENT:
-                    xx, xy, xz, yy, yz, zz = (mean_v / BY_COMPONENT)[np.triu_indices(3)]
-                    own = voigt_rotation(rows.rotation) @ own * np.array([xx, yy, zz, yz, xz, xy])[:, None]
-                elif frame.virial_sigma is not None:
-                    own = own * mean_v / frame.virial_sigma[0, 0]
-                parts.append(own)
+    basis = PairBasis(data.elements, OPTIONS.cutoff, OPTIONS.order)
+    for frame in data.training(leave_out).frames:
+        rows, w, n, g = basis.rows(frame), np.sqrt(frame.weight), frame.n_atoms, frame.group
+        counts = [list(frame.atoms.symbols).count(e) for e in data.elements]
+        factor = w * (1.0 if frame.energy_sigma is None else mean_e / frame.energy_sigma)
+        energy = np.concatenate([counts, rows.energy, [frame.energy]])[None]
+        parts.append(energy / n * OPTIONS.eweight[g] * factor)
+        sigma = np.full((n, 3), mean_f) if frame.force_sigma is None else frame.force_sigma
+        mask = np.ones(n, bool) if frame.force_mask is None else frame.force_mask
+        forces = np.hstack([np.zeros((3 * n, 2)), rows.forces, frame.forces.reshape(-1, 1)])
+        scaled = forces * (OPTIONS.fweight[g] * w * mean_f / sigma).reshape(-1, 1)
+        parts.append(scaled[np.repeat(mask, 3)])
+        if frame.virial is not None:
+            cell = np.array(frame.atoms.cell)
+            own = np.hstack([np.zeros((6, 2)), rows.virial, voigt(frame.virial)[:, None]])
+            own *= GPA / frame.atoms.get_volume() * OPTIONS.vweight[g] * w
+            if frame.virial_sigma is BY_COMPONENT:
+                xx, xy, xz, yy, yz, zz = (mean_v / BY_COMPONENT)[np.triu_indices(3)]
+                own *= np.array([xx, yy, zz, yz, xz, xy])[:, None]
+            else:
+                own = voigt_turn(cell_rotation(cell)) @ own
+                own *= 1.0 if frame.virial_sigma is None else mean_v / frame.virial_sigma[0, 0]
+            parts.append(own)
     return np.concatenate(parts)
 
 
 def prepared(data: TrainingData, folder, **changes):
     options = OPTIONS.model_copy(update=changes)
-    return SnapFitter().prepare(FitRequest(options, data, folder)), options
+    return PairFitter().prepare(FitRequest(options, data, folder)), options
 
 
 @pytest.mark.parametrize("leave_out", [None, 0, 2])
@@ -105,8 +104,7 @@ def test_every_solver_gives_the_least_squares(data, tmp_path, leave_out, solver,
     design, options = prepared(data, tmp_path, solver=solver, max_matrix_memory=memory)
     a = by_hand(data, leave_out)
     expected = a[:, :-1] @ np.linalg.lstsq(a[:, :-1], a[:, -1], rcond=1e-13)[0]
-    weights = regression_weights(options, data.groups)
-    found = design.solution(weights, leave_out, solver).coefficients
+    found = design.solution(options, leave_out).coefficients
     assert (design.blocks.matrix is None) == (memory == 0.0)
     assert a[:, :-1] @ found == pytest.approx(expected, abs=2e-6 * np.abs(expected).max())
 
@@ -115,12 +113,12 @@ def test_every_solver_gives_the_least_squares(data, tmp_path, leave_out, solver,
 def test_errors_leave_out_what_is_masked(data, tmp_path, leave_out):
     design, options = prepared(data, tmp_path)
     found = design.errors(options, leave_out=leave_out)
-    potential = design.fit(options, directory=tmp_path, leave_out=leave_out)
+    model = design.model(design.solution(options, leave_out))
     for table, part in (
         (found.train, data.training(leave_out)),
         (found.validation, data.evaluation(leave_out)),
     ):
-        real = error_table(LammpsPredictor().predict(potential, part.frames, directory=tmp_path), part.frames)
+        real = error_table(predict(design.problem.basis, model, part.frames), part.frames)
         for quantity in ("energy", "energy_sqrt", "force", "virial"):
             for group in real.groups:
                 got, want = table.total(quantity, [group]), real.total(quantity, [group])
@@ -131,11 +129,8 @@ def test_errors_leave_out_what_is_masked(data, tmp_path, leave_out):
 def test_a_fit_to_some_folds_alone_is_that_of_the_design(data, tmp_path):
     whole = replace(data, sigma_means={"energy_sigma": 0.2, "force_sigma": 0.3, "virial_sigma": 0.9})
     design, options = prepared(whole, tmp_path, solver="qr")
-    weights = regression_weights(options, data.groups)
     alone, _ = prepared(whole.training(1), tmp_path, solver="qr")
-    one, two = (
-        d.solution(weights, leave_out, "qr").coefficients for d, leave_out in ((design, 1), (alone, None))
-    )
+    one, two = (d.solution(options, leave_out).coefficients for d, leave_out in ((design, 1), (alone, None)))
     a = by_hand(data, 1)[:, :-1]
     assert a @ one == pytest.approx(a @ two, rel=1e-6, abs=1e-6)
 
@@ -172,40 +167,10 @@ def test_descriptors_on_disk_know_the_labels(data, tmp_path, monkeypatch):
     for changes in ({}, *others):
         frames = (data.frames[0], replace(one, **changes), *data.frames[2:])
         design, _ = prepared(replace(data, frames=frames), tmp_path)
-        keys.add(cache.key_of(design.problem))
+        keys.add(key_of(design.problem, ""))
     assert len(keys) == 5
     first, options = prepared(data, tmp_path, cache=True)
     again, _ = prepared(data, tmp_path, cache=True)
-    weights = regression_weights(options, data.groups)
     for solver in ("gram", "qr"):
-        one, two = (d.solution(weights, 1, solver).coefficients for d in (first, again))
+        one, two = (d.solution(options, 1, solver).coefficients for d in (first, again))
         assert one == pytest.approx(two, rel=1e-9)
-
-
-def test_the_engine_fitsnap_refuses_what_it_cannot_weigh(data, tmp_path):
-    options = OPTIONS.model_copy(update={"engine": "fitsnap"})
-    with pytest.raises(InputError, match="FitSNAP cannot weigh the forces of one structure differently"):
-        FitsnapDesign(data, tmp_path).fit(options, directory=tmp_path)
-
-
-@pytest.mark.slow
-def test_the_engine_fitsnap_weighs_structures(tmp_path):
-    plain = small_data(n=12, external=0)
-    frames = []
-    for i, frame in enumerate(plain.frames):
-        sigma = np.full((frame.n_atoms, 3), 0.1 + 0.1 * i)
-        frames.append(replace(frame, energy_sigma=0.01 * (1 + i), force_sigma=sigma, weight=1.0 + i % 3))
-    data = replace(plain, frames=tuple(frames))
-    options = OPTIONS.model_copy(update={"engine": "fitsnap", "vweight": 0.0, "twojmax": 2})
-    request = FitRequest(
-        options.model_copy(update={"engine": "lammps", "solver": "qr"}), data, tmp_path / "ours"
-    )
-    request.directory.mkdir()
-    potentials = [SnapFitter().fit(request)]
-    for name, one in (("theirs", data), ("plain", plain)):
-        (tmp_path / name).mkdir()
-        potentials.append(FitsnapDesign(one, tmp_path / name).fit(options, directory=tmp_path / name))
-    predictor = LammpsPredictor()
-    ours, theirs, unlabelled = (predictor.predict(p, plain.frames, directory=tmp_path) for p in potentials)
-    assert theirs.energies == pytest.approx(ours.energies, abs=1e-5)
-    assert np.abs(unlabelled.energies - ours.energies).max() > 1e-3

@@ -1,0 +1,63 @@
+"""Worker processes: crashes are survived once, errors reach the fit."""
+
+from dataclasses import replace
+
+import pytest
+from linear_cases import Spoilt, small_data
+from xpot_linear.blocks import pool
+from xpot_linear.blocks.problem import Problem
+from xpot_linear.blocks.reduce import Job, Task, make_tasks
+from xpot_pair.fitter import PairBasis
+
+from xpot_core.api import FitError
+
+
+def problem_of(data):
+    return Problem.of(PairBasis(data.elements, 4.0, 2), data)
+
+
+def test_tasks_cover_all_structures_once():
+    problem = problem_of(small_data())
+    tasks = make_tasks(problem)
+    assert sorted(i for task in tasks for i in task.members) == list(range(len(problem.frames)))
+    for task in tasks:
+        assert {problem.fold[i] for i in task.members} == {task.fold}
+        assert {problem.frames[i].group for i in task.members} == {task.group}
+
+
+def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
+    job = Job(problem_of(small_data(4, 0, 0)), keep_rows=False)
+    tasks = [Task(-1, "bulk", (0, 1)), Task(-1, "bulk", (2, 3))]
+    workers = pool.WorkerPool(2)
+    killed = []
+    original = pool.WorkerPool._tell
+
+    def tell(worker, job, tasks, waiting, first=False):
+        original(worker, job, tasks, waiting, first)
+        if worker.task == 0 and len(killed) < deaths:
+            killed.append(worker.process.pid)
+            worker.process.kill()
+
+    monkeypatch.setattr(pool.WorkerPool, "_tell", staticmethod(tell))
+    deaths = 1
+    results = list(workers.run(job, tasks))
+    assert [t for t, _ in results] == tasks
+    assert len(killed) == 1
+    killed.clear()
+    deaths = 9
+    with pytest.raises(FitError, match=r"crashed twice \(signal 9\).*small#0, small#1"):
+        list(workers.run(job, tasks))
+    assert len(killed) == 2
+    workers.close()
+
+
+def test_error_in_a_worker_is_the_error_of_the_fit(tmp_path):
+    data = small_data(2, 0, 0)
+    problem = problem_of(data)
+    job = Job(replace(problem, basis=Spoilt(data.elements, 4.0, 2)), keep_rows=False)
+    workers = pool.WorkerPool(2)
+    with pytest.raises(FitError, match="small#1 has no rows"):
+        list(workers.run(job, [Task(0, "a", (0,)), Task(0, "a", (1,))]))
+    # the pool starts anew
+    assert len(list(workers.run(job, [Task(0, "a", (0,)), Task(1, "a", (0,))]))) == 2
+    workers.close()

@@ -1,1 +1,0 @@
-"""From rows to coefficients: blocks, weighted least squares, errors."""
