@@ -30,12 +30,12 @@ class Options(OptionsModel):
     """Options of ``outsider``."""
 
     energy_weight: float = option(
-        10.0, "Weight of energies.", tune=Range(0.1, 1000.0, log=True), stage="regression"
+        10.0, "Weight of energies.", unit="", tune=Range(0.1, 1000.0, log=True), stage="regression"
     )
     force_weight: float = option(
-        1.0, "Weight of forces.", tune=Range(0.01, 100.0, log=True), stage="regression"
+        1.0, "Weight of forces.", unit="", tune=Range(0.01, 100.0, log=True), stage="regression"
     )
-    ridge: float = option(1e-7, "Ridge.", tune=Range(1e-12, 1e-2, log=True), stage="regression")
+    ridge: float = option(1e-7, "Ridge.", unit="", tune=Range(1e-12, 1e-2, log=True), stage="regression")
 
 
 class Design(ToyDesign):

@@ -96,6 +96,10 @@ FAULTS: dict[str, dict[str, str]] = {
     "declared_frame_labels_have_an_effect": {"prepare": "request = without(request, energy_sigma=None)"},
     "masked_forces_have_no_effect": {"prepare": "request = without(request, force_mask=None)"},
     "staged_fit_weighs_frames_as_the_plain_one": {"fit": "request = without(request, energy_sigma=None)"},
+    "lammps_computes_what_says_so": {
+        "fit": "made = super().fit(request); path = request.directory / 'pair.mod'; path.write_text('pair_style zero 5.0\\npair_coeff * *'); "
+        "return dataclasses.replace(made, files={**made.files, 'include': path.name}, metadata={'lammps': {'include': path.name}})"
+    },
     "parallel_fits_do_not_disturb_each_other": {
         "fit": "shared = request.directory.parent.parent / 'shared.txt'; shared.write_text(str(len(request.data.frames))); "
         "import time; time.sleep(3.0); "
@@ -127,6 +131,8 @@ def contract(folder: Path, name: str, code: dict[str, str]) -> FitterContract:
 
 @pytest.mark.parametrize("rule", FAULTS)
 def test_each_fault_is_found_by_its_rule(tmp_path: Path, rule: str) -> None:
+    if "lammps" in rule:
+        pytest.importorskip("xpot_lammps")
     faulty = contract(tmp_path, rule, FAULTS[rule])
     with pytest.raises((AssertionError, TypeError, UnicodeError, ValueError)):
         getattr(faulty, f"test_{rule}")()

@@ -134,6 +134,13 @@ def hard_data(folds: int) -> dict[str, TrainingData]:
     }
 
 
+def described(frame: Frame) -> str:
+    """A structure in a message: where it comes from, its formula, and whether it is periodic."""
+    directions = "".join(name for name, periodic in zip("abc", frame.atoms.pbc, strict=True) if periodic)
+    boundary = {"abc": "", "": ", not periodic"}.get(directions, f", periodic along {directions}")
+    return f"{frame.source or 'a structure'} ({frame.atoms.get_chemical_formula()}{boundary})"
+
+
 def write_frames(path: Path, chosen: Sequence[Frame]) -> Path:
     """Extended XYZ with the keys that a study file expects by default."""
     from ase.io import write

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = ("fitter", "predictor", "loss", "optimizer", "executor", "validator", "importer")
 """Those of `plugins.interfaces.provider`, whose import would cost every ``--help`` 0.3 s; a test compares them."""
-_SHORT = {"passed": "ok", "broken": "FAIL", "expected failure": "expected", "not applicable": "-"}
+_COLOURS = {"ok": "green", "FAIL": "red", "expected": "yellow"}
 
 
 @click.command()
@@ -26,8 +26,18 @@ _SHORT = {"passed": "ok", "broken": "FAIL", "expected failure": "expected", "not
     "--file", "files", type=PATH, multiple=True, metavar="FILE.PY", help="Plugin file that has the provider."
 )
 @json_option
-def check(name: str, kind: str | None, rules: tuple[str, ...], files: tuple[Path, ...], as_json: bool) -> int:
+@click.pass_context
+def check(
+    context: click.Context,
+    name: str,
+    kind: str | None,
+    rules: tuple[str, ...],
+    files: tuple[Path, ...],
+    as_json: bool,
+) -> int:
     """Test the provider NAME, or all of the plugin NAME, by the rules that a provider of its kind keeps.
+
+    With `xpot --debug` each fault comes with its traceback.
 
     Exit status: 0 every rule passes, or is a declared expected failure; 1 a rule is broken; 2 nobody has
     the name.
@@ -46,40 +56,47 @@ def check(name: str, kind: str | None, rules: tuple[str, ...], files: tuple[Path
         missing = registry.provider(one, provider).missing()
         if missing and not as_json:
             say(f"{one} '{provider}' needs {', '.join(missing)}: expect rules to fail")
-        report.append(_checked(contract(), one, provider, rules, quiet=as_json))
+        found = _checked(
+            contract(), f"{one} '{provider}'", rules, as_json, bool((context.obj or {}).get("debug"))
+        )
+        report.append({"kind": one, "provider": provider, **found})
     if as_json:
         print_json(report)
     return 1 if any(entry["broken"] for entry in report) else 0
 
 
-def _checked(
-    contract: Any, kind: str, provider: str, rules: tuple[str, ...], *, quiet: bool
-) -> dict[str, Any]:
+def _checked(contract: Any, title: str, rules: tuple[str, ...], quiet: bool, debug: bool) -> dict[str, Any]:
     """Run one contract, and print each rule when it is done."""
-    from xpot_core.testing.contracts.contract import findings
+    from xpot_core.testing.contracts.contract import Verdict, findings
 
-    if not quiet:
-        say(f"{kind} '{provider}' by {type(contract).__mro__[1].__name__}")
-    found = []
     wanted = set(rules) or None
     width = max((len(r) for r in contract.rules() if wanted is None or r in wanted), default=0)
+    if not quiet:
+        say(f"{title} by {type(contract).__mro__[1].__name__}")
+    found = []
     for finding in findings(contract, wanted):
         found.append(finding)
         if not quiet:
-            _print(finding, width)
-    counts = {verdict: sum(f.verdict == verdict for f in found) for verdict in _SHORT}
+            _print(finding, width, debug)
+    counts = {verdict: sum(f.verdict == verdict for f in found) for verdict in Verdict}
     if not quiet:
         say("  " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n))
-        say("  the links are below the documentation's front page\n")
+        if counts[Verdict.BROKEN]:
+            faults = sum(f.verdict == Verdict.BROKEN and not f.same_as for f in found)
+            say(
+                f"  {faults} fault{'s' if faults > 1 else ''}; the links are below the documentation's front page"
+            )
+        say()
     return {
-        "kind": kind,
-        "provider": provider,
-        "broken": counts["broken"],
+        "broken": counts[Verdict.BROKEN],
         "rules": [
             {
                 "rule": f.rule,
                 "verdict": str(f.verdict),
                 "message": f.message,
+                "where": f.cause.where if f.cause else "",
+                "structure": f.cause.structure if f.cause else "",
+                "same_as": f.same_as,
                 "seconds": round(f.seconds, 3),
                 "link": f.link,
             }
@@ -88,19 +105,22 @@ def _checked(
     }
 
 
-def _print(finding: Finding, width: int) -> None:
-    verdict = _SHORT[finding.verdict]
-    colour = {"ok": "green", "FAIL": "red", "expected": "yellow"}.get(verdict)
-    # styled: the rules and links are the kit's own, so nothing in them is foreign
-    click.echo(
-        f"  {finding.rule:{width}}  {click.style(f'{verdict:8}', fg=colour)}  {finding.seconds:6.2f} s  "
-        f"{finding.link}"
-    )
-    if finding.verdict == "broken":
-        say(f"      asks: {finding.meaning}")
-    if finding.message:
-        lines = finding.message.strip().splitlines()
-        say("      " + "\n      ".join(lines[:12]))
+def _print(finding: Finding, width: int, debug: bool) -> None:
+    verdict, cause = str(finding.verdict), finding.cause
+    text = f"the same fault as {finding.same_as}" if finding.same_as else finding.message
+    first, *rest = text.strip().splitlines() or [""]
+    # styled: the rules are the kit's own, so nothing in them is foreign
+    shown = click.style(verdict, fg=_COLOURS.get(verdict))
+    click.echo(f"  {finding.rule:{width}}  {shown}{': ' if first else ''}", nl=False)
+    say("\n      ".join([first, *rest[:11]]))
+    if cause is None or finding.same_as:
+        return
+    say(f"      asks: {finding.meaning}")
+    if cause.where:
+        say(f"      at: {cause.where}{f', with {cause.structure}' if cause.structure else ''}")
+    say(f"      see: {finding.link}")
+    if debug:
+        say("      " + cause.trace.strip().replace("\n", "\n      "))
 
 
 def _unknown(registry: Registry, name: str, kind: str | None) -> Exception:

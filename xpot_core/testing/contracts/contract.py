@@ -24,6 +24,7 @@ from xpot_core.options.check import validate_options
 from xpot_core.options.declare import list_item, scalar_type, submodel, undocumented, walk_options
 from xpot_core.plugins.interfaces.provider import Kind, Provider
 from xpot_core.plugins.registry import Registry, load_registry
+from xpot_core.testing.contracts.cause import Cause
 
 HEAVY = (
     "ase",
@@ -90,6 +91,16 @@ class Contract:
         """What the plugin says about the provider."""
         return self.registry.provider(self.kind, self.provider)
 
+    @property
+    def own_code(self) -> Path:
+        """Folder of the package, or file, that the provider comes with."""
+        record = self.registry.owner(self.kind, self.provider)
+        assert record is not None
+        assert record.module is not None
+        top = sys.modules.get(record.module.__name__.partition(".")[0], record.module)
+        file = Path(str(top.__file__))
+        return file.parent if hasattr(top, "__path__") else file
+
     # -- rules of every kind -------------------------------------------------------------------
 
     def test_options_are_documented(self) -> None:
@@ -136,9 +147,9 @@ class Contract:
 class Verdict(enum.StrEnum):
     """What a rule says about a provider."""
 
-    PASSED = "passed"
-    BROKEN = "broken"
-    EXPECTED = "expected failure"
+    PASSED = "ok"
+    BROKEN = "FAIL"
+    EXPECTED = "expected"
     NOT_APPLICABLE = "not applicable"
 
 
@@ -150,8 +161,12 @@ class Finding:
     ----------
     rule
         The rule's id: what is in ``expected_failures``.
-    message
-        What is wrong, or why the rule need not be kept; empty if it is kept.
+    cause
+        What is wrong and where; None unless the rule is broken.
+    same_as
+        The first rule that is broken by the same fault; empty if this is the first.
+    reason
+        Why the rule need not be kept; empty if it must.
     meaning
         What the rule asks for.
     link
@@ -160,10 +175,17 @@ class Finding:
 
     rule: str
     verdict: Verdict
-    message: str
     seconds: float
     meaning: str
     link: str
+    cause: Cause | None = None
+    same_as: str = ""
+    reason: str = ""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, or why the rule need not be kept; empty if it is kept."""
+        return self.cause.message if self.cause is not None else self.reason
 
 
 def rule_anchor(kind: str, rule: str) -> str:
@@ -181,24 +203,27 @@ def findings(contract: Contract, rules: Collection[str] | None = None) -> Iterat
     rules
         Ids of the rules to try; all by default.
     """
+    first: dict[tuple[str, str], str] = {}
     for rule in contract.rules():
         if rules is not None and rule not in rules:
             continue
         method = getattr(contract, f"test_{rule}")
-        verdict, message, begin = Verdict.PASSED, "", time.perf_counter()
+        verdict, cause, same_as, reason, begin = Verdict.PASSED, None, "", "", time.perf_counter()
         try:
             method()
-        except NotApplicable as reason:
-            verdict, message = Verdict.NOT_APPLICABLE, str(reason)
+        except NotApplicable as skipped:
+            verdict, reason = Verdict.NOT_APPLICABLE, str(skipped)
         except Exception as error:  # whatever a plugin raises is the finding
-            verdict, message = Verdict.BROKEN, f"{type(error).__name__}: {error}"
+            verdict, cause = Verdict.BROKEN, Cause.of(error, contract.own_code)
+            found = first.setdefault(cause.key, rule)
+            same_as = found if found != rule else ""
         else:
-            expected = getattr(method, "expected_failure", None)
-            if expected is not None:
-                verdict, message = Verdict.EXPECTED, expected
+            reason = getattr(method, "expected_failure", "")
+            verdict = Verdict.EXPECTED if reason else verdict
         meaning = (inspect.getdoc(method) or "").splitlines()[0]
         link = f"reference/generated/contracts.html#{rule_anchor(contract.kind, rule)}"
-        yield Finding(rule, verdict, message, time.perf_counter() - begin, meaning, link)
+        seconds = time.perf_counter() - begin
+        yield Finding(rule, verdict, seconds, meaning, link, cause, same_as, reason)
 
 
 def check_contract(contract: Contract) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 from xpot_core.plugins.interfaces import FitterProvider, PredictorProvider
 from xpot_core.testing.contracts.contract import NotApplicable, environment, scratch
 from xpot_core.testing.frames import frames_to_json
-from xpot_core.testing.rules.bench import ONE, Fitted, FitterBench, difference
+from xpot_core.testing.rules.bench import ONE, Fitted, FitterBench, assert_same
 from xpot_core.testing.rules.predictions import PredictorRules
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.predicting import Predictions
@@ -112,8 +112,7 @@ class PredictorContract(PredictorRules):
             home = folder / "my runs (1)" / "Größe Å 模型 'x'"
             home.mkdir(parents=True)
             found = self.predict(self.potential(home, ONE), self.frames(), home / "work")
-            fault = difference(found, self.base().predictions)
-        assert fault <= self.noise, f"the predictions differ by {fault:.2g}"
+        assert_same(found, self.base().predictions, self.frames(), self.noise)
 
 
 @functools.lru_cache(maxsize=16)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import atexit
 import functools
+import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from xpot_core.options.check import validate_options
 from xpot_core.plugins.interfaces import Component, Fitter, FitterProvider, Predictor, StagedFitter
 from xpot_core.space.read import build_space
 from xpot_core.testing.contracts.contract import Contract, NotApplicable, environment
-from xpot_core.testing.frames import frames, training_data
+from xpot_core.testing.frames import described, frames, training_data
 from xpot_core.types.fitting import Design, FitRequest, FittedPotential
 from xpot_core.types.predicting import Predictions
 from xpot_core.types.structures import Frame, TrainingData
@@ -164,25 +165,44 @@ def _base(contract: type[FitterBench], elements: tuple[str, ...]) -> Fitted:
 
 def difference(a: Predictions, b: Predictions) -> float:
     """Largest difference of energies, forces and virials, in eV and eV/Å."""
-    found = [float(np.abs(a.energies - b.energies).max(initial=0.0))]
-    found += [float(np.abs(x - y).max(initial=0.0)) for x, y in zip(a.forces, b.forces, strict=True)]
-    if a.virials is not None and b.virials is not None:
-        found.append(float(np.abs(np.nan_to_num(a.virials) - np.nan_to_num(b.virials)).max(initial=0.0)))
-    return max(found)
+    return max((size for size, _, _ in _differences(a, b)), default=0.0)
+
+
+def assert_same(
+    a: Predictions, b: Predictions, chosen: Sequence[Frame], tolerance: float, what: str = "the predictions"
+) -> None:
+    """Refuse a `difference` above the tolerance, and name the quantity and the structure."""
+    assert len(a.forces) == len(b.forces) == len(chosen)
+    size, quantity, index = max(_differences(a, b), default=(0.0, "", 0))
+    assert size <= tolerance, f"{what} differ by {size:.2g} in {quantity} of {described(chosen[index])}"
+
+
+def _differences(a: Predictions, b: Predictions) -> Iterator[tuple[float, str, int]]:
+    """Size, quantity and structure; infinite where one of both is not a number."""
+    for i, (x, y) in enumerate(zip(a.forces, b.forces, strict=True)):
+        yield _largest(a.energies[i] - b.energies[i]), "the energy", i
+        yield _largest(x - y), "the forces", i
+        if a.virials is not None and b.virials is not None:
+            yield _largest(np.nan_to_num(a.virials[i]) - np.nan_to_num(b.virials[i])), "the virial", i
+
+
+def _largest(values: Any) -> float:
+    size = float(np.abs(values).max(initial=0.0))
+    return math.inf if math.isnan(size) else size
 
 
 def assert_sound(predictions: Predictions, chosen: Sequence[Frame]) -> None:
     """Shapes as promised and no NaN where a number belongs."""
     assert np.shape(predictions.energies) == (len(chosen),)
     assert len(predictions.forces) == len(chosen)
-    assert np.isfinite(predictions.energies).all(), "an energy is not finite"
-    for frame, forces in zip(chosen, predictions.forces, strict=True):
+    for frame, energy, forces in zip(chosen, predictions.energies, predictions.forces, strict=True):
+        assert np.isfinite(energy), f"the energy of {described(frame)} is not finite"
         assert np.shape(forces) == (frame.n_atoms, 3), (
-            f"forces of {frame.source} have shape {np.shape(forces)}"
+            f"forces of {described(frame)} have shape {np.shape(forces)}"
         )
-        assert np.isfinite(forces).all(), f"a force of {frame.source} is not finite"
+        assert np.isfinite(forces).all(), f"a force of {described(frame)} is not finite"
     if predictions.virials is not None:
         assert np.shape(predictions.virials) == (len(chosen), 3, 3)
         for frame, virial in zip(chosen, predictions.virials, strict=True):
             if frame.atoms.pbc.all():
-                assert np.isfinite(virial).all(), f"the virial of {frame.source} is not finite"
+                assert np.isfinite(virial).all(), f"the virial of {described(frame)} is not finite"

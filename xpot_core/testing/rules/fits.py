@@ -15,9 +15,10 @@ from pydantic import BaseModel
 
 from xpot_core.options.check import validate_options
 from xpot_core.space.read import build_space
+from xpot_core.testing.contracts.cause import ProcessError
 from xpot_core.testing.contracts.contract import NotApplicable, environment, scratch
 from xpot_core.testing.frames import frame, frames_to_json, labelled, structure
-from xpot_core.testing.rules.bench import ONE, FitterBench, assert_sound, difference
+from xpot_core.testing.rules.bench import ONE, FitterBench, assert_same, assert_sound, difference
 from xpot_core.testing.rules.perturb import Leaf, accepts, as_search, leaves, other_value, put
 from xpot_core.testing.rules.process import fit_in_process
 from xpot_core.types.error_sums import error_table
@@ -127,8 +128,7 @@ class FitRules(FitterBench):
         """Same options, data and seed: same predictions."""
         with scratch() as folder:
             again = self.fit_and_predict(self.options(), self.data(), folder / "again").predictions
-        found = difference(self.base().predictions, again)
-        assert found <= self.noise, f"two identical fits differ by {found:.2g}"
+        assert_same(self.base().predictions, again, self.frames(), self.noise, "two identical fits")
 
     def test_the_fit_learns(self) -> None:
         """Errors on the training frames are below those of predicting the mean, and zero forces."""
@@ -164,8 +164,8 @@ class FitRules(FitterBench):
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(base.potential.directory / name, target / name)
             moved = replace(base.potential, directory=target)
-            found = difference(self.predict(moved, data.frames, folder / "work"), base.predictions)
-        assert found <= self.noise, f"moved, the potential differs by {found:.2g}"
+            found = self.predict(moved, data.frames, folder / "work")
+        assert_same(found, base.predictions, data.frames, self.noise, "predictions here and there")
 
     def test_writes_only_in_its_folder(self) -> None:
         """Nothing appears in the working directory, the home folder or beside the trial's folder."""
@@ -208,10 +208,10 @@ class FitRules(FitterBench):
         """The run folder stands where the user wants it."""
         with scratch() as folder:
             odd = folder / "my runs (1)" / "Größe Å 模型 'x'"
-            found = difference(
-                self.fit_and_predict(self.options(), self.data(), odd).predictions, self.base().predictions
-            )
-        assert found <= self.noise
+            found = self.fit_and_predict(self.options(), self.data(), odd).predictions
+        assert_same(
+            found, self.base().predictions, self.frames(), self.noise, "fits in this folder and in another"
+        )
 
     def test_parallel_fits_do_not_disturb_each_other(self) -> None:
         """Two processes fit different data at the same time, as the executor ``local`` has them do."""
@@ -222,27 +222,36 @@ class FitRules(FitterBench):
         with scratch() as folder:
 
             def run(place: str, number: int) -> Predictions:
-                found = fit_in_process(self, self.raw_options(), jobs[number], folder / place / str(number))
-                assert isinstance(found, Predictions), found
-                return found
+                return fit_in_process(self, self.raw_options(), jobs[number], folder / place / str(number))
 
             with ThreadPoolExecutor(2) as pool:
                 together = list(pool.map(run, ["together"] * 2, range(2)))
             alone = [run("alone", number) for number in range(2)]
-        for a, b in zip(together, alone, strict=True):
-            assert difference(a, b) <= self.noise
-        assert difference(alone[0], self.base().predictions) <= self.noise, "another process fits otherwise"
+        for a, b, chosen in zip(together, alone, jobs, strict=True):
+            assert_same(a, b, chosen, self.noise, "fits at the same time and one after the other")
+        assert_same(
+            alone[0], self.base().predictions, jobs[0], self.noise, "fits in this process and in another"
+        )
 
     def test_missing_requirements_give_a_clean_error(self) -> None:
         """Without the packages and programs that it declares, the fit says what is missing."""
         provider = self.declaration
         if not provider.packages and not provider.programs:
             raise NotApplicable("nothing is required")
+        error = ""
         with scratch() as folder:
-            error = fit_in_process(
-                self, self.raw_options(), self.frames(), folder / "fit", without=provider.packages, path=""
-            )
-        assert isinstance(error, str), "the fit works without what it declares to need"
+            try:
+                fit_in_process(
+                    self,
+                    self.raw_options(),
+                    self.frames(),
+                    folder / "fit",
+                    without=provider.packages,
+                    path="",
+                )
+            except ProcessError as failed:
+                error = failed.cause.message
+        assert error, "the fit works without what it declares to need"
         name, _, message = error.partition(": ")
         assert name in _CLEAN, error
         needed = (*provider.packages, *provider.programs)

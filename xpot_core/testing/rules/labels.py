@@ -14,7 +14,7 @@ from xpot_core.data.structure_files import read_frames
 from xpot_core.study_file.schema import DataConfig
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.frames import training_data, write_frames
-from xpot_core.testing.rules.bench import ONE, FitterBench, difference
+from xpot_core.testing.rules.bench import ONE, FitterBench, assert_same, difference
 from xpot_core.testing.rules.staged_fits import same_errors
 from xpot_core.types.error_sums import error_table
 from xpot_core.types.fitting import Design
@@ -49,8 +49,7 @@ class LabelRules(FitterBench):
                 assert not any(f.atoms.constraints or f.atoms.has("momenta") for f in frames)
                 data = training_data(frames)
                 found.append(self.fit_and_predict(self.options(), data, folder / name).predictions)
-        fault = difference(*found)
-        assert fault <= max(self.noise, 1e-9), f"the fits differ by {fault:.2g}"
+        assert_same(found[0], found[1], self.frames(), max(self.noise, 1e-9), "the fits")
 
     def test_declared_frame_labels_have_an_effect(self) -> None:
         """Each label in `Provider.frame_labels`, given to some of the frames, changes the potential."""
@@ -83,8 +82,13 @@ class LabelRules(FitterBench):
                 ).predictions
                 for name, frames in (("right", masked), ("wrong", [_spoilt(f) for f in masked]))
             ]
-        fault = difference(*found)
-        assert fault <= self.noise, f"masked forces change the potential by {fault:.2g}"
+        assert_same(
+            found[0],
+            found[1],
+            self.frames(),
+            self.noise,
+            "fits to other forces where the mask leaves them out",
+        )
 
     def test_staged_fit_weighs_frames_as_the_plain_one(self) -> None:
         """With every declared label at once: a design gives the plain fit, and its errors leave out what is masked."""
@@ -100,8 +104,8 @@ class LabelRules(FitterBench):
             staged = design.fit(options, directory=_made(folder / "staged"))
             plain = self.fit(options, data, folder / "plain")
             one, two = (self.predict(p, frames, folder / "work") for p in (staged, plain))
-            fault = difference(one, two)
-            assert fault <= getattr(self, "staged_tolerance", self.noise), f"the fits differ by {fault:.2g}"
+            tolerance = getattr(self, "staged_tolerance", self.noise)
+            assert_same(one, two, frames, tolerance, "staged and plain fit")
             self._check_errors(design, options, data, folder)
 
     def _check_errors(self, design: Design, options: BaseModel, data: TrainingData, folder: Path) -> None:

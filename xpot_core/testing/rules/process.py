@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpot_core.testing.contracts.cause import Cause, ProcessError
 from xpot_core.testing.frames import frames_from_json, frames_to_json, training_data
 from xpot_core.types.fitting import FitRequest
 from xpot_core.types.predicting import Predictions
@@ -29,7 +31,7 @@ def fit_in_process(
     *,
     without: Sequence[str] = (),
     path: str | None = None,
-) -> Any:
+) -> Predictions:
     """Predictions on the training frames by a fit in a new process.
 
     Parameters
@@ -49,8 +51,13 @@ def fit_in_process(
 
     Returns
     -------
-    Predictions or str
-        An exception comes back as ``Name: message``.
+    Predictions
+        What the process found.
+
+    Raises
+    ------
+    ProcessError
+        For any exception there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     job = {
@@ -61,6 +68,7 @@ def fit_in_process(
         "frames": frames_to_json(chosen),
         "folder": str(folder),
         "without": list(without),
+        "own": str(bench.own_code),
     }
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if path is not None:
@@ -82,7 +90,7 @@ def fit_in_process(
         )
     content = json.loads(answer.read_text())
     if "error" in content:
-        return content["error"]
+        raise ProcessError(Cause(**content["error"]))
     virials = content["virials"]
     return Predictions(
         np.array(content["energies"]),
@@ -100,7 +108,7 @@ def main() -> None:
     try:
         answer = _fit(job, folder)
     except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
+        answer = {"error": asdict(Cause.of(error, Path(job["own"])))}
     (folder / "answer.json").write_text(json.dumps(answer))
 
 

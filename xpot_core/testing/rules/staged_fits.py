@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from xpot_core.options.check import validate_options
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
-from xpot_core.testing.rules.bench import FitterBench, difference
+from xpot_core.testing.rules.bench import FitterBench, assert_same
 from xpot_core.testing.rules.perturb import accepts, leaves, other_value, put
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import FittedPotential
@@ -38,8 +38,8 @@ class StagedRules(FitterBench):
                 design = self.prepare(options, data, folder / "design")
                 potential = design.fit(options, directory=self._folder(folder / "fit"))
                 found = self.predict(potential, data.frames, folder / "fit")
-            fault = difference(found, self.base(elements).predictions)
-            assert fault <= self.staged_tolerance, f"staged and plain fit differ by {fault:.2g}"
+            base = self.base(elements).predictions
+            assert_same(found, base, data.frames, self.staged_tolerance, "staged and plain fit")
 
     def test_leave_out_equals_a_fit_without_these_frames(self) -> None:
         """What a fold's fit must not see has no influence on it."""
@@ -51,8 +51,7 @@ class StagedRules(FitterBench):
                     options, directory=self._folder(folder / f"staged-{fold}"), leave_out=fold
                 )
                 plain = self.fit(options, data.training(fold), folder / f"plain-{fold}")
-                fault = self._difference(staged, plain, data)
-                assert fault <= self.staged_tolerance, f"without fold {fold} the fits differ by {fault:.2g}"
+                self._assert_same(staged, plain, data, f"without fold {fold} the fits")
 
     def test_evaluation_frames_are_never_trained_on(self) -> None:
         """An external validation set is in the design and not in the fit."""
@@ -62,8 +61,7 @@ class StagedRules(FitterBench):
             design = self.prepare(options, held, folder / "design")
             staged = design.fit(options, directory=self._folder(folder / "staged"))
             plain = self.fit(options, held, folder / "plain")
-            fault = self._difference(staged, plain, data)
-        assert fault <= self.staged_tolerance, f"the fits differ by {fault:.2g}"
+            self._assert_same(staged, plain, data, "the fits")
 
     def test_errors_are_those_of_the_predictions(self) -> None:
         """`Design.errors` is what predicting with `Design.fit` gives, on both sets and every fold."""
@@ -90,8 +88,7 @@ class StagedRules(FitterBench):
             for name, chosen in changed.items():
                 staged = design.fit(chosen, directory=self._folder(folder / f"staged-{name}"))
                 plain = self.fit(chosen, data, folder / f"plain-{name}")
-                fault = self._difference(staged, plain, data)
-                assert fault <= self.staged_tolerance, f"with another '{name}' the fits differ by {fault:.2g}"
+                self._assert_same(staged, plain, data, f"with another '{name}' the fits")
 
     def test_a_design_remembers_nothing_of_earlier_fits(self) -> None:
         """Thousands of fits come from one design in any order."""
@@ -115,10 +112,9 @@ class StagedRules(FitterBench):
         assert design.seconds.get("descriptors", -1.0) >= 0.0, dict(design.seconds)
         assert errors.seconds.get("solve", -1.0) >= 0.0, dict(errors.seconds)
 
-    def _difference(self, a: FittedPotential, b: FittedPotential, data: TrainingData) -> float:
-        return difference(
-            self.predict(a, data.frames, a.directory), self.predict(b, data.frames, b.directory)
-        )
+    def _assert_same(self, a: FittedPotential, b: FittedPotential, data: TrainingData, what: str) -> None:
+        one, other = (self.predict(potential, data.frames, potential.directory) for potential in (a, b))
+        assert_same(one, other, data.frames, self.staged_tolerance, what)
 
     @staticmethod
     def _folder(path: Any) -> Any:
