@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from lammps_cases import DIAMOND
-from xpot_lammps.options.static import DimerOptions
-from xpot_lammps.validators.static import DimerValidator
+from xpot_lammps.validators.dimer import DimerOptions, DimerValidator
 
 from xpot_core.api import CheckedValidator, InputError
 from xpot_core.deliver.validate_finished import run_tests

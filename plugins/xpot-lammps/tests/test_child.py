@@ -8,10 +8,16 @@ from pathlib import Path
 import psutil
 import pytest
 from lammps_cases import DIAMOND, request, stillinger_weber
-from xpot_lammps.options.dynamics import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
-from xpot_lammps.options.static import DimerOptions, ElasticOptions, EosOptions, PhononOptions
-from xpot_lammps.reports import report
-from xpot_lammps.runner import run_child
+from xpot_lammps.process.options import ChildOptions
+from xpot_lammps.process.reports import report
+from xpot_lammps.process.runner import run_child
+from xpot_lammps.validators.cost import SpeedOptions
+from xpot_lammps.validators.dimer import DimerOptions
+from xpot_lammps.validators.elastic import ElasticOptions
+from xpot_lammps.validators.equation_of_state import EosOptions
+from xpot_lammps.validators.md import LammpsMdOptions
+from xpot_lammps.validators.melt_quench import MeltQuenchOptions
+from xpot_lammps.validators.phonons import PhononOptions
 
 from xpot_core.api import FittedPotential, InputError
 from xpot_core.testing import ValidatorContract
@@ -77,20 +83,26 @@ def foreign(folder: Path) -> FittedPotential:
 
 
 def test_a_crash_is_a_failure_with_the_last_step_known(tasks: Path, tmp_path: Path) -> None:
-    found = run_child("odd_tasks:crash", foreign(tmp_path / "p"), request(tmp_path / "a"), 30)
+    found = run_child(
+        "odd_tasks:crash", foreign(tmp_path / "p"), request(tmp_path / "a"), ChildOptions(timeout=30)
+    )
     assert found.failure is not None
     assert found.failure["reason"] == "crash"
     assert (found.failure["step"], found.failure["stage"]) == (70, "nvt")
     assert "SIGSEGV" in found.failure["message"]
     assert "last words" in found.failure["message"]
-    found = run_child("odd_tasks:silent", foreign(tmp_path / "q"), request(tmp_path / "a"), 30)
+    found = run_child(
+        "odd_tasks:silent", foreign(tmp_path / "q"), request(tmp_path / "a"), ChildOptions(timeout=30)
+    )
     assert found.failure is not None
     assert "status 3" in found.failure["message"]
 
 
 def test_a_hang_is_ended_with_its_children(tasks: Path, tmp_path: Path) -> None:
     start = time.monotonic()
-    found = run_child("odd_tasks:hang", foreign(tmp_path / "p"), request(tmp_path / "a"), 3)
+    found = run_child(
+        "odd_tasks:hang", foreign(tmp_path / "p"), request(tmp_path / "a"), ChildOptions(timeout=3)
+    )
     assert time.monotonic() - start < 10
     assert found.failure is not None
     assert found.failure["reason"] == "timeout"
@@ -101,7 +113,9 @@ def test_a_hang_is_ended_with_its_children(tasks: Path, tmp_path: Path) -> None:
 
 def test_a_fault_of_the_user_comes_through(tasks: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no good") as caught:
-        run_child("odd_tasks:blame", foreign(tmp_path / "p"), request(tmp_path / "a"), 30)
+        run_child(
+            "odd_tasks:blame", foreign(tmp_path / "p"), request(tmp_path / "a"), ChildOptions(timeout=30)
+        )
     assert (caught.value.key, caught.value.value, caught.value.remedy) == ("structure.file", "x", "write y")
 
 
@@ -181,7 +195,7 @@ def test_structures_that_cannot_be_had_are_told(tmp_path: Path, structure: dict,
 def test_phonopy_that_is_missing_is_told_before_the_study_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
-    from xpot_lammps.validators.static import PhononValidator
+    from xpot_lammps.validators.phonons import PhononValidator
 
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == "phonopy" else real(n, *a))

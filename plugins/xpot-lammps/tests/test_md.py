@@ -10,8 +10,9 @@ import pytest
 import yaml
 from ase.io import read
 from lammps_cases import DIAMOND, qsnap, request, run_lammps, stillinger_weber
-from xpot_lammps.options.dynamics import LammpsMdOptions, MeltQuenchOptions
-from xpot_lammps.validators.dynamics import MdValidator, MeltQuenchValidator, random_structure
+from xpot_lammps.structures.random_structure import random_structure
+from xpot_lammps.validators.md import LammpsMdOptions, MdValidator
+from xpot_lammps.validators.melt_quench import MeltQuenchOptions, MeltQuenchValidator
 
 from xpot_core.api import FittedPotential, ValidationReport
 
@@ -201,9 +202,9 @@ def test_the_protocol_has_the_steps_of_its_rate() -> None:
     options = MeltQuenchOptions(
         melt_temperature=9000, hold_temperature=5000, final_temperature=300, quench_rate=1e15
     )
-    stages = {s["name"]: s for s in MeltQuenchValidator(options).stages()}
-    assert stages["quench"]["steps"] == 4700
-    assert (stages["quench"]["start"], stages["quench"]["stop"]) == (5000, 300)
+    stages = {s.name: s for s in MeltQuenchValidator(options).stages()}
+    assert stages["quench"].steps == 4700
+    assert (stages["quench"].start, stages["quench"].stop) == (5000, 300)
 
 
 def test_random_structures_keep_apart_and_depend_on_the_seed() -> None:
@@ -222,5 +223,5 @@ def test_the_carbon_example_is_valid() -> None:
         pytest.skip("the examples are not beside the plugin")
     ((block,),) = [list(b.values()) for b in yaml.safe_load(example.read_text())["validate"]]
     stages = MeltQuenchValidator(MeltQuenchOptions.model_validate(block)).stages()
-    assert [s["name"] for s in stages] == ["randomise", "melt", "hold", "quench", "anneal", "cool", "final"]
-    assert stages[0]["start"] == 9000
+    assert [s.name for s in stages] == ["randomise", "melt", "hold", "quench", "anneal", "cool", "final"]
+    assert stages[0].start == 9000

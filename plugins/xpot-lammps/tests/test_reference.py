@@ -10,9 +10,11 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 from lammps_cases import DIAMOND, qsnap, request, run_lammps, silicon_frames, stillinger_weber
-from xpot_lammps.options.static import ElasticOptions, EosOptions, PhononOptions, VacancyOptions
-from xpot_lammps.tasks.static import cubic_axes
-from xpot_lammps.validators.static import ElasticValidator, EosValidator, PhononValidator, VacancyValidator
+from xpot_lammps.crystals.lattice import cubic_axes
+from xpot_lammps.validators.elastic import ElasticOptions, ElasticValidator
+from xpot_lammps.validators.equation_of_state import EosOptions, EosValidator
+from xpot_lammps.validators.phonons import PhononOptions, PhononValidator
+from xpot_lammps.validators.vacancy import VacancyOptions, VacancyValidator
 from xpot_lammps_session.session import LammpsSession
 
 from xpot_core.api import FittedPotential

@@ -12,13 +12,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from lammps_cases import DIAMOND, qsnap, request, stillinger_weber
-from xpot_lammps.analysis import coordination, first_minimum, radial_distribution, structure_summary
-from xpot_lammps.options.dynamics import LammpsMdOptions, SpeedOptions
-from xpot_lammps.options.static import DimerOptions
-from xpot_lammps.tasks.speed import cost_proxy
-from xpot_lammps.validators.dynamics import MdValidator
-from xpot_lammps.validators.speed import SpeedValidator
-from xpot_lammps.validators.static import DimerValidator
+from xpot_lammps.dynamics.analysis import coordination, first_minimum, radial_distribution, structure_summary
+from xpot_lammps.validators.cost import SpeedOptions, SpeedValidator, cost_proxy
+from xpot_lammps.validators.dimer import DimerOptions, DimerValidator
+from xpot_lammps.validators.md import LammpsMdOptions, MdValidator
 
 from xpot_core.api import FittedPotential, Frame, ValidationRequest
 from xpot_core.testing import FitterContract

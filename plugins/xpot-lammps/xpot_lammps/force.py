@@ -13,8 +13,8 @@ from xpot_lammps_session.include import include_commands, include_of
 from xpot_lammps_session.session import LammpsSession
 
 from xpot_core.api import FittedPotential, InputError
-from xpot_lammps.failure import Failed
 from xpot_lammps.native import is_native, link_potential, unlink_potential
+from xpot_lammps.process.failure import Failed
 
 STOP = "xpot_stop"
 """Internal variable of LAMMPS that is 1 as soon as a run must end."""

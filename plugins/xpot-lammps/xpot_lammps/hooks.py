@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xpot_core.api import PredictorProvider, ValidatorProvider, hookimpl
-from xpot_lammps.options.dynamics import LammpsMdOptions, MeltQuenchOptions, SpeedOptions
-from xpot_lammps.options.static import DimerOptions, ElasticOptions, EosOptions, PhononOptions, VacancyOptions
+from xpot_lammps.validators.cost import SpeedOptions
+from xpot_lammps.validators.dimer import DimerOptions
+from xpot_lammps.validators.elastic import ElasticOptions
+from xpot_lammps.validators.equation_of_state import EosOptions
+from xpot_lammps.validators.md import LammpsMdOptions
+from xpot_lammps.validators.melt_quench import MeltQuenchOptions
+from xpot_lammps.validators.phonons import PhononOptions
+from xpot_lammps.validators.vacancy import VacancyOptions
 
 xpot_api_version = 1
 
@@ -20,7 +26,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="dimer",
         summary="Energy of two atoms against their distance: holes and wells where no data is",
-        load="xpot_lammps.validators.static:DimerValidator",
+        load="xpot_lammps.validators.dimer:DimerValidator",
         options=DimerOptions,
         effort=1,
         citation=_ASE,
@@ -29,7 +35,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="equation-of-state",
         summary="Lattice constant, bulk modulus and energy against volume",
-        load="xpot_lammps.validators.static:EosValidator",
+        load="xpot_lammps.validators.equation_of_state:EosValidator",
         options=EosOptions,
         effort=2,
         citation=_ASE,
@@ -38,7 +44,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="elastic",
         summary="Elastic constants from stresses of strained cells, and mechanical stability",
-        load="xpot_lammps.validators.static:ElasticValidator",
+        load="xpot_lammps.validators.elastic:ElasticValidator",
         options=ElasticOptions,
         effort=3,
         citation=_ASE,
@@ -47,7 +53,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="vacancy",
         summary="Formation energy of a vacancy, relaxed and not",
-        load="xpot_lammps.validators.static:VacancyValidator",
+        load="xpot_lammps.validators.vacancy:VacancyValidator",
         options=VacancyOptions,
         effort=4,
         citation=_ASE,
@@ -56,7 +62,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="phonons",
         summary="Phonon frequencies at Gamma and along a band path, and dynamical stability",
-        load="xpot_lammps.validators.static:PhononValidator",
+        load="xpot_lammps.validators.phonons:PhononValidator",
         options=PhononOptions,
         effort=5,
         citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
@@ -65,7 +71,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="lammps-speed",
         summary="Cost of molecular dynamics relative to a reference potential, measured and estimated",
-        load="xpot_lammps.validators.speed:SpeedValidator",
+        load="xpot_lammps.validators.cost:SpeedValidator",
         options=SpeedOptions,
         packages=("lammps",),
         effort=6,
@@ -75,7 +81,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="lammps-md",
         summary="Molecular dynamics in LAMMPS: stability, time to failure, energy drift",
-        load="xpot_lammps.validators.dynamics:MdValidator",
+        load="xpot_lammps.validators.md:MdValidator",
         options=LammpsMdOptions,
         packages=("lammps",),
         effort=10,
@@ -85,7 +91,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
     yield ValidatorProvider(
         name="lammps-melt-quench",
         summary="Melt and quench in LAMMPS: stability, density, structure of the glass",
-        load="xpot_lammps.validators.dynamics:MeltQuenchValidator",
+        load="xpot_lammps.validators.melt_quench:MeltQuenchValidator",
         options=MeltQuenchOptions,
         packages=("lammps",),
         effort=20,

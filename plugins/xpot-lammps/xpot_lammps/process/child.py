@@ -1,4 +1,4 @@
-"""The process of one test: ``python -m xpot_lammps.child JOB``, in the folder of the test."""
+"""The process of one test: ``python -m xpot_lammps.process.child JOB``, in the folder of the test."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.api import FittedPotential, InputError
-from xpot_lammps.failure import Failed
-from xpot_lammps.runner import ANSWER
+from xpot_lammps.process.failure import Failed
+from xpot_lammps.process.runner import ANSWER
 
 
 def main(path: str) -> None:
@@ -20,8 +20,8 @@ def main(path: str) -> None:
     Parameters
     ----------
     path
-        JSON file with ``task``, ``potential``, ``calculator``, ``seed`` and what the task needs; see
-        `xpot_lammps.runner.run_child`.
+        JSON file with ``task``, ``potential``, ``calculator``, ``seed``, ``options`` and what the task needs; see
+        `xpot_lammps.process.runner.run_child`.
     """
     job = json.loads(Path(path).read_text(encoding="utf-8"))
     potential = FittedPotential.from_json(job["potential"])

@@ -1,54 +1,19 @@
-"""Starting structures: chosen among the training frames, read, or made; as plain data for a child."""
+"""The structure that a test starts from: chosen among the training frames, read, or made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.io import read
 
-from xpot_core.api import Frame, InputError, TrainingData, bare_atoms, nearest
-from xpot_lammps.options.shared import StructureOptions
-
-_VACUUM = 12.0  # Å on either side: images see nothing of each other at any cutoff in use
-G_PER_CM3 = 1.66053906660
-"""Mass density of one atomic mass unit per Å^3 in g/cm^3."""
-
-
-class _WithStructure(Protocol):
-    @property
-    def structure(self) -> StructureOptions: ...
-
-
-OptionsT = TypeVar("OptionsT", bound=_WithStructure)
-
-
-class StructureTest(Generic[OptionsT]):
-    """A test that starts from one structure, which is looked for before a search too.
-
-    Parameters
-    ----------
-    options
-        The validated options.
-    """
-
-    relaxed: ClassVar[bool] = True
-    """See `starting_structure`."""
-
-    def __init__(self, options: OptionsT) -> None:
-        self.options = options
-
-    def check(self, data: TrainingData) -> None:
-        """See `xpot_core.api.CheckedValidator`."""
-        self.start(data.elements, data.frames)
-
-    def start(self, elements: Sequence[str], frames: Sequence[Frame]) -> Atoms:
-        """The structure for a potential of these elements; see `starting_structure`."""
-        return starting_structure(self.options.structure, elements, frames, relaxed=self.relaxed)
+from xpot_core.api import Frame, InputError, nearest
+from xpot_lammps.structures.cells import periodic
+from xpot_lammps.structures.options import StructureOptions
 
 
 def starting_structure(
@@ -147,47 +112,3 @@ def _per_atom(frame: Frame, candidates: Sequence[Frame]) -> tuple[float, float]:
     mixed = len({tuple(sorted(set(f.atoms.get_chemical_symbols()))) for f in candidates}) > 1
     energy = np.inf if frame.energy is None or mixed else frame.energy / frame.n_atoms
     return float(energy), _largest_force(frame)
-
-
-def periodic(atoms: Atoms) -> Atoms:
-    """A copy with vacuum in directions that are open: LAMMPS and every calculator run it alike."""
-    copy = bare_atoms(atoms)
-    for axis in np.flatnonzero(~copy.pbc):
-        copy.center(vacuum=_VACUUM, axis=int(axis))
-    copy.pbc = True
-    return copy
-
-
-def repeated(atoms: Atoms, min_atoms: int) -> Atoms:
-    """The cell repeated to at least so many atoms, always along its shortest vector."""
-    times = np.array([1, 1, 1])
-    lengths = np.linalg.norm(np.array(atoms.cell), axis=1)
-    while len(atoms) * times.prod() < min_atoms:
-        times[np.argmin(lengths * times)] += 1
-    return atoms.repeat(times.tolist())
-
-
-def mean_density(frames: Sequence[Frame]) -> float | None:
-    """Mean mass density of the periodic frames in g/cm^3; None without any."""
-    found = [density(f.atoms) for f in frames if f.atoms.pbc.all()]
-    return float(np.median(found)) if found else None
-
-
-def density(atoms: Atoms) -> float:
-    """Mass density in g/cm^3."""
-    return float(atoms.get_masses().sum() / atoms.get_volume() * G_PER_CM3)
-
-
-def to_plain(atoms: Atoms) -> dict[str, Any]:
-    """A JSON-able form; `from_plain` reads it."""
-    return {
-        "numbers": atoms.numbers.tolist(),
-        "positions": atoms.get_positions().tolist(),
-        "cell": np.array(atoms.cell).tolist(),
-        "pbc": [bool(p) for p in atoms.pbc],
-    }
-
-
-def from_plain(data: Mapping[str, Any]) -> Atoms:
-    """Inverse of `to_plain`."""
-    return Atoms(data["numbers"], data["positions"], cell=data["cell"], pbc=data["pbc"])

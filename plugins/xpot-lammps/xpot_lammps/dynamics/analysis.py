@@ -15,7 +15,7 @@ from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
 
 from xpot_core.api import FloatArray
-from xpot_lammps.structures import density
+from xpot_lammps.structures.cells import density
 
 _BIN = 0.05  # Å
 _LARGEST = 8  # coordination numbers beyond are counted together

@@ -33,25 +33,3 @@ def report(
         if finite:
             lists[name] = {c: [float(row[i]) for row in finite] for i, c in enumerate(columns)}
     return ValidationReport(bool(passed), summary, kept, lists)
-
-
-def compare(
-    values: Mapping[str, float],
-    reference: Mapping[str, float],
-    tolerance: float,
-    tolerances: Mapping[str, float],
-) -> tuple[dict[str, float], list[str]]:
-    """Relative deviations from references, as values named ``NAME_error``, and what is out of bounds."""
-    errors, faults = {}, []
-    for name, wanted in reference.items():
-        if name not in values or values[name] is None:
-            faults.append(f"{name} could not be computed")
-            continue
-        scale = abs(wanted) or 1.0
-        errors[f"{name}_error"] = error = (values[name] - wanted) / scale
-        limit = tolerances.get(name, tolerance)
-        if not abs(error) <= limit:
-            faults.append(
-                f"{name} {values[name]:.4g} instead of {wanted:.4g} ({100 * error:+.1f} %, allowed {100 * limit:g} %)"
-            )
-    return errors, faults

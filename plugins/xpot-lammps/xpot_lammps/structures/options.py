@@ -1,4 +1,4 @@
-"""Options of static tests and of molecular dynamics alike."""
+"""Where the structure of a test comes from, as options."""
 
 from __future__ import annotations
 
@@ -47,15 +47,3 @@ class StructureOptions(OptionsModel):
         if self.crystal is not None and self.species is None:
             raise ValueError("crystal needs species, e.g. {crystal: diamond, species: Si, a: 5.43}")
         return self
-
-
-class ChildOptions(OptionsModel):
-    """Options of every test that runs in a process of its own."""
-
-    timeout: float = option(
-        1800.0,
-        "Seconds after which the test is ended; the potential has then failed.",
-        unit="s",
-        tunable=False,
-        gt=0,
-    )

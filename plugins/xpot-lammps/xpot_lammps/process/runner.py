@@ -26,6 +26,7 @@ from xpot_core.api import (
     child_process,
     log_tail,
 )
+from xpot_lammps.process.options import ChildOptions
 
 JOB, ANSWER, PROGRESS, OUTPUT = "job.json", "answer.json", "progress.jsonl", "output.log"
 _TAIL = 400
@@ -52,7 +53,7 @@ class Outcome:
 
 
 def run_child(
-    task: str, potential: FittedPotential, request: ValidationRequest, timeout: float, **job: Any
+    task: str, potential: FittedPotential, request: ValidationRequest, options: ChildOptions, **job: Any
 ) -> Outcome:
     """Run one task in a process of its own and wait for it.
 
@@ -62,8 +63,8 @@ def run_child(
         ``"package.module:function"``, called in the child with the potential and the job.
     potential, request
         As the validator got them.
-    timeout
-        Seconds; the child with all its children is killed beyond them.
+    options
+        The job holds them as ``options``. The child with all its children is killed beyond their ``timeout``.
     **job
         What else the task needs, JSON-able.
 
@@ -78,9 +79,16 @@ def run_child(
         (folder / name).unlink(missing_ok=True)
     # absolute: the child works in the folder of the test
     data = {**potential.to_json(), "directory": str(potential.directory.resolve())}
-    content = {"task": task, "potential": data, "calculator": request.calculator, "seed": request.seed, **job}
+    content = {
+        "task": task,
+        "potential": data,
+        "calculator": request.calculator,
+        "seed": request.seed,
+        "options": options.model_dump(mode="json"),
+        **job,
+    }
     (folder / JOB).write_text(json.dumps(content), encoding="utf-8")
-    status = _run(folder, request.threads, timeout)
+    status = _run(folder, request.threads, options.timeout)
     answer = folder / ANSWER
     progress = _last_line(folder / PROGRESS)
     (folder / JOB).unlink(missing_ok=True)
@@ -93,7 +101,7 @@ def run_child(
     where: dict[str, Any] = {k: progress[k] for k in ("step", "stage") if k in progress}
     if status is None:
         return Outcome(
-            {}, {"reason": "timeout", "message": f"was ended after {timeout:g} s", **where}, progress
+            {}, {"reason": "timeout", "message": f"was ended after {options.timeout:g} s", **where}, progress
         )
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
     tail = _tail(folder / OUTPUT)
@@ -107,7 +115,7 @@ def _run(folder: Path, threads: int, timeout: float) -> int | None:
     fonts = os.environ.get("MPLCONFIGDIR", str(cache_folder("lammps") / "matplotlib"))
     variables = {"MPLCONFIGDIR": fonts, "PYTHONUTF8": "1"}
     variables |= dict.fromkeys(THREAD_VARIABLES, str(max(threads, 1)))
-    command = [sys.executable, "-P", "-m", "xpot_lammps.child", JOB]
+    command = [sys.executable, "-P", "-m", "xpot_lammps.process.child", JOB]
     with child_process(command, folder, folder / OUTPUT, variables) as process:
         try:
             return process.wait(timeout)

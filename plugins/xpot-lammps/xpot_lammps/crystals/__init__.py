@@ -1,0 +1,1 @@
+"""What the static tests of crystals share: references, relaxation, lattices."""

@@ -1,0 +1,1 @@
+"""Molecular dynamics: stages, guards, and what is seen in a run."""

@@ -1,1 +1,0 @@
-"""Options of the validators; importing them imports nothing heavy."""

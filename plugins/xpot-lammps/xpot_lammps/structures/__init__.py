@@ -1,0 +1,1 @@
+"""Where a test starts: chosen, read or made structures."""
