@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from xpot_core.results.read import StudyResults
+from xpot_core.space.as_json import space_to_json
 from xpot_core.space.parameters import Choice, Float, Int, Space
 from xpot_core.store import row_checksums
 from xpot_core.store.store import Store
@@ -104,7 +105,7 @@ class StudyMaker:
         facts = {
             "study": raw,
             "base": str(self.runs),
-            "space": space.describe(),
+            **space_to_json(space),
             "versions": {"python": "3.11.7", "xpot-core": "0.1.0"},
             "data": {n: group_table(frames) for n, frames in sets.items()},
             "warnings": [f"2 identical structures {NASTY}"],

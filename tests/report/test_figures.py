@@ -10,7 +10,7 @@ import pytest
 
 from xpot_core.report.figures.draw import make_figures
 from xpot_core.report.statistics.predictions import atomic_baseline, pairs, predictions_of
-from xpot_core.report.statistics.series import Series, expanded, fixed, initial_trials, number, space_of
+from xpot_core.report.statistics.series import Series, expanded, fixed, initial_trials, number
 from xpot_core.results.read import StudyResults
 
 pytest.importorskip("matplotlib")
@@ -120,7 +120,7 @@ def test_initial_design_is_read_from_the_study_or_the_optimizer(make_study: Make
 
 
 def test_space_and_its_families_come_back_from_the_store(finished: StudyResults):
-    space = space_of(finished)
+    space = finished.space
     assert space.names == tuple(row["name"] for row in finished.facts["space"])
     families = expanded(space, finished)
     assert set(families) == {"energy_weight"}

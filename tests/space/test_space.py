@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from xpot_core.options.declare import (
     undocumented,
     walk_options,
 )
+from xpot_core.space.as_json import space_from_json, space_to_json
 from xpot_core.space.parameters import Choice, Float, Int, Space
 from xpot_core.space.read import build_space
 
@@ -361,9 +363,12 @@ def test_undocumented_options_are_found() -> None:
     assert not undocumented(Model)
 
 
-def test_describe_is_plain_data() -> None:
-    import json
-
-    rows = space_of({"sigma": "tune", "layers": "tune", "extra": {"zeta": "tune"}}).describe()
-    assert json.loads(json.dumps(rows)) == rows
-    assert {r["kind"] for r in rows} == {"float", "choice", "int"}
+def test_space_comes_back_from_plain_data() -> None:
+    space = space_of({"sigma": "tune", "layers": "tune", "extra": {"zeta": "tune"}})
+    data = json.loads(json.dumps(space_to_json(space)))
+    assert {row["kind"] for row in data["space"]} == {"float", "choice", "int"}
+    back = space_from_json(data)
+    assert back == space
+    assert back.defaults() == space.defaults()
+    assert back.options(space.defaults()) == space.options(space.defaults())
+    assert space_from_json({"space": data["space"]}).template is None

@@ -16,6 +16,8 @@ from xpot_core.plugins.registry import load_registry
 from xpot_core.results.as_json import trial_json
 from xpot_core.results.study_folder import study_directory
 from xpot_core.results.tables import notebook_table, trials_table
+from xpot_core.space.as_json import space_from_json
+from xpot_core.space.parameters import Space
 from xpot_core.store.faults import damaged
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.store.stored_shapes import wrong_in_facts
@@ -92,6 +94,11 @@ class StudyResults:
             return smallest
         # It was tested with its followers; nothing better has come since.
         return next((t for t in self.trials if t.number == self.final["trial"]), smallest)  # type: ignore[index]
+
+    @property
+    def space(self) -> Space:
+        """The search space, without the plugin that it belongs to."""
+        return space_from_json(self.facts)
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from xpot_core.optimize.objectives import Objective, loss_again
 from xpot_core.options.check import validate_options
 from xpot_core.plugins.interfaces import TableLoss
 from xpot_core.results.read import StudyResults
-from xpot_core.space.parameters import Slot, Space, fill
+from xpot_core.space.as_json import space_from_json, space_to_json
+from xpot_core.space.parameters import Space, fill
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import StudyFile
 from xpot_core.trial.runner import TrialRunner
@@ -30,7 +31,6 @@ from xpot_core.types.trials import Origin, Trial, TrialState
 
 PRIOR = "prior"
 """Stands for the optimizer in trials that came from an earlier study."""
-_SLOT = "$hyperparameter"
 _ABSENT = object()
 
 
@@ -67,28 +67,6 @@ class Translation:
                 "learn from them, the other optimizers leave them out"
             )
         return lines
-
-
-def template_to_json(node: Any) -> Any:
-    """The options tree of a space as plain data; `template_from_json` reads it."""
-    if isinstance(node, Slot):
-        return {_SLOT: node.name}
-    if isinstance(node, dict):
-        return {k: template_to_json(v) for k, v in node.items()}
-    if isinstance(node, list | tuple):
-        return [template_to_json(v) for v in node]
-    return node
-
-
-def template_from_json(data: Any) -> Any:
-    """Inverse of `template_to_json`."""
-    if isinstance(data, dict):
-        if set(data) == {_SLOT}:
-            return Slot(data[_SLOT])
-        return {k: template_from_json(v) for k, v in data.items()}
-    if isinstance(data, list):
-        return [template_from_json(v) for v in data]
-    return data
 
 
 def look_up(tree: Any, path: str) -> Any:
@@ -265,7 +243,7 @@ def prior_trials(study: Path, key: str, runner: TrialRunner) -> Translation:
     other_data = (results.facts.get("identity") or {}).get("data") != fingerprint
     complete = [t for t in results.trials if t.state is TrialState.COMPLETE and t.fidelity is None]
     origin = f" of {results.name}"
-    found = translate(complete, template_from_json(results.facts["template"]), model, space, origin=origin)
+    found = translate(complete, results.space.template, model, space, origin=origin)
     used, left_out = [], [*found.left_out]
     for trial in found.trials:
         value = loss_again(trial, loss) if isinstance(loss.instance, TableLoss) else trial.loss
@@ -354,8 +332,8 @@ def extend_store(
             value=next(iter(identity["fitter"])),
             remedy="give the study another name, and the old one as prior",
         )
-    template = store.get("template")
-    if template is None:
+    before = space_from_json({key: store.get(key) for key in ("space", "template")})
+    if before.template is None:
         raise InputError(
             "the store was made by an older xpot, which did not store its options",
             key="--extend",
@@ -363,14 +341,10 @@ def extend_store(
         )
     finished = [t for t in store.trials() if t.state.finished]
     model = runner.fitter.provider.options
-    found = translate(finished, template_from_json(template), model, runner.space)
+    found = translate(finished, before.template, model, runner.space)
     backup = directory / f"before-{datetime.now():%Y%m%d-%H%M%S}.sqlite"
     store.copy_to(backup)
-    facts = {
-        "identity": dict(identity),
-        "space": runner.space.describe(),
-        "template": template_to_json(runner.space.template),
-    }
+    facts = {"identity": dict(identity), **space_to_json(runner.space)}
     store.replace([replace(t, from_prior=True) for t in found.trials], facts)
     return [
         f"{len(found.trials)} of {len(finished)} trials go on in the changed space; "

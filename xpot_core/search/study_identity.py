@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from xpot_core import __version__
 from xpot_core.data.dataset import group_table
 from xpot_core.errors import StudyChangedError
-from xpot_core.search.earlier_studies import adopt_priors, extend_store, template_to_json
+from xpot_core.search.earlier_studies import adopt_priors, extend_store
+from xpot_core.space.as_json import space_to_json
 from xpot_core.store.store import Store
 from xpot_core.study_file.schema import StudyConfig
 from xpot_core.trial.runner import TrialRunner
@@ -72,8 +73,8 @@ def open_study(runner: TrialRunner, store: Store, directory: Path, *, extend: bo
             )
     raw, sets = dict(runner.study.raw), runner.dataset.sets
     store.set("base", str(runner.study.base))
-    store.set("space", runner.space.describe())
-    store.set("template", template_to_json(runner.space.template))
+    for key, value in space_to_json(runner.space).items():
+        store.set(key, value)
     store.set("versions", versions(runner))
     store.set("data", {name: group_table(frames) for name, frames in sets.items()})
     store.set("warnings", list(runner.dataset.warnings))

@@ -199,20 +199,3 @@ class Space:
     def only(self, names: Collection[str]) -> Space:
         """The same options with some of the hyperparameters only: what one level of a nested search moves."""
         return Space(tuple(p for p in self.parameters if p.name in names), self.template)
-
-    def describe(self) -> list[dict[str, Any]]:
-        """Plain data about each hyperparameter, for the store and the report."""
-        rows = []
-        for p in self.parameters:
-            row: dict[str, Any] = {
-                "name": p.name,
-                "kind": type(p).__name__.lower(),
-                "stage": p.stage,
-                "default": p.default,
-            }
-            if isinstance(p, Choice):
-                row["choices"] = list(p.choices)
-            else:
-                row.update(low=p.low, high=p.high, log=p.log)
-            rows.append(row)
-        return rows

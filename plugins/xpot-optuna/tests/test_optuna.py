@@ -11,7 +11,7 @@ import optuna
 import pytest
 from xpot_optuna.cmaes import CMAESOptimizer
 from xpot_optuna.options import CMAESOptions, NSGA2Options, TPEOptions
-from xpot_optuna.samplers import NSGA2Optimizer, TPEOptimizer, _distributions, _Told
+from xpot_optuna.samplers import NSGA2Optimizer, TPEOptimizer, _distributions, _FollowedStudy
 
 from xpot_core.api import Float, History, Space, Trial, TrialState, XpotError, observe
 from xpot_core.plugins.registry import load_registry
@@ -86,8 +86,8 @@ def test_nsga2_generations_are_those_that_optuna_counts() -> None:
 def test_only_what_is_new_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     optimizer = TPEOptimizer(TPEOptions(initial=5))
     added: list[object] = []
-    add = _Told.add
-    monkeypatch.setattr(_Told, "add", lambda self, row: (added.append(row), add(self, row))[1])
+    add = _FollowedStudy.add
+    monkeypatch.setattr(_FollowedStudy, "add", lambda self, row: (added.append(row), add(self, row))[1])
     first = optimizer.suggest(history(40), 1)
     assert len(added) == 41
     trials = (*history(40).trials, Trial(40, TrialState.COMPLETE, first[0].values, loss=0.3))

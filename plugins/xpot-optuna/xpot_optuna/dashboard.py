@@ -27,7 +27,7 @@ from optuna.storages import BaseStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
-from xpot_core.api import InputError, StudyResults, Trial, XpotError
+from xpot_core.api import Choice, InputError, Int, Parameter, StudyResults, Trial, XpotError
 
 _STATES = {
     "WAITING": TrialState.WAITING,
@@ -92,17 +92,16 @@ def _copy(results: StudyResults, storage: BaseStorage, name: str) -> optuna.Stud
     for key, value in results.to_json().items():
         if key in ("study", "directory", "fitter", "optimizer", "versions", "test"):
             copy.set_user_attr(f"xpot:{key}", value)
-    space = {row["name"]: _distribution(row) for row in results.facts["space"]}
+    space = {p.name: _distribution(p) for p in results.space}
     copy.add_trials([_frozen(trial, space, len(objectives)) for trial in results.trials])
     return copy
 
 
-def _distribution(row: Mapping[str, Any]) -> BaseDistribution:
-    if row["kind"] == "choice":
-        return CategoricalDistribution([_plain(c) for c in row["choices"]])
-    if row["kind"] == "int":
-        return IntDistribution(row["low"], row["high"], log=row["log"])
-    return FloatDistribution(row["low"], row["high"], log=row["log"])
+def _distribution(p: Parameter) -> BaseDistribution:
+    if isinstance(p, Choice):
+        return CategoricalDistribution([_plain(c) for c in p.choices])
+    kind = IntDistribution if isinstance(p, Int) else FloatDistribution
+    return kind(p.low, p.high, log=p.log)
 
 
 def _plain(value: Any) -> Any:

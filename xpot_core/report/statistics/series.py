@@ -12,7 +12,7 @@ import numpy as np
 from xpot_core.options.declare import option_with
 from xpot_core.options.roles import Role
 from xpot_core.results.read import StudyResults
-from xpot_core.space.parameters import Choice, Float, Int, Parameter, Space
+from xpot_core.space.parameters import Parameter, Space
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import QUANTITIES
 from xpot_core.types.structures import FloatArray
@@ -91,19 +91,6 @@ class Series:
         return np.array(
             [t.state.finished and t.state is not TrialState.COMPLETE for t in self.trials], dtype=bool
         )
-
-
-def space_of(results: StudyResults) -> Space:
-    """The search space from what the store says about it; needs no plugin."""
-    parameters: list[Parameter] = []
-    for row in results.facts.get("space") or []:
-        name, stage = row["name"], row.get("stage")
-        if row["kind"] == "choice":
-            parameters.append(Choice(name, tuple(row["choices"]), stage))
-        else:
-            kind = Int if row["kind"] == "int" else Float
-            parameters.append(kind(name, row["low"], row["high"], row["log"], stage))
-    return Space(tuple(parameters))
 
 
 def varied(space: Space, trials: Sequence[Trial]) -> list[Parameter]:

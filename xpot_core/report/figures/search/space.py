@@ -24,7 +24,7 @@ from xpot_core.report.figures.style import (
     short,
     tidy_log,
 )
-from xpot_core.report.statistics.series import Series, number, space_of, varied
+from xpot_core.report.statistics.series import Series, number, varied
 from xpot_core.report.statistics.surrogate import Analysis, Dependence, analyse
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Choice, Parameter
@@ -40,7 +40,7 @@ _TRUST = 0.3
 def space_figures(results: StudyResults, series: Series) -> list[ReportFigure | None]:
     """All figures about hyperparameters; they share one model."""
     complete = [t for t, ok in zip(series.trials, series.complete, strict=True) if ok]
-    parameters = varied(space_of(results), complete)
+    parameters = varied(results.space, complete)
     if not complete or not parameters:
         return []
     analysis = analyse(parameters, complete)

@@ -26,7 +26,7 @@ from xpot_core.report.figures.style import (
     new_figure,
     short,
 )
-from xpot_core.report.statistics.series import Series, expanded, number, provider_of, space_of
+from xpot_core.report.statistics.series import Series, expanded, number, provider_of
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Choice, Parameter
 from xpot_core.types.trials import Trial
@@ -36,7 +36,7 @@ _TOP_SHARE = 0.1
 
 def weights(results: StudyResults, series: Series) -> ReportFigure | None:
     """How the values of expanded options (weights by group) were found."""
-    families = expanded(space_of(results), results)
+    families = expanded(results.space, results)
     families = {
         option: {m: p for m, p in by_member.items() if not isinstance(p, Choice)}
         for option, by_member in families.items()
