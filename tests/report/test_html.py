@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -78,7 +79,7 @@ def test_everything_from_outside_is_escaped(finished: StudyResults, tmp_path: Pa
     path, _ = write_report(finished, tmp_path / "r.html")
     text = path.read_text()
     assert "<script>" not in text
-    assert "&lt;script&gt;alert(&#x27;x&#x27;)" in text
+    assert "&lt;script&gt;alert(&#39;x&#39;)" in text
 
 
 def test_default_place_is_the_run_folder(make_study: Maker):
@@ -143,13 +144,14 @@ def test_command(make_study: Maker, tmp_path: Path):
     assert (tmp_path / "f" / "convergence.csv").is_file()
 
 
-def test_without_matplotlib_the_user_is_told_what_to_install(
-    finished: StudyResults, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("module", "name"), [("matplotlib", "matplotlib"), ("jinja2", "jinja2"), ("sklearn", "scikit-learn")]
+)
+def test_without_a_package_the_user_reads_what_to_install(
+    finished: StudyResults, monkeypatch: pytest.MonkeyPatch, module: str, name: str
 ):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(InputError, match="matplotlib") as caught:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=f"need {name}") as caught:
         CliRunner().invoke(report, [str(finished.directory)], catch_exceptions=False)
     assert caught.value.remedy == "pip install xpot-core[report]"
     assert caught.value.exit_status == 2

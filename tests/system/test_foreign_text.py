@@ -16,7 +16,7 @@ import pytest
 from ase.io import read, write
 
 from xpot_core.cli.common import print_json
-from xpot_core.report.html.page import esc
+from xpot_core.report.html.page import environment
 from xpot_core.report.tables.terminal import PlainConsole
 from xpot_core.system.foreign_text import csv_text, file_name_of, is_file_name, json_printable, printable
 
@@ -87,7 +87,8 @@ def test_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_pages_escape() -> None:
-    assert esc("<b>\x1b\ud800") == "&lt;b&gt;\\x1b\\ud800"
+    shown = environment().from_string("{{ text }}").render(text="<b>\x1b\ud800")
+    assert shown == "&lt;b&gt;\\x1b\\ud800"
 
 
 @pytest.fixture

@@ -43,8 +43,9 @@ def compare(
         files = comparison_figure(comparison).save(figures_dir)
         say(f"wrote {len(files)} files to {figures_dir}", err=True)
     if output is not None:
-        from xpot_core.report.figures.style import require_matplotlib
+        from xpot_core.report.packages import require_report
+
+        require_report()
         from xpot_core.report.html.compare import write_comparison
 
-        require_matplotlib()
         say(f"wrote {write_comparison(comparison, output)}", err=True)

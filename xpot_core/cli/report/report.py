@@ -21,12 +21,12 @@ def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path
     import logging
 
     from xpot_core.cli.search.family_run import family_of
-    from xpot_core.report.figures.style import require_matplotlib
+    from xpot_core.report.packages import require_report
     from xpot_core.results.read import StudyResults
 
     family = family_of(study, runs)
     results = StudyResults.open(study, runs) if family is None else None
-    require_matplotlib()
+    require_report()
     for name in ("matplotlib", "fontTools", "PIL"):
         # With --debug they write thousands of lines about fonts, which is nothing of ours.
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -22,7 +22,8 @@ from xpot_core.report.figures.search import course as figures_course
 from xpot_core.report.figures.search import objectives as figures_objectives
 from xpot_core.report.figures.search import space as figures_space
 from xpot_core.report.figures.search import trials as figures_trials
-from xpot_core.report.figures.style import ReportFigure, figure_style, require_matplotlib
+from xpot_core.report.figures.style import ReportFigure, figure_style
+from xpot_core.report.packages import require_report
 from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import Series, shown_errors
 from xpot_core.results.read import StudyResults
@@ -48,7 +49,7 @@ def make_figures(
     InputError
         If matplotlib is not installed.
     """
-    require_matplotlib()
+    require_report()
     series = Series.of(results.trials)
     sets = predictions_of(results) if sets is None else sets
     errors = shown_errors(results)

@@ -28,10 +28,10 @@ from xpot_core.report.figures.style import (
     label_panel,
     log_scale_fits,
     new_figure,
-    require_matplotlib,
     short,
     tidy_log,
 )
+from xpot_core.report.packages import require_report
 from xpot_core.report.statistics.series import number
 from xpot_core.report.tables.family import keys_of, quantities_of
 
@@ -69,7 +69,7 @@ def family_figures(family: FamilyResults) -> dict[str, ReportFigure]:
     InputError
         If matplotlib is not installed.
     """
-    require_matplotlib()
+    require_report()
     points = family.statistics()
     if not points:
         return {}

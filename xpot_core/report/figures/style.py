@@ -241,14 +241,6 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
-def require_matplotlib() -> None:
-    """Say what to install where matplotlib is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise InputError("figures need matplotlib", remedy="pip install xpot-core[report]") from error
-
-
 def log_scale_fits(values: Any, factor: float = 20.0) -> bool:
     """Whether positive values spread so far that a linear axis would hide the small ones."""
     import numpy as np

@@ -19,9 +19,9 @@ from xpot_core.report.figures.style import (
     figure_style,
     label_panel,
     new_figure,
-    require_matplotlib,
     tidy_log,
 )
+from xpot_core.report.packages import require_report
 from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, Comparison
 from xpot_core.report.statistics.series import Series
 from xpot_core.report.statistics.validators import HEADS, table_rows
@@ -71,7 +71,7 @@ def _tests(comparison: Comparison) -> Table:
 
 def comparison_figure(comparison: Comparison) -> ReportFigure:
     """Errors with intervals, and the loss of the best trial against time."""
-    require_matplotlib()
+    require_report()
     with figure_style():
         return _figure(comparison)
 
