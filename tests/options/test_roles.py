@@ -12,9 +12,8 @@ from xpot_core.options.declare import (
     PerGroup,
     option,
     option_info,
-    option_of,
-    option_with,
 )
+from xpot_core.options.find import option_of, option_with
 from xpot_core.options.roles import Role
 
 

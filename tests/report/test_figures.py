@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xpot_core.options.roles import Role
 from xpot_core.report.figures.draw import make_figures
+from xpot_core.report.figures.search.values import worth_widening
 from xpot_core.report.statistics.predictions import atomic_baseline, pairs, predictions_of
 from xpot_core.report.statistics.series import Series, expanded, fixed, initial_trials, number
 from xpot_core.results.read import StudyResults
+from xpot_core.space.parameters import Float
 
 pytest.importorskip("matplotlib")
 ALL = {
@@ -53,6 +56,15 @@ def test_every_figure_of_a_finished_study(finished: StudyResults, tmp_path: Path
     rows = list(csv.reader(io.StringIO(figures["convergence"].csv())))
     assert rows[0][0] == "trial"
     assert len(rows) == 31
+
+
+@pytest.mark.parametrize(
+    ("value", "role", "wider"),
+    [(1e-9, None, True), (1e-9, Role.RIDGE, False), (1e-2, Role.RIDGE, True), (1e-5, None, False)],
+)
+def test_ranges_that_may_be_widened(value: float, role: Role | None, wider: bool):
+    """Not below the smallest ridge: less is none."""
+    assert worth_widening(Float("x", 1e-9, 1e-2, log=True), value, role) is wider
 
 
 def test_figures_leave_no_trace_in_pyplot(finished: StudyResults):

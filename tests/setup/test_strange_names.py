@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import yaml
 from xpot_core.errors import NotInstalledError
 from xpot_core.plugins.registry import Registry, load_registry
 from xpot_core.plugins.registry.catalogue import PUBLISHED
+from xpot_core.plugins.registry.load import _load
+from xpot_core.report.statistics.series import initial_trials
+from xpot_core.results.read import StudyResults
 from xpot_core.setup.proposal import Wishes, default_optimizer, look_at, propose_study
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +27,8 @@ STRANGE = '''
 from xpot_core.api import (
     FitterProvider, LossProvider, OptimizerProvider, OptionsModel, PerElement, PerGroup, Range, hookimpl, option
 )
+from xpot_core.builtin.loss import EnergyForceLoss
+from xpot_core.builtin.loss_options import EnergyForceOptions
 
 REACH = Range(2.0, 8.0)
 
@@ -58,6 +64,24 @@ class Optimizer(OptionsModel):
     """Options."""
 
     anlauf: int = option(5, "Trials before it learns.", role="initial-design", tunable=False)
+
+
+class Scale(OptionsModel):
+    """Options."""
+
+    waage: float = option(0.5, "Energies against forces.", role="balance")
+
+
+class ScaleLoss(EnergyForceLoss):
+    """The usual loss."""
+
+    def __init__(self, options):
+        super().__init__(EnergyForceOptions(alpha=options.waage))
+
+
+@hookimpl
+def xpot_register_losses():
+    return [LossProvider("strange", "strange", f"{__name__}:ScaleLoss", Scale)]
 
 
 @hookimpl
@@ -148,6 +172,30 @@ def test_the_cutoff_of_pod_is_proposed_and_checked(
     assert options["rcut"] == {"min": 3.5, "max": 6.0}
     (found,) = warnings("pod", {"rcut": {"min": 1.0, "max": 6.0}, "rin": 0.5}, plugin)
     assert "'rcut' may go down to 1 Å" in found
+
+
+@pytest.fixture
+def installed(strange: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The plugin as pip would leave it: commands that only look do not run plugin files."""
+    info = strange.parent / "xpot_strange-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: xpot-strange\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[xpot]\nstrange = strange\n")
+    monkeypatch.syspath_prepend(strange.parent)
+    _load.cache_clear()
+    yield
+    _load.cache_clear()
+    sys.modules.pop("strange", None)
+
+
+def test_results_go_by_roles(installed: None, study: Callable[..., Path], call: Any) -> None:
+    path = study({"optimizer": {"strange": {"anlauf": 2}}, "loss": {"strange": {"waage": 0.8}}})
+    assert call("run", path, "--quiet").status == 0
+    results = StudyResults.open(str(path))
+    assert initial_trials(results) == 2
+    shown = json.loads(call("show", path, "--alpha", "0.3", "--json").out)
+    assert shown["loss_at_alpha"] == pytest.approx(results.best_at(0.3)[1])
+    assert results.best_at(0.8)[1] == pytest.approx(min(t.loss for t in results.trials))
 
 
 # -- which plugins a study has that names none -------------------------------------------------------

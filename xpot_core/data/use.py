@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from xpot_core.errors import InputError
-from xpot_core.options.declare import option_of
+from xpot_core.options.find import option_of
 from xpot_core.plugins.interfaces import Component, DemandingLoss, FitterProvider, Loss, Provider
 from xpot_core.space.parameters import Space
 from xpot_core.types.structures import EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData

@@ -22,7 +22,6 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from xpot_core.errors import PluginError, nearest
 from xpot_core.options.roles import Role
 
 T = TypeVar("T")
@@ -166,7 +165,7 @@ def option(
     PluginError
         If there is no such role, or the unit is not that of the role.
     """
-    known = _role(role, unit, description)
+    known = Role.declared(role, unit, description)
     info = OptionInfo(
         known.unit if known is not None and unit is None else unit,
         tune,
@@ -187,19 +186,6 @@ def option(
     if bounds:
         field.metadata.append(AfterValidator(_within(bounds)))
     return field
-
-
-def _role(text: str | None, unit: str | None, description: str) -> Role | None:
-    """The role with this text, for an option in this unit; None for None."""
-    if text is None:
-        return None
-    place = f"of the option '{description}'"
-    role = Role.named(text)
-    if role is None:
-        raise PluginError(f"there is no role '{text}' {place}", remedy=nearest(text, Role))
-    if role.unit and unit not in (None, role.unit):
-        raise PluginError(f"the unit {place} is {role.unit}, not {unit}: its role is '{role}'")
-    return role
 
 
 _BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
@@ -292,34 +278,6 @@ def walk_options(model: type[BaseModel], prefix: str = "") -> Iterator[DeclaredO
             yield from walk_options(item_model, f"{path}.[].")
         else:
             yield DeclaredOption(path, field, option_info(field), field.annotation)
-
-
-def option_of(model: type[BaseModel], name: str) -> tuple[DeclaredOption, str]:
-    """The option that a hyperparameter belongs to, and the group, element or index that it is for.
-
-    ``descriptors.1.soap.cutoff`` belongs to ``descriptors.[].soap.cutoff``, ``eweight.bulk`` to ``eweight``.
-
-    Raises
-    ------
-    KeyError
-        If the model has no such option.
-    """
-    found = []
-    for declared in walk_options(model):
-        pattern = re.escape(declared.path).replace(re.escape("[]"), r"\d+")
-        match = re.fullmatch(rf"{pattern}(?:\.(.+))?", name)
-        if match is not None:
-            found.append((declared, match[1] or ""))
-    if not found:
-        raise KeyError(name)
-    # A list of models is an option, and so is each option of its members.
-    return max(found, key=lambda one: len(one[0].path))
-
-
-def option_with(model: type[BaseModel], role: Role) -> str | None:
-    """The name of the first option with a role; None where there is none."""
-    infos = ((name, option_info(field)) for name, field in model.model_fields.items())
-    return next((name for name, info in infos if info.role is role), None)
 
 
 def undocumented(model: type[BaseModel]) -> list[str]:

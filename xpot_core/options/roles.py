@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+from xpot_core.errors import PluginError, nearest
+
 
 class Role(StrEnum):
     """What an option is, for the core; `option` takes the text.
@@ -91,3 +93,20 @@ class Role(StrEnum):
     def named(cls, text: str) -> Role | None:
         """The role with a text; None where there is none."""
         return next((role for role in cls if role == text), None)
+
+    @classmethod
+    def declared(cls, text: str | None, unit: str | None, description: str) -> Role | None:
+        """The role that an option is declared with; None without one.
+
+        Raises
+        ------
+        PluginError
+            If there is no such role, or the option has another unit.
+        """
+        role = cls.named(text) if text is not None else None
+        place = f"of the option '{description}'"
+        if text is not None and role is None:
+            raise PluginError(f"there is no role '{text}' {place}", remedy=nearest(text, cls))
+        if role is not None and role.unit and unit not in (None, role.unit):
+            raise PluginError(f"the unit {place} is {role.unit}, not {unit}: its role is '{role}'")
+        return role

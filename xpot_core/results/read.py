@@ -10,7 +10,7 @@ from typing import Any
 
 from xpot_core.errors import InputError
 from xpot_core.optimize.objectives import loss_again, pareto
-from xpot_core.options.declare import option_with
+from xpot_core.options.find import option_with
 from xpot_core.options.roles import Role
 from xpot_core.plugins.registry import load_registry
 from xpot_core.results.as_json import trial_json

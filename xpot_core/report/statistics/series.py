@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.options.declare import option_with
+from xpot_core.options.find import option_with
 from xpot_core.options.roles import Role
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Parameter, Space

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_core.options.declare import option_of
+from xpot_core.options.find import option_of
 from xpot_core.options.roles import Role
 from xpot_core.search.loop import Study
 from xpot_core.setup.doctor.findings import Findings

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from xpot_core.options.declare import option_with
+from xpot_core.options.find import option_with
 from xpot_core.options.roles import Role
 from xpot_core.plugins.registry import Registry
 from xpot_core.setup.proposal.choices import WIDTH, chosen_by, chosen_options, count

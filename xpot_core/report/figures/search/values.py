@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.options.declare import DeclaredOption, option_of
+from xpot_core.options.declare import DeclaredOption
+from xpot_core.options.find import option_of
 from xpot_core.options.roles import Role
 from xpot_core.report.figures.style import (
     BLACK,
@@ -209,7 +210,7 @@ def chosen(
     edge = [
         p.name
         for p in parameters
-        if not isinstance(p, Choice) and _worth_widening(p, best.values[p.name], roles.get(p.name))
+        if not isinstance(p, Choice) and worth_widening(p, best.values[p.name], roles.get(p.name))
     ]
     return ReportFigure(
         "chosen",
@@ -235,7 +236,8 @@ def _span(parameter: Parameter, units: Sequence[float]) -> tuple[Any, Any]:
     return parameter.from_unit(clipped[0]), parameter.from_unit(clipped[1])
 
 
-def _worth_widening(parameter: Parameter, value: Any, role: Role | None) -> bool:
+def worth_widening(parameter: Parameter, value: Any, role: Role | None) -> bool:
+    """Whether a chosen value lies so near an end of its range that a wider one may hold a better one."""
     unit = parameter.to_unit(value)
     # Below the smallest ridge there is only none.
     return bool(unit > 0.98 or (unit < 0.02 and role is not Role.RIDGE))
