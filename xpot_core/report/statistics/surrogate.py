@@ -3,13 +3,13 @@
 The model of the logarithm of the loss is a Gaussian process with a Matérn 5/2 kernel and one length
 scale for each hyperparameter; hyperpriors keep it sane with few trials in many dimensions. From its
 mean come partial dependences and variance-based (Sobol) sensitivity indices, its leave-one-out
-prediction says how far to trust them. numpy and scipy are all it takes.
+prediction says how far to trust them. The process itself is that of scikit-learn.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,6 @@ MOST_TRIALS = 300
 """The model is cubic in the number of trials; the best and a random part of the others stay."""
 _SAMPLES = 256
 _GRID = 25
-_SQRT5 = math.sqrt(5.0)
 # Hyperprior of length scales, after Hvarfner et al., ICML 2024: wider in higher dimensions.
 _LOG_SCALE_MEAN, _LOG_SCALE_SD = math.sqrt(2.0), math.sqrt(3.0)
 _LOG_NOISE_MEAN, _LOG_NOISE_SD = -4.0, 1.5
@@ -110,71 +109,69 @@ class _GaussianProcess:
     """Matérn 5/2 with one length scale a hyperparameter; choices are alike or not."""
 
     def __init__(self, parameters: Sequence[Parameter], x: FloatArray, y: FloatArray) -> None:
-        from scipy.linalg import cho_factor, cho_solve
-        from scipy.optimize import minimize
+        from scipy.linalg import cho_solve
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-        self.parameters, self.x = tuple(parameters), x
+        self.parameters = tuple(parameters)
+        self.x = self.columns(x)
         self.mean, self.scale = float(y.mean()), float(y.std())
         self.y = (y - self.mean) / self.scale
+        kernel = ConstantKernel() * Matern(np.ones(self.x.shape[1]), nu=2.5) + WhiteKernel()
+        model = GaussianProcessRegressor(kernel, alpha=1e-8, optimizer=self._most_probable)
+        model.fit(self.x, self.y)
+        self.kernel: Callable[[FloatArray, FloatArray], FloatArray] = model.kernel_.k1  # without the noise
+        self.alpha: FloatArray = model.alpha_
+        self.inverse: FloatArray = cho_solve((model.L_, True), np.eye(len(x)))
+
+    def columns(self, x: FloatArray) -> FloatArray:
+        """Points of the unit cube for the kernel; two choices, whichever, lie one unit apart."""
+        found = []
+        for j, parameter in enumerate(self.parameters):
+            if isinstance(parameter, Choice):
+                count = len(parameter.choices)
+                choice = np.minimum(np.floor(x[:, j] * count), count - 1)
+                found.append((choice[:, None] == np.arange(count)) / math.sqrt(2.0))
+            else:
+                found.append(x[:, j, None])
+        return np.hstack(found)
+
+    def _most_probable(
+        self, objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, bounds: object
+    ) -> tuple[FloatArray, float]:
+        """The hyperparameters of the kernel with the largest posterior, and its negative logarithm.
+
+        scikit-learn minimises `objective`, the negative log likelihood. To it come the hyperpriors, and the columns
+        of one choice share a length scale. The order is its own: log variance, log length scales, log noise.
+        """
+        from scipy.optimize import minimize
+
         d = len(self.parameters)
-        distances = np.stack([self.distance(j, x[:, j], x[:, j]) for j in range(d)])
-        prior = _LOG_SCALE_MEAN + 0.5 * math.log(d)
-        start = np.array([*[min(prior, 0.5)] * d, 0.0, _LOG_NOISE_MEAN])
+        widths = [len(p.choices) if isinstance(p, Choice) else 1 for p in self.parameters]
+        shared = np.repeat(np.eye(d + 2), [1, *widths, 1], axis=0)
+        scale = _LOG_SCALE_MEAN + 0.5 * math.log(d)
+        centre = np.array([0.0, *[scale] * d, _LOG_NOISE_MEAN])
+        spread = np.array([2.0, *[_LOG_SCALE_SD] * d, _LOG_NOISE_SD])
+
+        def posterior(theta: FloatArray) -> tuple[float, FloatArray]:
+            value, gradient = objective(shared @ theta)
+            off = (theta - centre) / spread
+            return value + 0.5 * off @ off, shared.T @ gradient + off / spread
+
         found = minimize(
-            self._objective,
-            start,
-            args=(distances, prior),
+            posterior,
+            np.array([0.0, *[min(scale, 0.5)] * d, _LOG_NOISE_MEAN]),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-3.0, 6.0)] * d + [(-3.0, 3.0), (-9.0, 1.0)],
+            bounds=[(-6.0, 6.0), *[(-3.0, 6.0)] * d, (-9.0, 1.0)],
             options={"maxiter": 60},
         )
-        self.weights = np.exp(-2.0 * found.x[:d])
-        self.signal = math.exp(2.0 * found.x[d])
-        kernel = self.kernel(np.tensordot(self.weights, distances, 1))
-        self._factor = cho_factor(kernel + (math.exp(found.x[d + 1]) + 1e-8) * np.eye(len(x)))
-        self.inverse = cho_solve(self._factor, np.eye(len(x)))
-        self.alpha = self.inverse @ self.y
+        return shared @ found.x, float(found.fun)
 
-    def distance(self, j: int, a: FloatArray, b: FloatArray) -> FloatArray:
-        """Squared distances along one hyperparameter, in units of its range."""
-        difference = a[:, None] - b[None, :]
-        if isinstance(self.parameters[j], Choice):
-            return (np.abs(difference) > 1e-9).astype(float)
-        return difference**2
-
-    def kernel(self, square: FloatArray) -> FloatArray:
-        """Covariance from scaled squared distances."""
-        r = _SQRT5 * np.sqrt(square)
-        return self.signal * (1.0 + r + r**2 / 3.0) * np.exp(-r)
-
-    def _objective(self, theta: FloatArray, distances: FloatArray, prior: float) -> tuple[float, FloatArray]:
-        """Negative log posterior and its gradient."""
-        from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
-        d, n = len(distances), len(self.y)
-        weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(2.0 * theta[d]), math.exp(theta[d + 1])
-        square = np.tensordot(weights, distances, 1)
-        r = _SQRT5 * np.sqrt(square)
-        decay = signal * np.exp(-r)
-        kernel = (1.0 + r + r**2 / 3.0) * decay
-        try:
-            factor = cho_factor(kernel + (noise + 1e-8) * np.eye(n), lower=True)
-        except LinAlgError:
-            return 1e25, np.zeros_like(theta)
-        alpha = cho_solve(factor, self.y)
-        inner = np.outer(alpha, alpha) - cho_solve(factor, np.eye(n))
-        value = 0.5 * self.y @ alpha + np.log(np.diag(factor[0])).sum()
-        gradient = np.empty_like(theta)
-        # dk/d(log l) = 5/3 s^2 (1 + r) exp(-r) * distance / l^2
-        slope = inner * (5.0 / 3.0) * (1.0 + r) * decay
-        gradient[:d] = -0.5 * weights * np.tensordot(distances, slope, 2)
-        gradient[d] = -0.5 * 2.0 * np.sum(inner * kernel)
-        gradient[d + 1] = -0.5 * noise * np.trace(inner)
-        centre = np.array([*[prior] * d, 0.0, _LOG_NOISE_MEAN])
-        spread = np.array([*[_LOG_SCALE_SD] * d, 1.0, _LOG_NOISE_SD])
-        off = (theta - centre) / spread
-        return float(value + 0.5 * off @ off), gradient + off / spread
+    def average(self, points: FloatArray) -> FloatArray:
+        """Mean covariance of points of the unit cube with each trial: what the model says on average over them."""
+        mean: FloatArray = self.kernel(self.columns(points), self.x).mean(axis=0)
+        return mean
 
     def q2(self) -> float:
         """Leave-one-out coefficient of determination."""
@@ -185,30 +182,22 @@ class _GaussianProcess:
 def _dependences(model: _GaussianProcess, rng: np.random.Generator) -> list[Dependence]:
     from scipy.stats import qmc
 
-    d, n = len(model.parameters), len(model.x)
+    d = len(model.parameters)
     sobol = qmc.Sobol(2 * d, seed=rng).random(_SAMPLES)
-    a, b = (_on_choices(model.parameters, part) for part in (sobol[:, :d], sobol[:, d:]))
-    weighted = [w * model.distance(j, a[:, j], model.x[:, j]) for j, w in enumerate(model.weights)]
-    square = np.sum(weighted, axis=0)
-    predicted = model.kernel(square) @ model.alpha
+    a, b = sobol[:, :d], sobol[:, d:]
+    predicted = model.kernel(model.columns(a), model.x) @ model.alpha
     variance = float(predicted.var())
-    own = [w * model.distance(j, a[:, j], a[:, j]) for j, w in enumerate(model.weights)]
-    whole = np.sum(own, axis=0)
     found = []
     for j, parameter in enumerate(model.parameters):
-        others = np.maximum(square - weighted[j], 0.0)
         # Total index after Jansen: redraw this hyperparameter alone.
-        swapped = others + model.weights[j] * model.distance(j, b[:, j], model.x[:, j])
-        moved = model.kernel(swapped) @ model.alpha
+        moved = model.kernel(model.columns(_with(a, j, b[:, j])), model.x) @ model.alpha
         total = 0.5 * float(np.mean((predicted - moved) ** 2)) / variance if variance > 1e-12 else 0.0
         grid = _grid(parameter)
-        steps = model.weights[j] * model.distance(j, grid, model.x[:, j])
-        mean_kernel = np.empty((len(grid), n))
-        for i, step in enumerate(steps):
-            mean_kernel[i] = model.kernel(others + step).mean(axis=0)
+        mean_kernel = np.array([model.average(_with(a, j, value)) for value in grid])
         mean = mean_kernel @ model.alpha
         # Variance of the average over the others, not of a single prediction.
-        prior = float(model.kernel(np.maximum(whole - own[j], 0.0)).mean())
+        others = model.columns(_with(a, j, 0.0))
+        prior = float(model.kernel(others, others).mean())
         posterior = prior - np.einsum("ij,jk,ik->i", mean_kernel, model.inverse, mean_kernel)
         share = _grid_weights(parameter)
         spread = float(share @ mean**2 - (share @ mean) ** 2)
@@ -224,6 +213,13 @@ def _dependences(model: _GaussianProcess, rng: np.random.Generator) -> list[Depe
             )
         )
     return found
+
+
+def _with(points: FloatArray, j: int, values: FloatArray | float) -> FloatArray:
+    """The points with other values of one hyperparameter."""
+    changed = points.copy()
+    changed[:, j] = values
+    return changed
 
 
 def _grid(parameter: Parameter) -> FloatArray:
@@ -250,13 +246,3 @@ def _grid_weights(parameter: Parameter) -> FloatArray:
         weights[[0, -1]] = 0.5
     weights /= weights.sum()
     return weights
-
-
-def _on_choices(parameters: Sequence[Parameter], points: FloatArray) -> FloatArray:
-    """Move points to the middle of the share of a choice, where the trials lie."""
-    moved = points.copy()
-    for j, parameter in enumerate(parameters):
-        if isinstance(parameter, Choice):
-            count = len(parameter.choices)
-            moved[:, j] = (np.minimum(np.floor(points[:, j] * count), count - 1) + 0.5) / count
-    return moved
