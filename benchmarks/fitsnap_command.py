@@ -10,10 +10,10 @@ import runpy
 import sys
 import time
 
-from xpot_snap.fitsnap import shim as fitsnap_shim
+from xpot_fitsnap.running import shim
 
 if __name__ == "__main__":
-    fitsnap_shim.install()
+    shim.install()
     if "--cpu" in sys.argv:
         time.time = time.process_time
     sys.argv = ["fitsnap3", sys.argv[1], "--overwrite"]

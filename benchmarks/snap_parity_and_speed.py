@@ -29,6 +29,9 @@ from pathlib import Path
 import numpy as np
 from ase.io import read
 from scipy.linalg import lstsq
+from xpot_fitsnap.options import FitsnapOptions
+from xpot_fitsnap.writing.export import write_fitsnap
+from xpot_fitsnap.writing.sections import fitsnap_settings
 from xpot_lammps_session import session as lammps_session
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import NKTV2P
@@ -39,10 +42,8 @@ from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import target_rows
 from xpot_snap.descriptors.basis import SnapBasis
-from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.export import write_fitsnap
 from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FitRequest, Frame, TrainingData
@@ -55,8 +56,8 @@ OPTIONS = SnapOptions(quadratic=True, rcutfac=4.7, eweight=100.0, fweight=1.0, v
 
 FITSNAP = """
 import sys
-from xpot_snap.fitsnap import shim as fitsnap_shim
-fitsnap_shim.install()
+from xpot_fitsnap.running import shim
+shim.install()
 infile = sys.argv[1]
 sys.argv = ["fitsnap"]
 from fitsnap3lib.fitsnap import FitSnap
@@ -151,7 +152,7 @@ def cold(n: int, rows: list[Row]) -> None:
     options = OPTIONS.model_copy(update={"twojmax": 6})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        infile = write_fitsnap(folder, options, data)
+        infile = write_fitsnap(folder, FitsnapOptions.of(options), data)
         theirs = child_cpu([sys.executable, "-c", FITSNAP, infile], folder)
         for kind, label in (("search", "Gram and Cholesky"), ("final", "QR")):
             arguments = [sys.executable, "-c", OURS, str(Path(__file__).parent), "6", str(n), kind]
@@ -177,9 +178,7 @@ def parity(options: SnapOptions, data: TrainingData, file: Path, rows: list[Row]
     worst = {"A": 0.0, "b": 0.0}
     scale = {kind: np.abs(a[kinds == kind]).max(axis=0) for kind in np.unique(kinds)}
     scale_b = {kind: np.abs(b[kinds == kind]).max() for kind in np.unique(kinds)}
-    basis = SnapBasis(
-        fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
-    )
+    basis = SnapBasis(fitsnap_settings(FitsnapOptions.of(options), data.elements))
     with contextlib.closing(basis):
         problem = Problem.of(basis, data, constants=data.elements)
         for i, frame in enumerate(data.frames):

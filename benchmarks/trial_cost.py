@@ -34,7 +34,8 @@ from typing import Any
 import trial_cost_page
 from fresh import Spent, environment, spend, together, wait_for_quiet
 from trial_child import Settings, study_file
-from xpot_snap.potential.export import write_fitsnap
+from xpot_fitsnap.options import FitsnapOptions
+from xpot_fitsnap.writing.export import write_fitsnap
 
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import study_from_dict
@@ -112,7 +113,8 @@ def fitsnap_folder(folder: Path, settings: Settings) -> str:
     folder.mkdir()
     raw = study_file(settings, folder)
     made = Study(study_from_dict(raw, str(folder)), folder)
-    return write_fitsnap(folder, made.runner.options(made.space.defaults()), made.dataset.data)  # type: ignore[arg-type]
+    options = FitsnapOptions.of(made.runner.options(made.space.defaults()))
+    return write_fitsnap(folder, options, made.dataset.data)
 
 
 def fitsnap(

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from snap_cases import GROUPS, small_data
 from xpot_lammps_session.predictor import LammpsPredictor
+from xpot_lammps_session.testing import GROUPS, small_data
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from snap_cases import DATA, frames_from, needs_data, small_data, training_data
+from snap_cases import DATA, needs_data
 from xpot_lammps_session.evaluator import PotentialEvaluator
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import LammpsSession
+from xpot_lammps_session.testing import frames_from, small_data, training_data
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap_model.columns import ColumnLayout
@@ -31,7 +32,7 @@ def potential(tmp_path_factory):
 
 def test_nothing_on_the_screen_and_no_files(tmp_path):
     script = (
-        "import sys\nfrom pathlib import Path\nfrom snap_cases import small_data\n"
+        "import sys\nfrom pathlib import Path\nfrom xpot_lammps_session.testing import small_data\n"
         "from xpot_core.api import FitRequest\nfrom xpot_snap.fitter import SnapFitter\n"
         "from xpot_snap.options import SnapOptions\n"
         "SnapFitter().fit(FitRequest(SnapOptions(twojmax=2), small_data(6, 0, 0), Path(sys.argv[1]), threads=2))\n"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
-from snap_cases import GROUPS, small_data
+from xpot_lammps_session.testing import GROUPS, small_data
 from xpot_linear import energy_shifts
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions

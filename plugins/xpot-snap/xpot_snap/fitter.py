@@ -9,9 +9,8 @@ from xpot_linear import LinearFitter, LinearModel
 from xpot_snap_model.files import write_potential
 from xpot_snap_model.translate import descriptor_settings
 
-from xpot_core.api import FitRequest, FittedPotential, TrainingData
+from xpot_core.api import FittedPotential, TrainingData
 from xpot_snap.descriptors.basis import SnapBasis
-from xpot_snap.fitsnap.engine import FitsnapDesign
 from xpot_snap.options import SnapOptions
 
 
@@ -28,9 +27,3 @@ class SnapFitter(LinearFitter[SnapBasis, SnapOptions]):
         """Coefficients, parameters and an include."""
         table = basis.layout.expand(model.coefficients)
         return write_potential(directory, basis.settings, table, model.constants, **facts)
-
-    def prepare(self, request: FitRequest) -> Any:
-        """Compute the descriptors, unless FitSNAP is to do it."""
-        if isinstance(request.options, SnapOptions) and request.options.engine == "fitsnap":
-            return FitsnapDesign(request.data, request.directory)
-        return super().prepare(request)

@@ -1,10 +1,10 @@
-"""What this plugin registers; imports neither LAMMPS nor FitSNAP."""
+"""What this plugin registers; imports no LAMMPS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from xpot_core.api import FitterProvider, ImporterProvider, PredictorProvider, hookimpl
+from xpot_core.api import ExportRequest, FitterProvider, PredictorProvider, hookimpl
 from xpot_snap.options import SnapOptions
 
 xpot_api_version = 1
@@ -28,7 +28,6 @@ def xpot_register_fitters() -> Iterable[FitterProvider]:
         frame_labels=("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight"),
         citation=CITATION,
         contract="xpot_snap.contract:CONTRACT",
-        export="xpot_snap.potential.export:export",
         propose="xpot_snap.propose:propose",
     )
 
@@ -49,12 +48,10 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
 
 
 @hookimpl
-def xpot_register_importers() -> Iterable[ImporterProvider]:
-    """What others wrote for the same framework."""
-    yield ImporterProvider(
-        name="fitsnap",
-        summary="input files of FitSNAP",
-        load="xpot_snap.fitsnap.importer:FitsnapImporter",
-        recognises="xpot_snap.fitsnap.importer:recognises",
-        contract="xpot_snap.contract:IMPORTER",
-    )
+def xpot_export(request: ExportRequest) -> Mapping[str, str] | None:
+    """How a SNAP potential is run in LAMMPS and ASE, whoever fitted it."""
+    if request.potential.format != "snap":
+        return None
+    from xpot_snap.potential.export import export
+
+    return export(request)

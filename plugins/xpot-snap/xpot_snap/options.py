@@ -13,10 +13,10 @@ from xpot_core.api import option
 class SnapOptions(LinearOptions, SnapModelOptions):
     """SNAP and quadratic SNAP, fitted by weighted linear least squares."""
 
-    engine: Literal["lammps", "fitsnap"] = option(
+    engine: Literal["lammps"] = option(
         "lammps",
-        "What computes and solves: LAMMPS with our own algebra, or FitSNAP's library (pip install "
-        "'xpot-snap[fitsnap]').",
+        "What computes and solves: LAMMPS with our own algebra. FitSNAP's library is a fitter of its own: "
+        "write fitter: {fitsnap: ...} (pip install xpot-fitsnap).",
         stage="descriptors",
         tunable=False,
     )

@@ -20,7 +20,7 @@ from xpot_core.plugins.interfaces.provider import (
 from xpot_core.plugins.registry.discover import PluginRecord, PluginState
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
-    "fitter": {"snap": "xpot-snap", "gap": "xpot-gap"},
+    "fitter": {"snap": "xpot-snap", "fitsnap": "xpot-fitsnap", "gap": "xpot-gap"},
     "predictor": {"gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
     "optimizer": {
         "skopt-gp": "xpot-skopt",
@@ -34,7 +34,7 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "hyperopt-random": "xpot-hyperopt",
     },
     "executor": {"dask": "xpot-dask"},
-    "importer": {"fitsnap": "xpot-snap", "gap-fit": "xpot-gap"},
+    "importer": {"fitsnap": "xpot-fitsnap", "gap-fit": "xpot-gap"},
     "validator": {
         "dimer": "xpot-lammps",
         "equation-of-state": "xpot-lammps",

@@ -1,6 +1,5 @@
-"""What an export writes runs: LAMMPS, the ASE calculator, FitSNAP's files."""
+"""What an export writes runs: LAMMPS and the ASE calculator."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from snap_cases import small_data
+from xpot_lammps_session.testing import small_data
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap.potential.export import export
@@ -26,11 +25,7 @@ def test_export_tool(tmp_path):
         "ase_calculator.py",
         "structure.data",
         "structure.xyz",
-        "fitsnap/InP.in",
     }
-    assert len(list((tmp_path / "fitsnap" / "JSON").rglob("*.json"))) == 9
-    one = next((tmp_path / "fitsnap" / "JSON").rglob("*.json")).read_text()
-    assert json.loads(one.partition("\n")[2])["Dataset"]["StressStyle"] == "bar"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
         [sys.executable, "ase_calculator.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
@@ -47,8 +42,6 @@ def test_export_tool(tmp_path):
     with LammpsSession() as session:
         session.commands(line for line in lines.splitlines() if line.strip())
         assert np.isfinite(session.thermo("pe"))
-    impossible = SnapOptions(twojmax=2, constant=False, bzero=False)
-    assert "not written" in export(ExportRequest(potential, tmp_path, impossible, data))["fitsnap"]
 
 
 def test_ase_calculator_stress(tmp_path):
@@ -82,9 +75,6 @@ def test_structures_without_a_full_cell(tmp_path, pbc, boundary):
     options = SnapOptions(twojmax=2)
     potential = SnapFitter().fit(FitRequest(options, data, tmp_path))
     export(ExportRequest(potential, tmp_path, options, data))
-    written = list((tmp_path / "fitsnap" / "JSON").rglob("*.json"))
-    assert len(written) == len(frames)
-    assert {p.parent.parent.name for p in written} == {"JSON"}
     assert f"boundary {boundary}" in (tmp_path / "in.lammps").read_text()
     with LammpsSession() as session:
         session.commands(
@@ -96,15 +86,3 @@ def test_structures_without_a_full_cell(tmp_path, pbc, boundary):
             ]
         )
         assert session.lmp.get_natoms() == max(f.n_atoms for f in frames)
-
-
-@pytest.mark.parametrize("group", [".", "..", "..."])
-def test_groups_that_are_folders_already(group):
-    from xpot_linear import Weights
-    from xpot_snap.fitsnap.input import group_plan
-
-    data = small_data(9, 0, 0)
-    frames = [replace(f, group=group) for f in data.frames]
-    weights = Weights({group: 1.0}, {group: 1.0}, {group: 1.0}, 0.0)
-    names, _ = group_plan(frames, weights)
-    assert all(name.strip(".") for name in names)

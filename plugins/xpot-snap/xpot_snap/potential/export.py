@@ -1,35 +1,24 @@
-"""What goes beside an exported potential: LAMMPS input, ASE script, FitSNAP input with its data."""
+"""What goes beside an exported potential: LAMMPS input and ASE script."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
 
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 from xpot_lammps_session.box import lammps_box
-from xpot_linear import energy_shifts, fit_factors, target_energies, weights_of
-from xpot_snap_model.translate import descriptor_settings
 
-from xpot_core.api import ExportRequest, FittedPotential, Frame, InputError, TrainingData
-from xpot_snap.fitsnap.input import fitsnap_settings, group_plan, record, sections, structure_factors, to_text
-from xpot_snap.options import SnapOptions
-
-FITSNAP = "fitsnap"
+from xpot_core.api import ExportRequest, FittedPotential, Frame, TrainingData
 
 
 def export(request: ExportRequest) -> dict[str, str]:
-    """Write the files; the tool ``export`` of the fitter.
+    """Write the files.
 
     Returns
     -------
     dict
         File name -> what it is.
     """
-    if not isinstance(request.options, SnapOptions):
-        raise TypeError(f"expected SnapOptions, got {type(request.options).__name__}")
     folder, potential = request.directory, request.potential
     include = potential.files["include"]
     (folder / "ase_calculator.py").write_text(ase_script(include, potential.elements), encoding="utf-8")
@@ -43,73 +32,12 @@ def export(request: ExportRequest) -> dict[str, str]:
     )
     boxed = Atoms(atoms.numbers, box.positions, cell=box.cell, pbc=box.periodic)
     write_lammps_data(folder / "structure.data", boxed, specorder=list(potential.elements))
-    written = {
+    return {
         "in.lammps": "LAMMPS input: run `lmp -in in.lammps` in this folder",
         "structure.data": "a training structure for it",
         "structure.xyz": "the same structure for ASE",
         "ase_calculator.py": "an ASE calculator with this potential",
     }
-    try:
-        name = write_fitsnap(folder / FITSNAP, request.options, request.data)
-    except InputError as error:
-        written[FITSNAP] = f"not written: {error.message}"
-    else:
-        written[f"{FITSNAP}/{name}"] = f"the same fit for FitSNAP: run `fitsnap3 {name} --overwrite` there"
-    return written
-
-
-def write_fitsnap(folder: Path, options: SnapOptions, data: TrainingData) -> str:
-    """Write a FitSNAP input and its JSON data.
-
-    Parameters
-    ----------
-    folder
-        Made if absent.
-    options
-        Every option filled in.
-    data
-        All frames; those that are only evaluated are left out.
-
-    Returns
-    -------
-    str
-        Name of the input file.
-    """
-    training = data.training()
-    settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
-    shifts = energy_shifts(options, data)
-    own = fit_factors(training, target_energies(training, shifts), options.boltzmann_temperature)
-    factors = structure_factors(training.frames, own)
-    names, table = group_plan(training.frames, weights_of(options, data.groups), factors)
-    for i, (frame, name) in enumerate(zip(training.frames, names, strict=True)):
-        target = folder / "JSON" / name
-        target.mkdir(parents=True, exist_ok=True)
-        (target / f"{i:06d}.json").write_text(
-            json_text(record(frame, settings.cutoff), frame.source), encoding="utf-8"
-        )
-    stem = "".join(settings.elements)
-    comments = ["Written by XPOT. Energies in eV, vweight per bar. Run: fitsnap3 " + f"{stem}.in --overwrite"]
-    if options.ridge > 0:
-        comments.append(
-            f"XPOT fitted with a relative ridge of {options.ridge!r}, which FitSNAP does not have."
-        )
-    content = sections(settings, table, shifts, name=stem, data_path="JSON")
-    (folder / f"{stem}.in").write_text(to_text(content, comments), encoding="utf-8")
-    return f"{stem}.in"
-
-
-def json_text(structure: dict[str, object], source: str) -> str:
-    """One of FitSNAP's JSON files; its first line is a comment by convention."""
-    dataset = {
-        "Data": [structure],
-        "PositionsStyle": "angstrom",
-        "LatticeStyle": "angstrom",
-        "EnergyStyle": "electronvolt",
-        "ForcesStyle": "electronvoltperangstrom",
-        "StressStyle": "bar",
-        "Label": source,
-    }
-    return f"# {source}\n{json.dumps({'Dataset': dataset})}\n"
 
 
 def typical(data: TrainingData) -> Frame:

@@ -1,43 +1,56 @@
-"""FitSNAP's matrix and fits against ours, and FitSNAP as the engine.
+"""FitSNAP's matrix and fits against ours: what needs two plugins.
 
 The parity tests run FitSNAP through its own JSON scraper on files that we write in the user's frame,
 so FitSNAP does its own rotation to LAMMPS' cell.
 """
 
+from __future__ import annotations
+
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from snap_cases import DATA, frames_from, needs_data, small_data, training_data
+
+from xpot_core.api import ExportRequest, FitRequest, Frame, InputError, TrainingData, validate_options
+from xpot_core.plugins.registry import load_registry
+
+pytest.importorskip("xpot_snap")
+pytest.importorskip("xpot_fitsnap")
+from xpot_fitsnap.fitter import FitsnapFitter
+from xpot_fitsnap.options import FitsnapOptions
+from xpot_fitsnap.writing.export import write_fitsnap
+from xpot_fitsnap.writing.sections import fitsnap_settings
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import NKTV2P
+from xpot_lammps_session.testing import frames_from, small_data, training_data
 from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import target_rows
 from xpot_snap.descriptors.basis import SnapBasis
-from xpot_snap.fitsnap import engine as fitsnap_engine
-from xpot_snap.fitsnap.input import fitsnap_settings
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.export import write_fitsnap
-from xpot_snap_model.translate import descriptor_settings
+from xpot_snap_model.columns import ColumnLayout
 
-from xpot_core.api import FitError, FitRequest, Frame, InputError, TrainingData
-
+DATA = Path(os.environ.get("XPOT_DATA") or Path(__file__).parents[2] / "shared" / "data")
+needs_data = pytest.mark.skipif(
+    not (DATA / "zuo2020").is_dir(), reason="the reference data (XPOT_DATA) are not here"
+)
 needs_fitsnap = pytest.mark.skipif(
     importlib.util.find_spec("fitsnap3lib") is None or importlib.util.find_spec("pandas") is None,
-    reason="FitSNAP is not installed: pip install 'xpot-snap[fitsnap]'",
+    reason="FitSNAP is not installed: pip install 'xpot-fitsnap[fitsnap3]'",
 )
 
 RUN = """
 import sys, numpy as np
-from xpot_snap.fitsnap import shim as fitsnap_shim
-fitsnap_shim.install()
+from xpot_fitsnap.running import shim
+shim.install()
 infile = sys.argv[1]
 sys.argv = ["fitsnap"]
 from fitsnap3lib.fitsnap import FitSnap
@@ -62,9 +75,7 @@ def run_fitsnap_command(folder, infile):
 
 def our_rows(options, data):
     """Rows in FitSNAP's scaling and frame by file number: energy / N, forces, stress in bar."""
-    basis = SnapBasis(
-        fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
-    )
+    basis = SnapBasis(fitsnap_settings(options, data.elements))
     rows = {}
     with closing(basis):
         constants = data.elements if basis.settings.constant else ()
@@ -121,7 +132,7 @@ CASES = {
 @pytest.mark.parametrize("name", list(CASES))
 def test_matrix_equals_fitsnap(name, tmp_path):
     stem, given, step = CASES[name]
-    options = SnapOptions(**given, vweight=0.1)
+    options = FitsnapOptions(**given, vweight=0.1)
     frames = frames_from(DATA / f"{stem}_train.xyz", step)
     data = training_data(frames)
     if stem.endswith("Si"):
@@ -131,9 +142,7 @@ def test_matrix_equals_fitsnap(name, tmp_path):
     theirs = run_fitsnap_command(tmp_path, infile)
     ours = our_rows(options, data)
     a, b = theirs["a"], theirs["b"]
-    from xpot_snap_model.columns import ColumnLayout
-
-    settings = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
+    settings = fitsnap_settings(options, data.elements)
     layout = ColumnLayout.of(settings)
     first = int(settings.constant)
     # FitSNAP keeps columns that are zero by choice (twojmax per element) or twins by symmetry (chem)
@@ -159,47 +168,46 @@ def test_matrix_equals_fitsnap(name, tmp_path):
 @needs_fitsnap
 @pytest.mark.slow
 def test_fits_agree(tmp_path):
-    """The whole way: weights, solution, errors; also the engine."""
+    """The whole way: weights, solution, errors; also the fitter."""
     frames = frames_from(DATA / "inp" / "InP_train.xyz", 12)
     data = training_data(frames)
-    options = SnapOptions(
-        twojmax=4,
-        rcutfac=3.8,
-        reference="zbl",
-        vweight=1e-3,
-        eweight={g: 50.0 + 10 * i for i, g in enumerate(data.groups)},
-    )
-    theirs = run_fitsnap_command(tmp_path, write_fitsnap(tmp_path, options, data))
-    design = SnapFitter().prepare(FitRequest(options, data, tmp_path))
-    ours = design.fit(options, directory=tmp_path, final=True)
-    engine = options.model_copy(update={"engine": "fitsnap"})
-    by_engine = SnapFitter().fit(FitRequest(engine, data, tmp_path))
+    options = {
+        "twojmax": 4,
+        "rcutfac": 3.8,
+        "reference": "zbl",
+        "vweight": 1e-3,
+        "eweight": {g: 50.0 + 10 * i for i, g in enumerate(data.groups)},
+    }
+    ours, theirs = SnapOptions(**options), FitsnapOptions(**options)
+    matrix = run_fitsnap_command(tmp_path, write_fitsnap(tmp_path, theirs, data))
+    by_snap = SnapFitter().prepare(FitRequest(ours, data, tmp_path)).fit(ours, directory=tmp_path, final=True)
+    by_fitsnap = FitsnapFitter().fit(FitRequest(theirs, data, tmp_path))
     predictor = LammpsPredictor()
-    one, two = (predictor.predict(p, frames, directory=tmp_path) for p in (ours, by_engine))
+    one, two = (predictor.predict(p, frames, directory=tmp_path) for p in (by_snap, by_fitsnap))
     n_atoms = np.array([f.n_atoms for f in frames])
     assert np.abs((one.energies - two.energies) / n_atoms).max() < 1e-6
     assert max(np.abs(a - b).max() for a, b in zip(one.forces, two.forces, strict=True)) < 1e-5
     # deviations per atom as FitSNAP itself has them
-    energy = theirs["row_type"] == "Energy"
-    deviation = (theirs["a"] @ theirs["fit"] - theirs["b"])[energy]
-    numbers = [int(str(c).split(".")[0]) for c in theirs["configs"][energy]]
+    energy = matrix["row_type"] == "Energy"
+    deviation = (matrix["a"] @ matrix["fit"] - matrix["b"])[energy]
+    numbers = [int(str(c).split(".")[0]) for c in matrix["configs"][energy]]
     reference = np.array([frames[i].energy for i in numbers])
     assert np.abs((one.energies[numbers] - reference) / n_atoms[numbers] - deviation).max() < 1e-6
 
 
 @needs_fitsnap
 @pytest.mark.slow
-def test_engine_on_open_and_left_handed_cells(tmp_path):
+def test_open_and_left_handed_cells(tmp_path):
     data = small_data(12, 2, 2)
     left = next(f for f in data.frames if f.group != "cluster")
     turned = left.atoms.copy()
     turned.set_cell(turned.cell[[1, 0, 2]])
     frames = (*data.frames, Frame(turned, left.energy, left.forces, left.virial, left.group, "left", "left"))
     data = TrainingData(frames, (*data.folds, -1), data.elements, data.groups)
-    options = SnapOptions(twojmax=3, engine="fitsnap", vweight=0.01)
-    ours = SnapFitter().prepare(FitRequest(options.model_copy(update={"engine": "lammps"}), data, tmp_path))
-    theirs = SnapFitter().prepare(FitRequest(options, data, tmp_path))
-    a, b = ours.errors(options, leave_out=1), theirs.errors(options, leave_out=1)
+    own, other = SnapOptions(twojmax=3, vweight=0.01), FitsnapOptions(twojmax=3, vweight=0.01)
+    ours = SnapFitter().prepare(FitRequest(own, data, tmp_path))
+    theirs = FitsnapFitter().prepare(FitRequest(other, data, tmp_path))
+    a, b = ours.errors(own, leave_out=1), theirs.errors(other, leave_out=1)
     for quantity in ("energy", "force", "virial"):
         assert a.train.total(quantity).rmse == pytest.approx(b.train.total(quantity).rmse, rel=1e-4)
         assert a.validation.total(quantity).rmse == pytest.approx(b.validation.total(quantity).rmse, rel=1e-3)
@@ -207,81 +215,56 @@ def test_engine_on_open_and_left_handed_cells(tmp_path):
 
 
 @needs_fitsnap
-def test_engine_has_the_boltzmann_weights_of_the_other(tmp_path, monkeypatch):
-    """Left-out structures keep their say: fold 1 holds the lowest of every group."""
-    data = small_data(9, 3, 3)
-    low = [
-        replace(f, energy=f.energy - 3.0) if fold == 1 else f
-        for f, fold in zip(data.frames, data.folds, strict=True)
-    ]
-    data = replace(data, frames=tuple(low))
-    options = SnapOptions(engine="fitsnap", boltzmann_temperature=3000.0, eweight=7.0)
-    given = []
-
-    def run(job, folder):
-        given.extend(record["eweight"] for record in job["records"])
-        raise FitError("seen")
-
-    monkeypatch.setattr(fitsnap_engine, "run_fitsnap", run)
-    engine = SnapFitter().prepare(FitRequest(options, data, tmp_path))
-    with pytest.raises(FitError, match="seen"):
-        engine.fit(options, directory=tmp_path, leave_out=1)
-    ours = SnapFitter().prepare(FitRequest(options.model_copy(update={"engine": "lammps"}), data, tmp_path))
-    assert given == pytest.approx(
-        [7.0 * f.energy for f, fold in zip(ours.problem.factors, data.folds, strict=True) if fold in (0, 2)]
-    )
-
-
-def test_engine_says_what_it_cannot_do(tmp_path, monkeypatch):
-    data = small_data(3, 0, 0)
-    design = SnapFitter().prepare(FitRequest(SnapOptions(engine="fitsnap"), data, tmp_path))
-    with pytest.raises(InputError, match="ridge"):
-        design.fit(SnapOptions(engine="fitsnap", ridge=1e-9), directory=tmp_path)
-    with pytest.raises(InputError, match="constant"):
-        fitsnap_settings(descriptor_settings(SnapOptions(bzero=False), ("In", "P"), constant=False))
-    monkeypatch.setattr(fitsnap_engine.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"xpot-snap\[fitsnap\]"):
-        design.fit(SnapOptions(engine="fitsnap"), directory=tmp_path)
-
-
-def test_failing_fitsnap_leaves_its_log(tmp_path):
-    with pytest.raises(FitError, match="exit status 1") as caught:
-        fitsnap_engine.run_fitsnap({"sections": {}, "records": []}, tmp_path)
-    assert "Traceback" in caught.value.log
-
-
-def test_the_engine_fitsnap_refuses_what_it_cannot_weigh(tmp_path):
-    data = small_data(3, 0, 0)
-    masked = [replace(f, force_mask=np.arange(f.n_atoms) > 0) for f in data.frames]
-    data = replace(data, frames=tuple(masked))
-    options = SnapOptions(twojmax=4, rcutfac=4.2, eweight=30.0).model_copy(update={"engine": "fitsnap"})
-    with pytest.raises(InputError, match="FitSNAP cannot weigh the forces of one structure differently"):
-        fitsnap_engine.FitsnapDesign(data, tmp_path).fit(options, directory=tmp_path)
-
-
-@needs_fitsnap
 @pytest.mark.slow
-def test_the_engine_fitsnap_weighs_structures(tmp_path):
+def test_weights_of_structures(tmp_path):
     plain = small_data(n=12, external=0)
     frames = []
     for i, frame in enumerate(plain.frames):
         sigma = np.full((frame.n_atoms, 3), 0.1 + 0.1 * i)
         frames.append(replace(frame, energy_sigma=0.01 * (1 + i), force_sigma=sigma, weight=1.0 + i % 3))
     data = replace(plain, frames=tuple(frames))
-    options = SnapOptions(twojmax=4, rcutfac=4.2, eweight=30.0).model_copy(
-        update={"engine": "fitsnap", "vweight": 0.0, "twojmax": 2}
-    )
+    options = FitsnapOptions(twojmax=2, rcutfac=4.2, eweight=30.0)
     request = FitRequest(
-        options.model_copy(update={"engine": "lammps", "solver": "qr"}), data, tmp_path / "ours"
+        SnapOptions(**options.model_dump(), solver="qr", cache=False), data, tmp_path / "ours"
     )
     request.directory.mkdir()
     potentials = [SnapFitter().fit(request)]
     for name, one in (("theirs", data), ("plain", plain)):
         (tmp_path / name).mkdir()
-        potentials.append(
-            fitsnap_engine.FitsnapDesign(one, tmp_path / name).fit(options, directory=tmp_path / name)
-        )
+        potentials.append(FitsnapFitter().fit(FitRequest(options, one, tmp_path / name)))
     predictor = LammpsPredictor()
     ours, theirs, unlabelled = (predictor.predict(p, plain.frames, directory=tmp_path) for p in potentials)
     assert theirs.energies == pytest.approx(ours.energies, abs=1e-5)
     assert np.abs(unlabelled.energies - ours.energies).max() > 1e-3
+
+
+def test_every_snap_potential_is_exported_for_fitsnap(tmp_path):
+    """By the hook, with all plugins: LAMMPS and ASE from one, FitSNAP from the other."""
+    data = small_data(9, 0, 0)
+    options = SnapOptions(twojmax=2, ridge=1e-9)
+    registry = load_registry()
+    snap = registry.create_fitter("snap", options)
+    potential = snap.instance.fit(FitRequest(options, data, tmp_path))
+
+    def written(options):
+        answers = registry.hook.xpot_export(
+            fitter=snap, request=ExportRequest(potential, tmp_path, options, data)
+        )
+        return {name: what for answer in answers for name, what in answer.items()}
+
+    expected = {"in.lammps", "ase_calculator.py", "structure.data", "structure.xyz", "fitsnap/InP.in"}
+    assert set(written(options)) == expected
+    assert "relative ridge of 1e-09" in (tmp_path / "fitsnap" / "InP.in").read_text()
+    assert len(list((tmp_path / "fitsnap" / "JSON").rglob("*.json"))) == 9
+    one = next((tmp_path / "fitsnap" / "JSON").rglob("*.json")).read_text()
+    assert json.loads(one.partition("\n")[2])["Dataset"]["StressStyle"] == "bar"
+    impossible = SnapOptions(twojmax=2, constant=False, bzero=False)
+    assert "not written" in written(impossible)["fitsnap"]
+
+
+def test_the_old_way_to_choose_fitsnap_names_the_new_one():
+    with pytest.raises(
+        InputError, match=r"(?s)engine = 'fitsnap'.*fitter: \{fitsnap: ...\} \(pip install xpot-fitsnap\)"
+    ):
+        validate_options(SnapOptions, {"engine": "fitsnap"})
+    assert validate_options(SnapOptions, {"engine": "lammps"}) == SnapOptions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from pathlib import Path
 
@@ -22,9 +23,9 @@ class FitsnapImporter:
         InputError
             If there is none, or FitSNAP would refuse it.
         """
-        from xpot_snap.fitsnap.translate import study_from_fitsnap
+        from xpot_fitsnap.importing.study import study_from_fitsnap
 
-        if not Path(source).is_file():
+        if not os.path.isfile(source):  # a Path raises where a text is too long for a name
             raise InputError("does not exist", value=source, remedy="name a FitSNAP input")
         study = study_from_fitsnap(source)
         notes = tuple(study.pop("#", ()))

@@ -3,21 +3,27 @@
 import ast
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.io import read
-from snap_cases import small_data
-from xpot_linear import Weights, weights_of
-from xpot_snap.fitsnap.input import fitsnap_settings, group_plan
-from xpot_snap.fitsnap.keys import LEFT, TRANSLATED
-from xpot_snap.fitsnap.translate import study_from_fitsnap
-from xpot_snap.options import SnapOptions
-from xpot_snap.potential.export import write_fitsnap
-from xpot_snap_model.translate import descriptor_settings
+from xpot_fitsnap.importing.keys import LEFT, TRANSLATED
+from xpot_fitsnap.importing.study import study_from_fitsnap
+from xpot_fitsnap.options import FitsnapOptions
+from xpot_fitsnap.writing.export import write_fitsnap
+from xpot_fitsnap.writing.groups import group_plan
+from xpot_fitsnap.writing.plan import Plan
+from xpot_fitsnap.writing.sections import fitsnap_settings
+from xpot_lammps_session.testing import small_data
 
-from xpot_core.api import Frame, InputError
+from xpot_core.api import Frame, InputError, RowFactors, resolve
+
+
+def imported(study):
+    """Options of an imported study; those of the solver are of the fitter ``snap`` alone."""
+    return FitsnapOptions(**{k: v for k, v in study["fitter"]["snap"].items() if k != "ridge"})
 
 
 @pytest.mark.parametrize(
@@ -43,22 +49,20 @@ from xpot_core.api import Frame, InputError
 )
 def test_export_and_import_agree(given, tmp_path):
     data = small_data(9, 1, 0)
-    options = SnapOptions(**{"vweight": 0.1, "energy_shift": {"In": 0.0, "P": 0.0}, **given})
+    options = FitsnapOptions(**{"vweight": 0.1, "energy_shift": {"In": 0.0, "P": 0.0}, **given})
     infile = write_fitsnap(tmp_path, options, data)
     study = study_from_fitsnap(str(tmp_path / infile))
-    back = SnapOptions(**study["fitter"]["snap"])
-    want = fitsnap_settings(descriptor_settings(options, data.elements, constant=options.constant))
-    assert descriptor_settings(back, data.elements, constant=back.constant) == want
+    back = imported(study)
+    assert fitsnap_settings(back, data.elements) == fitsnap_settings(options, data.elements)
     assert back.energy_shift == options.energy_shift
     frames = read(tmp_path / study["data"]["train"], ":")
     assert len(frames) == 9  # the evaluation-only frame stays at home
-    names, table = group_plan(data.training().frames, _weights(options, data))
-    again = _weights(back, _groups_as(frames))
+    plan = Plan.of(options, data)
     for frame in frames:
         group = frame.info["config_type"]
-        assert again.of("energy", group) == pytest.approx(table[group].eweight)
-        assert again.of("virial", group) == pytest.approx(table[group].vweight * 1e4)
-    assert sorted(names) == sorted(a.info["config_type"] for a in frames)
+        assert resolve(back.eweight, group) == pytest.approx(plan.table[group].eweight)
+        assert resolve(back.vweight, group) == pytest.approx(plan.table[group].vweight * 1e4)
+    assert sorted(plan.names) == sorted(a.info["config_type"] for a in frames)
     original = sorted(f.energy for f in data.training().frames)
     assert sorted(a.info["REF_energy"] for a in frames) == pytest.approx(original, rel=1e-7)
     first = next(f for f in data.frames if f.group == "bulk")
@@ -66,45 +70,32 @@ def test_export_and_import_agree(given, tmp_path):
     assert same.info["REF_virial"].reshape(3, 3) == pytest.approx(first.virial, rel=1e-6, abs=1e-7)
 
 
-def _weights(options, data):
-    return weights_of(options, data.groups)
-
-
-def _groups_as(frames):
-    class Data:
-        groups = tuple(sorted({a.info["config_type"] for a in frames}))
-
-    return Data
+def plan_of(frames, **weights):
+    ones = [RowFactors(1.0, np.ones((f.n_atoms, 3)), np.ones((3, 3))) for f in frames]
+    return group_plan(frames, FitsnapOptions(**weights), ones)
 
 
 def test_missing_targets_get_groups_of_their_own():
     data = small_data(3, 0, 0)
-    one = dict.fromkeys(data.groups, 1.0)
-    weights = Weights(one, one, one)
     f = data.frames[0]
     frames = [
         f,
         Frame(f.atoms, None, f.forces, f.virial, f.group),
         Frame(f.atoms, f.energy, None, None, f.group),
     ]
-    names, table = group_plan(frames, weights)
+    names, table = plan_of(frames, eweight=1.0, fweight=1.0, vweight=1.0)
     assert names == ["bulk", "bulk-no-energy", "bulk-no-forces-virial"]
     assert (table[names[1]].eweight, table[names[1]].fweight) == (0.0, 1.0)
     assert (table[names[2]].fweight, table[names[2]].vweight) == (0.0, 0.0)
     odd = [Frame(f.atoms, 1.0, f.forces, f.virial, g) for g in ("name", "a b", "a:b")]
-    weights = Weights(
-        {"name": 1.0, "a b": 2.0, "a:b": 3.0},
-        dict.fromkeys(("name", "a b", "a:b"), 1.0),
-        dict.fromkeys(("name", "a b", "a:b"), 1.0),
-    )
-    names, table = group_plan(odd, weights)
+    names, table = plan_of(odd, eweight={"name": 1.0, "a b": 2.0, "a:b": 3.0}, fweight=1.0, vweight=1.0)
     assert names == ["name_", "a_b", "a_b_"]
     assert table["a_b_"].eweight == 3.0
 
 
 def test_boltzmann_export_has_one_group_a_structure(tmp_path):
     data = small_data(6, 0, 0)
-    infile = write_fitsnap(tmp_path, SnapOptions(boltzmann_temperature=1000.0, twojmax=2), data)
+    infile = write_fitsnap(tmp_path, FitsnapOptions(boltzmann_temperature=1000.0, twojmax=2), data)
     assert (
         sum(
             line.startswith(("bulk-", "cluster-", "strained-"))
@@ -156,7 +147,7 @@ def test_import_of_a_typical_input(tmp_path):
     (tmp_path / "InP.in").write_text(FITSNAP_INPUT)
     study = study_from_fitsnap(str(tmp_path / "InP.in"))
     options = study["fitter"]["snap"]
-    assert SnapOptions(**options)
+    assert imported(study)
     assert options["twojmax"] == {"P": 6, "In": 4}
     assert options["rcutfac"] == 1.0
     assert options["bzero"] is True
@@ -244,7 +235,7 @@ def test_every_name_that_fitsnap_knows_is_known():
 
 def test_data_of_an_earlier_translation_are_not_taken_for_others(tmp_path):
     data = small_data(6, 0, 0)
-    infile = tmp_path / write_fitsnap(tmp_path, SnapOptions(vweight=0.0), data)
+    infile = tmp_path / write_fitsnap(tmp_path, FitsnapOptions(vweight=0.0), data)
     train = tmp_path / study_from_fitsnap(str(infile))["data"]["train"]
     written = train.read_bytes()
     assert study_from_fitsnap(str(infile))["data"]["train"] == train.name  # the same data: nothing to do
@@ -273,7 +264,7 @@ def test_missing_file_is_named(tmp_path):
 
 def test_boltzmann_import(tmp_path):
     data = small_data(6, 0, 0)
-    options = SnapOptions(vweight=0.0)
+    options = FitsnapOptions(vweight=0.0)
     infile = write_fitsnap(tmp_path, options, data)
     text = (tmp_path / infile).read_text().replace("[GROUPS]", "[GROUPS]\nBOLTZ = 3000")
     (tmp_path / infile).write_text(text.replace(" 100.0 1.0 0.0", " -0.2 1.5 0.0"))
@@ -286,7 +277,7 @@ def test_boltzmann_import(tmp_path):
 
 
 def test_boltzmann_import_without_energies(tmp_path):
-    infile = write_fitsnap(tmp_path, SnapOptions(vweight=0.0), small_data(6, 0, 0))
+    infile = write_fitsnap(tmp_path, FitsnapOptions(vweight=0.0), small_data(6, 0, 0))
     text = (tmp_path / infile).read_text().replace("[GROUPS]", "[GROUPS]\nBOLTZ = 3000")
     (tmp_path / infile).write_text(text)
     with_energies = study_from_fitsnap(str(tmp_path / infile))["fitter"]["snap"]
@@ -297,3 +288,9 @@ def test_boltzmann_import_without_energies(tmp_path):
     (tmp_path / infile).write_text(text.replace(" eweight ", " weight "))
     with pytest.raises(InputError, match="no column eweight"):
         study_from_fitsnap(str(tmp_path / infile))
+
+
+@pytest.mark.parametrize("group", [".", "..", "..."])
+def test_groups_that_are_folders_already(group):
+    names, _ = plan_of([replace(f, group=group) for f in small_data(9, 0, 0).frames])
+    assert all(name.strip(".") for name in names)

@@ -1,4 +1,4 @@
-"""One FitSNAP run in a process of its own: ``python -m xpot_snap.fitsnap.child JOB RESULT``.
+"""One FitSNAP run in a process of its own: ``python -m xpot_fitsnap.running.child JOB RESULT``.
 
 A process of its own because FitSNAP prints, reads ``sys.argv``, keeps settings in class attributes and
 writes to the working directory, and because the compatibility shim patches the LAMMPS module.
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xpot_snap.fitsnap import shim as fitsnap_shim
+from xpot_fitsnap.running import shim
 
 WEIGHTS = ("eweight", "fweight", "vweight")
 
@@ -36,7 +36,7 @@ def library_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Compute descriptors and solve; gives the coefficients and times."""
-    fitsnap_shim.install()
+    shim.install()
     begin = time.perf_counter()
     from fitsnap3lib.fitsnap import FitSnap
 

@@ -1,0 +1,1 @@
+"""From FitSNAP: its inputs and data as study files and extended XYZ."""

@@ -1,0 +1,141 @@
+"""A FitSNAP input as a study file: ``xpot init --from fitsnap file.in``."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+from typing import Any
+
+from xpot_core.api import InputError
+from xpot_fitsnap.importing.data import convert
+from xpot_fitsnap.importing.keys import left_out
+from xpot_fitsnap.importing.reference import reference_options
+from xpot_fitsnap.importing.values import per_element, to_flag, to_number
+from xpot_fitsnap.importing.weights import groups_of, weight_options
+
+DEFAULTS = {"twojmax": "6", "rcutfac": "4.67637", "rfac0": "0.99363", "rmin0": "0.0"}
+"""FitSNAP's own defaults, which an input may rely on."""
+
+SCALARS = {"rcutfac", "rfac0", "rmin0"}
+
+FLAGS = {
+    "wselfallflag": ("wselfall", "0"),
+    "chemflag": ("chem", "0"),
+    "bzeroflag": ("bzero", "0"),
+    "quadraticflag": ("quadratic", "0"),
+    "bnormflag": ("bnorm", "0"),
+    "switchflag": ("switch", "1"),
+}
+
+
+def study_from_fitsnap(source: str) -> dict[str, Any]:
+    """Translate a FitSNAP input; the importer ``fitsnap``.
+
+    JSON data are converted to one extended XYZ file beside the input.
+
+    Parameters
+    ----------
+    source
+        Path of the input file.
+
+    Returns
+    -------
+    dict
+        The study file; under ``#`` what could not be translated, or should be looked at.
+
+    Raises
+    ------
+    InputError
+        If FitSNAP would refuse the input, or a file that holds other data lies where they would go.
+    """
+    try:
+        return _translated(Path(source))
+    except InputError as error:
+        raise error.at(file=source) from error
+
+
+def _translated(path: Path) -> dict[str, Any]:
+    config = _read(path)
+    notes = [f"Translated from {path.name}. The values are fixed as they were: write `tune` to search one."]
+    if config.has_section("CALCULATOR"):
+        kind = config.get("CALCULATOR", "calculator", fallback="LAMMPSSNAP")
+        if kind.upper() != "LAMMPSSNAP":
+            raise InputError(
+                "only LAMMPSSNAP can be translated", file=path, key="CALCULATOR.calculator", value=kind
+            )
+    if not config.has_section("BISPECTRUM"):
+        raise InputError("has no section BISPECTRUM", file=path, remedy="is it a FitSNAP input for SNAP?")
+    notes += left_out(config, path)
+    types = config.get("BISPECTRUM", "type", fallback="H").split()
+    options = _bispectrum(config, types)
+    options |= reference_options(config, types, notes)
+    groups = groups_of(config, path)
+    data = {
+        "train": f"{path.stem}_train.xyz",
+        "validation": {"kfold": 5},
+        "keys": {"energy": "REF_energy", "forces": "REF_forces", "virial": "REF_virial"},
+        "group_by": "config_type",
+    }
+    frames = convert(config, path, groups, path.with_name(f"{path.stem}_train.xyz"), notes)
+    options |= _energies(config, types)
+    options |= weight_options(config, groups, frames, options, notes)
+    _solver(config, options, notes)
+    return {
+        "#": notes,
+        "study": path.stem,
+        "data": data,
+        "fitter": {"snap": options},
+        "loss": {"energy-force": {}},
+        "optimizer": {"sobol": {}},
+        "budget": {"trials": 50},
+        "seed": 1,
+    }
+
+
+def _read(path: Path) -> configparser.ConfigParser:
+    config = configparser.ConfigParser(inline_comment_prefixes="#", interpolation=None)
+    config.optionxform = str  # type: ignore[method-assign,assignment]
+    try:
+        with path.open(encoding="utf-8") as file:
+            config.read_file(file)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+    except configparser.Error as error:
+        raise InputError(f"is not a FitSNAP input: {error.message}", file=path) from error
+    return config
+
+
+def _bispectrum(config: configparser.ConfigParser, types: list[str]) -> dict[str, Any]:
+    section = dict(config["BISPECTRUM"])
+    options: dict[str, Any] = {}
+    for name in SCALARS:
+        options[name] = to_number(section.get(name, DEFAULTS[name]), f"BISPECTRUM.{name}")
+    options["twojmax"] = per_element(section.get("twojmax", DEFAULTS["twojmax"]), types, "twojmax", int)
+    for name, default in (("wj", "1.0"), ("radelem", "0.5")):
+        text = section.get(name, " ".join([default] * len(types)))
+        options[name] = per_element(text, types, name, float)
+    for flag, (name, fallback) in FLAGS.items():
+        options[name] = to_flag(section.get(flag, fallback), f"BISPECTRUM.{flag}")
+    options["constant"] = not options["bzero"]
+    if to_flag(section.get("switchinnerflag", "0"), "BISPECTRUM.switchinnerflag"):
+        for name, default in (("sinner", "0.9"), ("dinner", "0.1")):
+            text = section.get(name, " ".join([default] * len(types)))
+            options[name] = per_element(text, types, name, float)
+    return options
+
+
+def _energies(config: configparser.ConfigParser, types: list[str]) -> dict[str, Any]:
+    """FitSNAP adds its shifts to the energies, we subtract ours."""
+    if not config.has_section("ESHIFT"):
+        return {}
+    shifts = {t: -to_number(config.get("ESHIFT", t, fallback="0.0"), f"ESHIFT.{t}") + 0.0 for t in types}
+    return {"energy_shift": shifts} if any(shifts.values()) else {"energy_shift": dict.fromkeys(types, 0.0)}
+
+
+def _solver(config: configparser.ConfigParser, options: dict[str, Any], notes: list[str]) -> None:
+    solver = config.get("SOLVER", "solver", fallback="SVD")
+    if solver.upper() != "SVD":
+        notes.append(
+            f"Solver {solver} is not translated: the fit is plain weighted least squares (option ridge)."
+        )
+    options["ridge"] = 0.0

@@ -1,0 +1,129 @@
+"""Groups of a FitSNAP input as weights."""
+
+from __future__ import annotations
+
+import configparser
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+from xpot_linear.targets import BOLTZMANN
+
+from xpot_core.api import InputError
+from xpot_fitsnap.importing.values import one_if_equal, to_flag, to_number
+from xpot_fitsnap.writing.groups import BAR_PER_GPA
+
+WEIGHT_KIND = {"eweight": "energy", "fweight": "force", "vweight": "stress"}
+
+GROUP_SETTINGS = {
+    "group_sections", "group_types", "smartweights", "random_sampling", "random_seed", "BOLTZ",
+    "vasp_use_TOTEN", "vasp_json_pathname", "vasp_ignore_incomplete", "vasp_ignore_jsons",
+    "vasp_unconverged_label",
+}  # fmt: skip
+
+
+def groups_of(config: configparser.ConfigParser, path: Path) -> dict[str, dict[str, float]]:
+    """Group -> columns of its line as numbers."""
+    section = dict(config["GROUPS"]) if config.has_section("GROUPS") else {}
+    columns = section.get("group_sections", "name size eweight fweight vweight").split()[1:]
+    lines = {k: v.split() for k, v in section.items() if k not in GROUP_SETTINGS}
+    listed = config.get("PATH", "groupFile", fallback="None")
+    if listed != "None":
+        try:
+            text = (path.parent / listed).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", file=path.parent / listed) from error
+        rows = [line.partition("#")[0].split() for line in text.splitlines()]
+        lines = {row[0]: row[1:] for row in rows if row}
+    if not lines:
+        raise InputError("has no groups", file=path, key="GROUPS")
+    groups = {}
+    for name, values in lines.items():
+        if len(values) != len(columns):
+            raise InputError(
+                f"has {len(values)} values for the columns {' '.join(columns)}",
+                file=path,
+                key=f"GROUPS.{name}",
+                value=" ".join(values),
+                remedy=f"FitSNAP's own settings in this section are {', '.join(sorted(GROUP_SETTINGS))}",
+            )
+        groups[name] = {c: to_number(v, f"GROUPS.{name}") for c, v in zip(columns, values, strict=True)}
+    return groups
+
+
+def weight_options(
+    config: configparser.ConfigParser,
+    groups: Mapping[str, Mapping[str, float]],
+    frames: Mapping[str, list[Atoms]],
+    options: dict[str, Any],
+    notes: list[str],
+) -> dict[str, Any]:
+    """Weights by group, and the temperature of Boltzmann weights."""
+    factors = {"eweight": 1.0, "fweight": 1.0, "vweight": BAR_PER_GPA}
+    used = {
+        name: to_flag(config.get("CALCULATOR", kind, fallback="0" if name == "vweight" else "1"), name)
+        for name, kind in WEIGHT_KIND.items()
+    }
+    result: dict[str, Any] = {}
+    for name, factor in factors.items():
+        table = {g: (values.get(name, 1.0) * factor if used[name] else 0.0) for g, values in groups.items()}
+        result[name] = table
+    sizes = {"size": 1.0, "training_size": 1.0, "testing_size": 0.0}
+    if any(values.get(name, all_) != all_ for values in groups.values() for name, all_ in sizes.items()):
+        notes.append(
+            "Testing sizes are not translated, nor are training sizes: FitSNAP picks those files itself, and here all "
+            "are trained on. Use validation or test."
+        )
+    temperature = _boltzmann_temperature(config)
+    if temperature:
+        result["boltzmann_temperature"] = temperature
+        _boltzmann(result, temperature, groups, frames, options, notes, energies=used["eweight"])
+    if to_flag(config.get("GROUPS", "smartweights", fallback="0"), "smartweights"):
+        notes.append(
+            "smartweights divides every weight by the size of its group, and force weights by the number of "
+            "components of each structure; the weights below are those before that division."
+        )
+    return {name: one_if_equal(value) for name, value in result.items()}
+
+
+def _boltzmann_temperature(config: configparser.ConfigParser) -> float:
+    for section in ("BISPECTRUM", "GROUPS"):
+        if config.has_option(section, "BOLTZ"):
+            return to_number(config.get(section, "BOLTZ"), f"{section}.BOLTZ")
+    return 0.0
+
+
+def _boltzmann(
+    result: dict[str, Any],
+    temperature: float,
+    groups: Mapping[str, Mapping[str, float]],
+    frames: Mapping[str, list[Atoms]],
+    options: Mapping[str, Any],
+    notes: list[str],
+    *,
+    energies: bool,
+) -> None:
+    """FitSNAP's eweight is an energy then: weight = exp((eweight - E/N) / kT), times fweight for forces."""
+    if any("eweight" not in values for values in groups.values()):
+        raise InputError(
+            "has no column eweight, which BOLTZ needs",
+            key="GROUPS.group_sections",
+            remedy="add the column with 0 for every group, or take BOLTZ out",
+        )
+    shifts = options.get("energy_shift") or {}
+    kt = BOLTZMANN * temperature
+    for group in groups:
+        found = [
+            (a.info["REF_energy"] - sum(shifts.get(s, 0.0) for s in a.symbols)) / len(a)
+            for a in frames.get(group, [])
+        ]
+        if not found:
+            notes.append(f"BOLTZ: eweight of group {group} needs its structures; it is left at 1.")
+        exponent = (groups[group]["eweight"] - min(found)) / kt if found else 0.0
+        lowest = math.exp(min(exponent, 700.0))
+        if energies:
+            result["eweight"][group] = lowest
+        for name in ("fweight", "vweight"):
+            result[name][group] *= lowest

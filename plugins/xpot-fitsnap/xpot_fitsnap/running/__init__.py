@@ -1,0 +1,1 @@
+"""FitSNAP's library in a process of its own."""

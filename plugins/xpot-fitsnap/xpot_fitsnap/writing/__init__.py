@@ -1,0 +1,1 @@
+"""To FitSNAP: options and structures as its inputs and records."""

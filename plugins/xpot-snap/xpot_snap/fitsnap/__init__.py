@@ -1,1 +1,0 @@
-"""FitSNAP: its inputs read and written, and its library as an engine."""
