@@ -74,6 +74,7 @@ def test_speed_is_relative_to_the_reference(tmp_path: Path) -> None:
     assert found.values["relative_cost"] > 50
     assert not found.passed
     assert "too slow" in found.summary
+    assert found.reason == "too-slow"
     assert found.values["steps_per_second"] == pytest.approx(
         1e6 / 64 / found.values["microseconds_per_atom_step"]
     )
@@ -177,5 +178,5 @@ def test_gap_inside_and_outside_its_data(tmp_path: Path) -> None:
         max_temperature=6000,
     )
     assert not bad.passed
-    assert "at step" in bad.summary
+    assert bad.summary.split("; ")[1].startswith(f"{bad.reason} at step")
     json.dumps(dict(bad.values))

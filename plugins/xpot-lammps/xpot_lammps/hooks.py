@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xpot_core.api import PredictorProvider, ValidatorProvider, hookimpl
-from xpot_lammps.validators.cost import SpeedOptions
-from xpot_lammps.validators.dimer import DimerOptions
-from xpot_lammps.validators.elastic import ElasticOptions
-from xpot_lammps.validators.equation_of_state import EosOptions
-from xpot_lammps.validators.md import LammpsMdOptions
-from xpot_lammps.validators.melt_quench import MeltQuenchOptions
-from xpot_lammps.validators.phonons import PhononOptions
-from xpot_lammps.validators.vacancy import VacancyOptions
+from xpot_lammps.validators import (
+    cost,
+    dimer,
+    elastic,
+    equation_of_state,
+    md,
+    melt_quench,
+    phonons,
+    vacancy,
+)
 
 xpot_api_version = 1
 
@@ -27,7 +29,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="dimer",
         summary="Energy of two atoms against their distance: holes and wells where no data is",
         load="xpot_lammps.validators.dimer:DimerValidator",
-        options=DimerOptions,
+        options=dimer.DimerOptions,
+        reasons=dimer.REASONS,
         effort=1,
         citation=_ASE,
         contract="xpot_lammps.contract:DIMER",
@@ -36,7 +39,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="equation-of-state",
         summary="Lattice constant, bulk modulus and energy against volume",
         load="xpot_lammps.validators.equation_of_state:EosValidator",
-        options=EosOptions,
+        options=equation_of_state.EosOptions,
+        reasons=equation_of_state.REASONS,
         effort=2,
         citation=_ASE,
         contract="xpot_lammps.contract:EQUATION_OF_STATE",
@@ -45,7 +49,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="elastic",
         summary="Elastic constants from stresses of strained cells, and mechanical stability",
         load="xpot_lammps.validators.elastic:ElasticValidator",
-        options=ElasticOptions,
+        options=elastic.ElasticOptions,
+        reasons=elastic.REASONS,
         effort=3,
         citation=_ASE,
         contract="xpot_lammps.contract:ELASTIC",
@@ -54,7 +59,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="vacancy",
         summary="Formation energy of a vacancy, relaxed and not",
         load="xpot_lammps.validators.vacancy:VacancyValidator",
-        options=VacancyOptions,
+        options=vacancy.VacancyOptions,
+        reasons=vacancy.REASONS,
         effort=4,
         citation=_ASE,
         contract="xpot_lammps.contract:VACANCY",
@@ -63,7 +69,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="phonons",
         summary="Phonon frequencies at Gamma and along a band path, and dynamical stability",
         load="xpot_lammps.validators.phonons:PhononValidator",
-        options=PhononOptions,
+        options=phonons.PhononOptions,
+        reasons=phonons.REASONS,
         effort=5,
         citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
         contract="xpot_lammps.contract:PHONONS",
@@ -72,7 +79,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="lammps-speed",
         summary="Cost of molecular dynamics relative to a reference potential, measured and estimated",
         load="xpot_lammps.validators.cost:SpeedValidator",
-        options=SpeedOptions,
+        options=cost.SpeedOptions,
+        reasons=cost.REASONS,
         packages=("lammps",),
         effort=6,
         citation=CITATION,
@@ -82,7 +90,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="lammps-md",
         summary="Molecular dynamics in LAMMPS: stability, time to failure, energy drift",
         load="xpot_lammps.validators.md:MdValidator",
-        options=LammpsMdOptions,
+        options=md.LammpsMdOptions,
+        reasons=md.REASONS,
         packages=("lammps",),
         effort=10,
         citation=CITATION,
@@ -92,7 +101,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="lammps-melt-quench",
         summary="Melt and quench in LAMMPS: stability, density, structure of the glass",
         load="xpot_lammps.validators.melt_quench:MeltQuenchValidator",
-        options=MeltQuenchOptions,
+        options=melt_quench.MeltQuenchOptions,
+        reasons=melt_quench.REASONS,
         packages=("lammps",),
         effort=20,
         citation=CITATION,
