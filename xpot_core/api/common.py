@@ -3,15 +3,14 @@
 from xpot_core.errors import InputError, PluginError, XpotError, nearest
 from xpot_core.options.check import validate_options
 from xpot_core.options.declare import OptionsModel, option
-from xpot_core.plugins.hookspecs import API_VERSION, hookimpl
-from xpot_core.plugins.interfaces import Component, NoOptions, Provider
+from xpot_core.plugins.hookspecs import hookimpl
+from xpot_core.plugins.interfaces import Component, NoOptions
 from xpot_core.system.cache import BoundedCache, CacheEntry, cache_folder
 from xpot_core.system.logs import log_tail, logged
 from xpot_core.system.processes import THREAD_VARIABLES, child_process
 from xpot_core.system.shared_libraries import preload
 
 __all__ = [
-    "API_VERSION",
     "THREAD_VARIABLES",
     "BoundedCache",
     "CacheEntry",
@@ -20,7 +19,6 @@ __all__ = [
     "NoOptions",
     "OptionsModel",
     "PluginError",
-    "Provider",
     "XpotError",
     "cache_folder",
     "child_process",

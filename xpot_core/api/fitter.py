@@ -2,7 +2,7 @@
 
 from xpot_core.api.common import *  # noqa: F403
 from xpot_core.api.common import __all__ as _common
-from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
+from xpot_core.data.isolated_atoms import isolated_energies
 from xpot_core.data.row_factors import RowFactors, row_factors
 from xpot_core.errors import FitError, InfeasibleError, PredictError, TrialError, TrialTimeoutError
 from xpot_core.options.declare import PerElement, PerGroup, Range, resolve
@@ -78,7 +78,6 @@ __all__ = [
     "TrialTimeoutError",
     "bare_atoms",
     "error_table",
-    "is_isolated",
     "isolated_energies",
     "resolve",
     "row_factors",
