@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.api import DesignErrors, ErrorTable, FittedPotential, InputError
+from xpot_core.api import DesignErrors, ErrorTable, FittedPotential, FloatArray, InputError
 from xpot_linear.author import Author
 from xpot_linear.blocks.block_set import BlockSet, IntArray
 from xpot_linear.blocks.build import force_rows
@@ -20,6 +20,11 @@ from xpot_linear.model import LinearModel
 from xpot_linear.regression.regression import Regression
 from xpot_linear.regression.weights import Weights
 from xpot_linear.solve.solution import Solution
+
+_WEAK = 1e5
+"""Condition of the rows above which the rounding of their squares, 1e-6 in the weakest direction, shows."""
+_CHEAP = 2e8
+"""Operations of a QR that takes 0.02 s."""
 
 
 @dataclass(eq=False)
@@ -61,8 +66,9 @@ class LinearDesign:
             self.blocks,
             len(self.problem.constants),
             self.problem.basis.penalties(),
-            lambda: force_rows(self.problem, self.workers),
+            self._force_rows,
         )
+        self._rows: list[tuple[FloatArray, IntArray, FloatArray]] | None = None
         self._last: tuple[Any, dict[int | None, Solution]] | None = None
 
     def fit(
@@ -97,7 +103,9 @@ class LinearDesign:
         """See `xpot_core.api.DifferentiableDesign`; a name without a group moves all groups together."""
         start = time.perf_counter()
         chosen = [self._source_of(name) for name in names]
-        solution = self.solution(options, leave_out, "gram")
+        solution = self.solution(
+            options, leave_out, "gram" if self.author.solver(options) == "gram" else "auto"
+        )
         errors = self._errors(solution, leave_out, start)
         weights = self.author.weights(options, self.groups)
         slopes = self.regression.gradient(weights, solution, sensitivity(errors.validation), leave_out)
@@ -145,12 +153,35 @@ class LinearDesign:
         if solver == "qr":
             return self.regression.solve_exact(weights, leave_out, columns)
         quick = self._quick(weights, columns, leave_out)
+        if solver == "auto" and self._rows_are_better(weights, quick):
+            return self.regression.solve_exact(weights, leave_out, columns)
         if solver == "auto" and final:
             # Directions that the normal equations do not resolve had no part in what the trial was judged by; an
             # exact fit along them would deliver another potential than the one that won.
             truncated = quick.method == "eigen"
             return self.regression.solve_exact(weights, leave_out, columns, truncated=truncated)
         return quick
+
+    def _rows_are_better(self, weights: Weights, quick: Solution) -> bool:
+        """Whether QR is as quick, where rounding would make the errors of normal equations jump from weight to weight.
+
+        Without ridge the smallest solution is taken instead: QR would follow directions that are noise.
+        """
+        weak = quick.method == "eigen" or quick.condition > _WEAK
+        return bool(weights.ridge) and weak and self._few_rows
+
+    @property
+    def _few_rows(self) -> bool:
+        k = self.blocks.n_columns
+        return int(self.problem.n_force_rows.sum()) < min(64 * k, _CHEAP / k**2)
+
+    def _force_rows(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
+        """Computed anew, since the cache has none; few are kept."""
+        if not self._few_rows:
+            return force_rows(self.problem, self.workers)
+        if self._rows is None:
+            self._rows = list(force_rows(self.problem, self.workers))
+        return iter(self._rows)
 
     def _quick(self, weights: Weights, columns: IntArray | None, leave_out: int | None) -> Solution:
         key = weights, None if columns is None else columns.tobytes()

@@ -15,9 +15,4 @@ CONTRACT: dict[str, Any] = {
         "zbl_outer": {"reference": "zbl"},
     },
     "label_options": {"virial_sigma": {"vweight": 0.1}},
-    "expected_failures": {
-        "gradient_holds_where_little_is_determined": "normal equations in double precision hold directions down to "
-        "1e-14 of the largest: with fewer rows than columns and a ridge below 1e-10 the errors of a trial are rounding "
-        "along the others; the final fit is by QR",
-    },
 }

@@ -153,6 +153,13 @@ class Regression:
         z = solution.inverse(self._error_slope(vector, sensitivity, leave_out))
         b, penalty = self.blocks, self.penalty(weights)
         result = {(kind, group): 0.0 for kind in KINDS for group in b.groups}
+        result["ridge", ""] = -float(z @ (penalty.of(solution.diagonal) * x))
+        if solution.method == "qr":  # their squares would not tell what the rows do
+            for kind, rows, owner in self._rows_by_kind(weights, leave_out):
+                slopes = (rows[:, :k] @ z) * (rows @ vector) + rows[:, :k] ** 2 @ (penalty.relative * x * z)
+                for g, total in enumerate(np.bincount(b.group[owner], slopes, len(b.groups))):
+                    result[kind, b.groups[g]] -= 2.0 * float(total)
+            return result
         for i, key in enumerate(b.keys):
             square = weights.of(key.kind, key.group) ** 2
             if square == 0.0 or not trained(self._fold[i], leave_out):
@@ -162,7 +169,6 @@ class Regression:
             if np.any(penalty.relative):
                 slope = slope + penalty.relative * b.packed[i, self._diagonal[:-1]] * x
             result[key.kind, key.group] -= 2.0 * square * float(z @ slope)
-        result["ridge", ""] = -float(z @ (penalty.of(solution.diagonal) * x))
         return result
 
     def _error_slope(
@@ -221,6 +227,12 @@ class Regression:
         self, weights: Weights, leave_out: int | None = None
     ) -> Iterator[tuple[FloatArray, IntArray]]:
         """The same with the frame of each row."""
+        for _, rows, owner in self._rows_by_kind(weights, leave_out):
+            yield rows, owner
+
+    def _rows_by_kind(
+        self, weights: Weights, leave_out: int | None
+    ) -> Iterator[tuple[str, FloatArray, IntArray]]:
         b = self.blocks
         seen = trained(b.fold, leave_out)
         names = [b.groups[g] for g in b.group]
@@ -230,13 +242,13 @@ class Regression:
             for start in range(0, len(used), CHUNK):
                 part = used[start : start + CHUNK]
                 rows = (small.to_fit[part] * own[part, None, None]) @ small.rows[part]
-                yield rows.reshape(-1, b.width), np.repeat(small.frame[part], rows.shape[1])
+                yield kind, rows.reshape(-1, b.width), np.repeat(small.frame[part], rows.shape[1])
         per_frame = seen * np.array([weights.of("force", n) for n in names])
         for rows, owner, factor in self._force_chunks():
             scale = per_frame[owner] * factor
             chosen = scale != 0.0
             if chosen.any():
-                yield rows[chosen] * scale[chosen][:, None], owner[chosen]
+                yield "force", rows[chosen] * scale[chosen][:, None], owner[chosen]
 
     def _force_chunks(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
         b = self.blocks

@@ -99,8 +99,17 @@ def solve_rows(
         top, right = r[:n, :n], r[:n, n]
         rcond, _ = lapack.dtrcon(np.asfortranarray(top), uplo="U")
         if rcond > k * np.finfo(float).eps:
-            full[used] = scipy.linalg.solve_triangular(top, right)
-            return Solution(triangle.scale * full, "qr", 1.0 / rcond, n, note=note)
+
+            def spread(values: FloatArray) -> FloatArray:
+                full[used] = values
+                return triangle.scale * full
+
+            def inverse(vector: FloatArray) -> FloatArray:
+                inner = scipy.linalg.solve_triangular(top, (triangle.scale * vector)[used], trans="T")
+                return spread(scipy.linalg.solve_triangular(top, inner))
+
+            x = spread(scipy.linalg.solve_triangular(top, right))
+            return Solution(x, "qr", 1.0 / rcond, n, note=note, inverse=inverse, diagonal=diagonal)
     u, s, vt = np.linalg.svd(r[:, :n], full_matrices=False)
     # the eigenvalues of the normal equations are the squares of these
     limit = gram_resolution(n) ** 0.5 if truncated else max(triangle.n_rows, n) * np.finfo(float).eps
