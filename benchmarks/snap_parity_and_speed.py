@@ -41,7 +41,7 @@ from xpot_linear.blocks.build import build_blocks
 from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import target_rows
-from xpot_snap.descriptors.basis import SnapBasis
+from xpot_snap.basis import SnapBasis
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
 from xpot_snap_model.translate import descriptor_settings

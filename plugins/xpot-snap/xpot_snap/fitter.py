@@ -10,7 +10,7 @@ from xpot_snap_model.files import write_potential
 from xpot_snap_model.translate import descriptor_settings
 
 from xpot_core.api import FittedPotential, TrainingData
-from xpot_snap.descriptors.basis import SnapBasis
+from xpot_snap.basis import SnapBasis
 from xpot_snap.options import SnapOptions
 
 

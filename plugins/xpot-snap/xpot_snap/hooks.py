@@ -43,7 +43,7 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
         accepts=("snap",),
         citation=CITATION,
         calculator="xpot_lammps_session.calculator:calculator",
-        script="xpot_snap.potential.export:calculator_script",
+        script="xpot_snap.export:calculator_script",
     )
 
 
@@ -52,6 +52,6 @@ def xpot_export(request: ExportRequest) -> Mapping[str, str] | None:
     """How a SNAP potential is run in LAMMPS and ASE, whoever fitted it."""
     if request.potential.format != "snap":
         return None
-    from xpot_snap.potential.export import export
+    from xpot_snap.export import export
 
     return export(request)

@@ -16,7 +16,7 @@ from xpot_fitsnap.importing.weights import groups_of, weight_options
 DEFAULTS = {"twojmax": "6", "rcutfac": "4.67637", "rfac0": "0.99363", "rmin0": "0.0"}
 """FitSNAP's own defaults, which an input may rely on."""
 
-SCALARS = {"rcutfac", "rfac0", "rmin0"}
+SCALARS = ("rcutfac", "rfac0", "rmin0")
 
 FLAGS = {
     "wselfallflag": ("wselfall", "0"),

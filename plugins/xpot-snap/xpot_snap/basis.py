@@ -19,7 +19,7 @@ from xpot_snap_model.columns import ColumnLayout, bispectrum_indices
 from xpot_snap_model.settings import DescriptorSettings
 
 from xpot_core.api import FitError, FloatArray, Frame
-from xpot_snap.descriptors import quadratic
+from xpot_snap import quadratic
 
 
 class SnapBasis(Basis):

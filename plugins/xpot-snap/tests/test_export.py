@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from xpot_lammps_session.testing import small_data
+from xpot_snap.export import export
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions
-from xpot_snap.potential.export import export
 
 from xpot_core.api import ExportRequest, FitRequest
 

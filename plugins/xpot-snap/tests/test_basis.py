@@ -10,8 +10,8 @@ from snap_cases import frame_of, values_of
 from xpot_lammps_session.box import lammps_box
 from xpot_lammps_session.evaluator import PotentialEvaluator
 from xpot_lammps_session.testing import DIAMOND, cells, rattled
-from xpot_snap.descriptors import quadratic
-from xpot_snap.descriptors.basis import SnapBasis
+from xpot_snap import quadratic
+from xpot_snap.basis import SnapBasis
 from xpot_snap_model.columns import ColumnLayout
 from xpot_snap_model.files import write_potential
 from xpot_snap_model.settings import DescriptorSettings, Reference

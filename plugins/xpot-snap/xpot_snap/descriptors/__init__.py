@@ -1,1 +1,0 @@
-"""From structures to rows of the design matrix, by LAMMPS."""

@@ -1,1 +1,0 @@
-"""Potentials as files, their predictions and what is exported with them."""
