@@ -57,9 +57,8 @@ def program(tmp_path: Path):
 
 
 def fit(directory: Path, data: TrainingData | None = None, limits: Limits | None = None, **options: object):
-    request = make_request(
-        data or make_data(4), directory, options=make_options(**options), limits=limits or Limits()
-    )
+    made = make_options(**{"engine": "gap_fit", **options})
+    request = make_request(data or make_data(4), directory, options=made, limits=limits or Limits())
     return GapFitter().fit(request)
 
 

@@ -180,6 +180,7 @@ def test_many_groups_go_with_the_frames(tmp_path: Path) -> None:
     options = make_options(
         descriptors=[{"distance_2b": {"n_sparse": 8}}],
         sigma_energy={g: 0.001 * (i + 1) for i, g in enumerate(groups)},
+        engine="gap_fit",
     )
     GapFitter().fit(make_request(data, tmp_path, options=options))
     log = (tmp_path / "fit.log").read_text()
@@ -188,12 +189,16 @@ def test_many_groups_go_with_the_frames(tmp_path: Path) -> None:
 
 def test_long_settings_go_through_a_file(tmp_path: Path) -> None:
     descriptors = [{"distance_2b": {"cutoff": 3.5 + 0.1 * i, "n_sparse": 3}} for i in range(8)]
-    GapFitter().fit(make_request(make_data(4), tmp_path, options=make_options(descriptors=descriptors)))
+    GapFitter().fit(
+        make_request(make_data(4), tmp_path, options=make_options(descriptors=descriptors, engine="gap_fit"))
+    )
     assert (tmp_path / "gap_fit.settings").is_file()
 
 
 def test_virials_can_be_left_out(tmp_path: Path) -> None:
-    potential = GapFitter().fit(make_request(make_data(4), tmp_path, options=make_options(virials=False)))
+    potential = GapFitter().fit(
+        make_request(make_data(4), tmp_path, options=make_options(virials=False, engine="gap_fit"))
+    )
     assert potential.metadata["counts"]["virials"] == 0
 
 
@@ -203,7 +208,7 @@ def test_e0_from_isolated_atom(tmp_path: Path, single_atom: Frame) -> None:
     data = TrainingData(frames, (-1,) * 5, ("Cu",), ("bulk", "isolated_atom"))
     potential = GapFitter().fit(make_request(data, tmp_path, options=make_options(e0="isolated")))
     assert potential.metadata["e0"] == {"Cu": 0.25}
-    assert 'Z="29" value=".25' in potential.path("potential").read_text()
+    assert 'Z="29" value="0.25"' in potential.path("potential").read_text()
 
 
 def test_e0_average_is_that_of_gap_fit(tmp_path: Path) -> None:

@@ -91,9 +91,13 @@ def test_whole_staged_and_gap_fit_alone_are_equal(data: TrainingData, tmp_path: 
     """The staged fit is prepared at other sigmas, so that the options count where frames say nothing."""
     for name in ("prepared", "staged", "whole"):
         (tmp_path / name).mkdir()
-    design = GapFitter().prepare(make_request(data, tmp_path / "prepared"))
-    options = make_options(**CHANGED)
-    staged = energies(design.fit(options, directory=tmp_path / "staged"), data, tmp_path)
+    by_gap_fit = {"sparse_selection": "gap_fit"}
+    prepared = make_request(data, tmp_path / "prepared", options=make_options(**by_gap_fit))
+    options = make_options(**CHANGED, **by_gap_fit)
+    staged = energies(
+        GapFitter().prepare(prepared).fit(options, directory=tmp_path / "staged"), data, tmp_path
+    )
+    options = make_options(**CHANGED, engine="gap_fit")
     whole = GapFitter().fit(make_request(data.training(), tmp_path / "whole", options=options))
     assert np.abs(staged - energies(whole, data, tmp_path)).max() < 1e-6
     assert np.abs(staged - by_gap_fit_alone(data, tmp_path / "alone", whole.metadata["command"])).max() < 1e-6

@@ -47,7 +47,8 @@ def design(data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> GapD
     folder = tmp_path_factory.mktemp("design")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XPOT_CACHE", str(folder / "cache"))
-        return GapFitter().prepare(make_request(data, folder))
+        options = make_options(sparse_selection="gap_fit")
+        return GapFitter().prepare(make_request(data, folder, options=options))
 
 
 def test_protocols(design: GapDesign) -> None:
@@ -62,7 +63,8 @@ def test_written_potential_is_what_gap_fit_refits(
     for name in ("staged", "whole"):
         (tmp_path / name).mkdir()
     staged = design.fit(options, directory=tmp_path / "staged")
-    whole = GapFitter().fit(make_request(data.training(), tmp_path / "whole", options=options))
+    by_gap_fit = options.model_copy(update={"engine": "gap_fit"})
+    whole = GapFitter().fit(make_request(data.training(), tmp_path / "whole", options=by_gap_fit))
     one = GapPredictor().predict(staged, data.frames, directory=tmp_path)
     two = GapPredictor().predict(whole, data.frames, directory=tmp_path)
     assert np.max(np.abs(one.energies - two.energies)) / 8 < 1e-6
@@ -165,7 +167,8 @@ def test_virials_left_out_of_the_regression(design: GapDesign, data: TrainingDat
     options = make_options(virials=False)
     staged = design.fit(options, directory=tmp_path)
     (tmp_path / "whole").mkdir()
-    whole = GapFitter().fit(make_request(data.training(), tmp_path / "whole", options=options))
+    by_gap_fit = options.model_copy(update={"engine": "gap_fit"})
+    whole = GapFitter().fit(make_request(data.training(), tmp_path / "whole", options=by_gap_fit))
     one = GapPredictor().predict(staged, data.frames, directory=tmp_path)
     two = GapPredictor().predict(whole, data.frames, directory=tmp_path)
     assert np.max(np.abs(one.energies - two.energies)) / 8 < 1e-6
@@ -186,6 +189,7 @@ def test_second_preparation_comes_from_the_cache(
 ) -> None:
     first = GapFitter().prepare(make_request(data, tmp_path))
     monkeypatch.setattr("xpot_gap.plan.run", lambda *a, **k: pytest.fail("gap_fit ran again"))
+    monkeypatch.setattr("xpot_gap.native.build.linear_system", lambda *a: pytest.fail("computed again"))
     second = GapFitter().prepare(make_request(data, tmp_path, options=make_options(**SIGMAS)))
     before, after = first.errors(make_options()), second.errors(make_options())
     assert before.validation == after.validation
@@ -266,7 +270,7 @@ def test_unexpected_layout_is_noticed(
     """A gap_fit that orders its rows otherwise must not give wrong fits."""
     monkeypatch.setattr("xpot_gap.rows.PROBE_SIGMAS", (0.02, 0.1, 0.3))
     with pytest.raises(FitError, match="not laid out as expected"):
-        GapFitter().prepare(make_request(data, tmp_path))
+        GapFitter().prepare(make_request(data, tmp_path, options=make_options(engine="gap_fit")))
 
 
 def test_fold_that_does_not_exist(design: GapDesign) -> None:

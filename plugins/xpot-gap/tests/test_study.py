@@ -78,6 +78,7 @@ def test_faults_of_gap_fit_cost_one_trial_each(tmp_path: Path) -> None:
     fitter = {
         "descriptors": [{"distance_2b": {"cutoff": cutoff, "n_sparse": {"choices": [8, 100_000]}}}],
         "e0": "average",
+        "engine": "gap_fit",
         "program": str(fake),
     }
     (tmp_path / "study.yaml").write_text(study(fitter))

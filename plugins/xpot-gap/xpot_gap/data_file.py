@@ -62,7 +62,7 @@ def write_data_file(
     path.with_name(path.name + ".idx").unlink(missing_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for frame in frames:
-            _check_numbers(frame)
+            check_numbers(frame)
             info = [f"config_type={names[frame.group]}"]
             columns = "species:S:1:pos:R:3"
             values = [np.asarray(frame.atoms.positions, dtype=float)]
@@ -115,7 +115,14 @@ def periodic_cell(frame: Frame, vacuum: float) -> FloatArray:
     return np.array(atoms.cell.array, dtype=float)
 
 
-def _check_numbers(frame: Frame) -> None:
+def check_numbers(frame: Frame) -> None:
+    """Refuse what would make a potential full of NaN.
+
+    Raises
+    ------
+    FitError
+        Naming the structure and what is not finite.
+    """
     place = frame.source or f"a structure of group {frame.group}"
     for what, value in (
         ("position", frame.atoms.positions),

@@ -1,4 +1,4 @@
-"""A GAP prepared for many regressions: one run of gap_fit, any number of sigmas.
+"""A GAP prepared for many regressions: kernels once, any number of sigmas.
 
 What is exact: the coefficients for given sigmas are those that gap_fit itself would find with the same
 sparse points, seed and e0 (the same least-squares problem), and predictions for held-out structures are
@@ -7,17 +7,14 @@ those of the potential that would be written.
 What is approximate, in cross-validation only: sparse points and, where it is an average, e0 are chosen
 once from the training structures of all folds, so the fold left out had a say in *where* the kernel is
 expanded, not in the coefficients. An external validation set has no say in anything: its kernel rows
-come from a second run that reads the sparse points and length scales of the first.
+are those at the sparse points and length scales of the training structures.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +23,12 @@ from pydantic import BaseModel
 from xpot_core.api import (
     EVALUATE_ONLY,
     BoundedCache,
-    CacheEntry,
     DesignErrors,
     ErrorTable,
     FitError,
     FitRequest,
     FittedPotential,
     FloatArray,
-    Frame,
     PluginError,
     TrainingData,
     cache_folder,
@@ -41,7 +36,6 @@ from xpot_core.api import (
 )
 from xpot_gap import xml
 from xpot_gap.command import sigma_arguments
-from xpot_gap.dump import read_dump
 from xpot_gap.options import GapOptions
 from xpot_gap.plan import Plan
 from xpot_gap.potential import write_potential
@@ -50,42 +44,18 @@ from xpot_gap.rows import (
     PROBE_SIGMAS,
     VIRIAL,
     RowMap,
-    check_layout,
     error_table,
     row_map,
     sensitivity_weights,
 )
-from xpot_gap.runner import gap_fit_program
 from xpot_gap.solve import GramBlocks, GramSolution, exact, sparse_factor
+from xpot_gap.stored import Stored
+from xpot_gap.system import stored_system
 
 _PROBE = [f"default_sigma={{{' '.join(map(str, PROBE_SIGMAS))} 0.0}}"]
 _DUMP = "system"
 _SHARE_OF_LIMIT = 0.5
 _GRAM_BYTES = 2_000_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """What one run leaves behind; kept in the cache."""
-
-    kernel: FloatArray
-    target: FloatArray
-    sparse: FloatArray
-    text: str
-
-    def to_entry(self) -> CacheEntry:
-        """The form in which the cache keeps it."""
-        rows, columns = self.kernel.shape
-        arrays = {"kernel": self.kernel, "target": self.target, "sparse": self.sparse}
-        text = np.frombuffer(self.text.encode(), dtype=np.uint8)
-        summary = f"GAP kernel of {rows} values and {columns} sparse points"
-        return CacheEntry(summary, {**arrays, "text": text})
-
-    @classmethod
-    def from_entry(cls, entry: CacheEntry) -> Stored:
-        """Read it back."""
-        kernel, target, sparse, text = (entry.arrays[n] for n in ("kernel", "target", "sparse", "text"))
-        return cls(kernel, target, sparse, text.tobytes().decode())
 
 
 class GapDesign:
@@ -287,7 +257,7 @@ class GapDesign:
 
 
 def prepare(request: FitRequest) -> GapDesign:
-    """Run gap_fit, or find what an equal run left in the cache."""
+    """Make the linear system, or find what an equal study left in the cache."""
     start = time.perf_counter()
     training, evaluation = request.data.training(), request.data.evaluation()
     plan = Plan.make(request, training)
@@ -295,80 +265,12 @@ def prepare(request: FitRequest) -> GapDesign:
     folder = Path(options.cache_dir) if options.cache_dir else cache_folder("gap")
     # mapped: a kernel may be large, and the workers of a study share one
     cache = BoundedCache(folder, options.cache_gb * 1e9, mapped=True)
-    trained = _stored(cache, plan, request, training.frames, "train.xyz")
+    trained = stored_system(cache, plan, request, training.frames)
     held = None
     if any(fold == EVALUATE_ONLY for fold in request.data.folds):
-        sparse = {f"sparse-{i}.txt": points for i, points in enumerate(xml.sparse_points(trained.text))}
-        theta = {f"theta-{i}.txt": scales for i, scales in enumerate(xml.length_scales(trained.text))}
-        files = sparse | theta
-        for name, content in files.items():
-            (request.directory / name).write_text(content, encoding="ascii")
-        # The content of the files is in the key through the text of the potential.
-        fixed = plan.with_files(list(sparse), list(theta))
-        held = _stored(cache, fixed, request, evaluation.frames, "held.xyz", trained)
-        for name in files:
-            (request.directory / name).unlink()
+        held = stored_system(cache, plan, request, evaluation.frames, trained)
     limit = request.limits.memory_bytes
     gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)
     seconds = {"descriptors": time.perf_counter() - start}
     plan = replace(plan, notes=(*plan.notes_on(trained.text), *cache.notes))
     return GapDesign(plan, request.data, trained, held, seconds, gram_bytes)
-
-
-def _stored(
-    cache: BoundedCache,
-    plan: Plan,
-    request: FitRequest,
-    frames: Sequence[Frame],
-    data_file: str,
-    parent: Stored | None = None,
-) -> Stored:
-    arguments = plan.arguments(data_file, _PROBE, [f"linear_system_dump_file={_DUMP}"])
-    build = partial(_build, plan, request, frames, arguments, data_file, parent)
-    key = _key(plan, arguments, frames, parent)
-    return cache.fetch(key, build, Stored.to_entry, Stored.from_entry)
-
-
-def _build(
-    plan: Plan,
-    request: FitRequest,
-    frames: Sequence[Frame],
-    arguments: Sequence[str],
-    data_file: str,
-    parent: Stored | None,
-) -> Stored:
-    """Run gap_fit and read its linear system."""
-    directory = request.directory
-    given = plan.write_inputs(directory, frames, data_file, virials=True, sigmas=False)
-    plan.foresee(directory, arguments, request.limits, request.threads)
-    _, text = plan.execute(directory, arguments, given, request.limits, request.threads)
-    system = read_dump(directory / _DUMP)
-    rows = row_map(frames, [0] * len(frames), request.data.groups)
-    check_layout(system, rows, frames, plan.e0, core=bool(plan.options.core_param_file))
-    if parent is not None and not np.allclose(system.sparse, parent.sparse, rtol=1e-9, atol=1e-12):
-        raise FitError("gap_fit did not take the sparse points that it was given")
-    return Stored(system.kernel, system.target, system.sparse, text)
-
-
-def _key(plan: Plan, arguments: Sequence[str], frames: Sequence[Frame], parent: Stored | None) -> str:
-    """sha256 over everything that the kernels depend on."""
-    digest = hashlib.sha256()
-    for frame in frames:
-        digest.update(json.dumps([frame.atoms.get_chemical_symbols(), frame.atoms.pbc.tolist()]).encode())
-        digest.update(f"{plan.names[frame.group]}|{frame.energy!r}".encode())
-        for values in (frame.atoms.positions, frame.atoms.cell.array, frame.forces, frame.virial):
-            digest.update(b"-" if values is None else np.ascontiguousarray(values, dtype=float).tobytes())
-        # Sigmas and weights have no part in the kernels.
-        if frame.force_mask is not None:
-            digest.update(b"mask" + np.ascontiguousarray(frame.force_mask, dtype=bool).tobytes())
-    program = gap_fit_program(plan.options.program)
-    core = plan.options.core_param_file
-    facts = {
-        "format": 1,
-        "arguments": list(arguments),
-        "frames": digest.hexdigest(),
-        "program": [str(program), program.stat().st_size, program.stat().st_mtime_ns],
-        "core": hashlib.sha256(Path(core).read_bytes()).hexdigest() if core else None,
-        "parent": hashlib.sha256(parent.text.encode()).hexdigest() if parent else None,
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

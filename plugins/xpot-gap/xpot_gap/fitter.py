@@ -1,11 +1,13 @@
-"""The GAP fitter: gap_fit as a whole, or its linear system kept for many regressions."""
+"""The GAP fitter: kernels once for many regressions, or gap_fit as a whole."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xpot_core.api import FitRequest, FittedPotential
 from xpot_gap import xml
+from xpot_gap.options import GapOptions
 from xpot_gap.plan import Plan
 from xpot_gap.potential import write_potential
 
@@ -16,14 +18,29 @@ _DATA = "train.xyz"
 
 
 class GapFitter:
-    """Fits Gaussian approximation potentials with the gap_fit program.
+    """Fits Gaussian approximation potentials.
 
-    `fit` is one run of gap_fit. `prepare` is one run too (two with an external validation set) whose
-    linear system is kept, see `xpot_gap.design` for what is exact and what is approximate then.
+    See `xpot_gap.design` for what is exact and what is approximate when a design is used again.
     """
 
     def fit(self, request: FitRequest) -> FittedPotential:
-        """Run gap_fit once on the training frames."""
+        """Fit the training frames once."""
+        options = request.options
+        assert isinstance(options, GapOptions)
+        if options.engine == "gap_fit":
+            return self._run_gap_fit(request)
+        design = self.prepare(request)
+        potential = design.fit(options, directory=request.directory, final=True)
+        return replace(potential, seconds={**design.seconds, **potential.seconds})
+
+    def prepare(self, request: FitRequest) -> GapDesign:
+        """Choose sparse points and compute kernels; keep them."""
+        from xpot_gap.design import prepare
+
+        return prepare(request)
+
+    def _run_gap_fit(self, request: FitRequest) -> FittedPotential:
+        """One run of the program, kernels and regression."""
         plan = Plan.make(request, request.data)
         virials = plan.options.virials
         given = plan.write_inputs(request.directory, request.data.frames, _DATA, virials=virials, sigmas=True)
@@ -46,9 +63,3 @@ class GapFitter:
                 "e0": plan.e0,
             },
         )
-
-    def prepare(self, request: FitRequest) -> GapDesign:
-        """Let gap_fit choose sparse points and compute kernels; keep them."""
-        from xpot_gap.design import prepare
-
-        return prepare(request)

@@ -97,6 +97,7 @@ def study_from_command(command: str) -> dict[str, Any]:
         )
     gap: dict[str, Any] = {"descriptors": [_descriptor(d, groups, notes) for d in _split(descriptors, ":")]}
     gap |= _sigmas(get("default_sigma", ""), by_type, groups, notes)
+    gap["sparse_selection"] = "gap_fit"  # its own sparse points, so that the fit is the same
     gap |= _e0(get("e0", ""), get("e0_method", ""))
     if "sparse_jitter" in settings:
         gap["sparse_jitter"] = _real(get("sparse_jitter"), "sparse_jitter")

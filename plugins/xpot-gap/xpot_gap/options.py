@@ -305,6 +305,20 @@ class GapOptions(OptionsModel):
         tunable=False,
         pattern=r"^[^{}\n]*$",
     )
+    engine: Literal["native", "gap_fit"] = option(
+        "native",
+        "Who computes the kernels: 'native' (descriptors by quippy, the rest by matrix products; several times "
+        "faster) or 'gap_fit' (the program). With the same sparse points both give the same potential.",
+        stage="descriptors",
+        tunable=False,
+    )
+    sparse_selection: Literal["native", "gap_fit"] = option(
+        "native",
+        "Who chooses the sparse points of engine native: 'native' for the methods random, uniform, cur_points and "
+        "none, or 'gap_fit', whose choice the other methods always are.",
+        stage="descriptors",
+        tunable=False,
+    )
     sparse_jitter: float = option(
         1e-10,
         "Added to the diagonal of the sparse kernel matrix.",

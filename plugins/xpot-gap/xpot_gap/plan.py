@@ -110,6 +110,16 @@ class Plan:
         chosen = [entry.chosen for entry in self.options.descriptors]
         return max(c.rcut_hard if isinstance(c, SoapTurbo) else c.cutoff for c in chosen)
 
+    @property
+    def core_file(self) -> Path | None:
+        """File of the core potential."""
+        if not self.options.core_param_file:
+            return None
+        source = Path(self.options.core_param_file)
+        if not source.is_file():
+            raise InputError("no such file", key="core_param_file", value=str(source))
+        return source
+
     def arguments(
         self, data_file: str, sigmas: Sequence[str] | None = None, extra: Sequence[str] = ()
     ) -> list[str]:
@@ -129,11 +139,8 @@ class Plan:
         self, directory: Path, frames: Sequence[Frame], data_file: str, *, virials: bool, sigmas: bool
     ) -> Counts:
         """Write data file and core potential; with `sigmas`, those of frames and what the arguments cannot hold."""
-        if self.options.core_param_file:
-            source = Path(self.options.core_param_file)
-            if not source.is_file():
-                raise InputError("no such file", key="core_param_file", value=str(source))
-            shutil.copyfile(source, directory / CORE_FILE)
+        if self.core_file is not None:
+            shutil.copyfile(self.core_file, directory / CORE_FILE)
         every_frame = bool(sigmas_by_group(self.options, self.names)) and len(self.names) > MOST_GROUPS
         written = WrittenSigmas(all_sigmas(self.options, self.names), every_frame=every_frame)
         return write_data_file(
@@ -169,7 +176,7 @@ class Plan:
                         remedy="lower n_sparse, or raise the cutoff if the species are never that close",
                         log=result.log[-TAIL:],
                     )
-        limit = limits.memory_bytes if limits.memory_bytes is not None else _available_bytes()
+        limit = limits.memory_bytes if limits.memory_bytes is not None else available_bytes()
         if limit is not None and forecast.peak_bytes > limit:
             whose = "the trial may use" if limits.memory_bytes is not None else "the machine has free"
             raise InfeasibleError(
@@ -286,7 +293,7 @@ def _check_mappings(options: GapOptions, groups: Sequence[str]) -> None:
             )
 
 
-def _available_bytes() -> int | None:
+def available_bytes() -> int | None:
     """Memory that the machine could give now; None where the system does not tell."""
     try:
         text = Path("/proc/meminfo").read_text(encoding="ascii")

@@ -115,7 +115,7 @@ def check_layout(
     variance = (np.array(PROBE_SIGMAS)[rows.kind] * rows.size) ** 2
     fits = len(rows.kind) == len(system.target) and np.allclose(system.variance, variance, rtol=1e-6)
     if fits and not core:
-        fits = np.allclose(system.target, _targets(frames, e0), rtol=1e-8, atol=1e-6)
+        fits = np.allclose(system.target, targets(frames, e0), rtol=1e-8, atol=1e-6)
     if not fits:
         raise FitError(
             "gap_fit's linear system is not laid out as expected: this version cannot be used in stages",
@@ -123,7 +123,8 @@ def check_layout(
         )
 
 
-def _targets(frames: Sequence[Frame], e0: Mapping[str, float]) -> FloatArray:
+def targets(frames: Sequence[Frame], e0: Mapping[str, float]) -> FloatArray:
+    """What the rows are fitted to, shape (n,), in the order of `row_map`: eV and eV/Å without e0."""
     energies = [
         np.array([frame.energy - sum(e0[s] for s in frame.atoms.get_chemical_symbols())])
         for frame in frames

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ _SIGMA = re.compile(r"\b(default_sigma|config_type_sigma)=(\{[^{}]*\}|\"[^\"]*\"
 _COORDINATES = re.compile(r"<gpCoordinates\b(.*?)</gpCoordinates>", re.DOTALL)
 _SPARSE_POINT = re.compile(r'<sparseX\b[^>]*?\bsparseCutoff="([^"]*)"[^>]*>(.*?)</sparseX>', re.DOTALL)
 _THETA = re.compile(r"<theta>(.*?)</theta>", re.DOTALL)
+_DESCRIPTOR = re.compile(r"<descriptor>(.*?)</descriptor>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _NOT_A_NUMBER = re.compile(r"\bnan\b|\binfinity\b", re.IGNORECASE)
 
@@ -57,6 +59,48 @@ def label(text: str) -> str:
     if not match:
         raise FitError("the potential has no label: it is not what gap_fit writes")
     return match[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One gpCoordinates.
+
+    Attributes
+    ----------
+    descriptor
+        As quippy takes it.
+    theta
+        Shape (d,): length scales, if its kernel has some.
+    values
+        Shape (m, d): sparse points.
+    cutoff
+        Shape (m,): their cutoff factors.
+    """
+
+    descriptor: str
+    theta: FloatArray | None
+    values: FloatArray
+    cutoff: FloatArray
+
+
+def blocks(text: str) -> list[Block]:
+    """All gpCoordinates of a potential."""
+    found = []
+    for part in _COORDINATES.findall(text):
+        points = _SPARSE_POINT.findall(part)
+        descriptor, theta = _DESCRIPTOR.search(part), _THETA.search(part)
+        if descriptor is None:
+            raise FitError("the potential has a term without a descriptor: it is not what gap_fit writes")
+        values = [np.array(_TAG.sub(" ", coordinates).split(), dtype=float) for _, coordinates in points]
+        found.append(
+            Block(
+                descriptor[1].strip(),
+                None if theta is None else np.array(theta[1].split(), dtype=float),
+                np.array(values),
+                np.array([float(cutoff) for cutoff, _ in points]),
+            )
+        )
+    return found
 
 
 def sparse_points(text: str) -> list[str]:

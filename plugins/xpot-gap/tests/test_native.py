@@ -1,0 +1,176 @@
+"""The native engine computes what gap_fit computes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from gap_cases import make_data, make_frame, make_options, make_request
+from xpot_gap import by_gap_fit, xml
+from xpot_gap.fitter import GapFitter
+from xpot_gap.native.build import linear_system
+from xpot_gap.native.choose import choose, choose_cur, choose_uniform, distinct
+from xpot_gap.native.terms import read_terms
+from xpot_gap.plan import Plan
+from xpot_gap.predictor import GapPredictor
+
+from xpot_core.api import Frame, InfeasibleError, TrainingData
+
+pytest.importorskip("quippy")
+
+DESCRIPTORS = {
+    "distance_2b": {
+        "cutoff": 4.3,
+        "cutoff_transition_width": 0.7,
+        "n_sparse": 9,
+        "theta_uniform": 0.8,
+        "delta": 2.0,
+    },
+    "angle_3b": {"cutoff": 3.3, "n_sparse": 12, "theta_fac": 0.7, "delta": 0.2},
+    "soap": {
+        "cutoff": 3.9,
+        "n_max": 5,
+        "l_max": 3,
+        "n_sparse": 12,
+        "zeta": 3,
+        "atom_sigma": 0.4,
+        "delta": 0.4,
+    },
+    "soap_turbo": {
+        "rcut_hard": 4.2,
+        "rcut_width": 0.6,
+        "alpha_max": 5,
+        "l_max": 4,
+        "n_sparse": 12,
+        "zeta": 2,
+        "central_weight": 0.7,
+        "atom_sigma_r_scaling": 0.1,
+    },
+}
+
+
+def odd_frames() -> tuple[Frame, ...]:
+    """A cell smaller than every cutoff, a cluster, a slab, masked forces, and frames that lack something."""
+    frames = make_data(6, elements=("Cu", "Al")).frames
+    small = Frame(
+        Atoms("CuAl", positions=[[0, 0, 0], [1.9, 1.7, 1.8]], cell=[3.0, 3.1, 3.2], pbc=True),
+        1.0,
+        np.array([[0.1, 0.2, 0.3], [-0.1, -0.2, -0.3]]),
+        0.1 * np.eye(3),
+        "Elastic",
+        "small",
+    )
+    cluster = Frame(
+        Atoms("Cu3", positions=[[0, 0, 0], [2.4, 0, 0], [0.2, 2.5, 0.3]]),
+        2.0,
+        np.ones((3, 3)),
+        None,
+        "Elastic",
+        "cluster",
+    )
+    slab = make_frame(9, "Elastic", ("Cu", "Al"))
+    slab.atoms.pbc = (True, True, False)
+    mask = np.arange(8) % 3 > 0
+    return (
+        *frames[:3],
+        small,
+        cluster,
+        replace(slab, virial=None),
+        replace(frames[3], force_mask=mask),
+        replace(frames[4], energy=None),
+        replace(frames[5], forces=None, virial=None),
+    )
+
+
+@pytest.mark.parametrize("kind", DESCRIPTORS)
+def test_rows_are_those_of_gap_fit(tmp_path: Path, kind: str) -> None:
+    frames = odd_frames()
+    data = TrainingData(frames, (-1,) * len(frames), ("Al", "Cu"), ("AIMD-NVT", "Elastic"))
+    options = make_options(
+        descriptors=[{kind: DESCRIPTORS[kind]}], e0={"Cu": -0.3, "Al": 0.2}, sparse_jitter=1e-7
+    )
+    request = make_request(data, tmp_path, options=options)
+    plan = Plan.make(request, data)
+    theirs = by_gap_fit.build(plan, request, frames, None)
+    kernel, target, sparse = linear_system(plan, request, frames, read_terms(theirs.text))
+    assert kernel.shape == theirs.kernel.shape
+    assert np.abs(kernel - theirs.kernel).max() < 1e-12 * np.abs(theirs.kernel).max()
+    assert np.allclose(target, theirs.target, rtol=1e-10, atol=1e-10)
+    assert np.abs(sparse - theirs.sparse).max() < 1e-12 * np.abs(theirs.sparse).max()
+
+
+def test_own_sparse_points_fit_as_well_as_those_of_gap_fit(tmp_path: Path) -> None:
+    data = make_data(12, folds=[-1] * 9 + [-2] * 3)
+    found = {}
+    for selection in ("native", "gap_fit"):
+        folder = tmp_path / selection
+        folder.mkdir()
+        options = make_options(sparse_selection=selection)
+        design = GapFitter().prepare(make_request(data, folder, options=options))
+        found[selection] = design.errors(options).validation.total("force").rmse
+    assert found["native"] == pytest.approx(found["gap_fit"], rel=0.25)
+    assert found["native"] != found["gap_fit"]
+
+
+def test_potential_is_read_by_quippy_as_it_was_written(tmp_path: Path) -> None:
+    """Many coordinates and long numbers: QUIP's reader gets the text in pieces."""
+    data = make_data(6, elements=("Cu", "Al"), folds=[-1] * 5 + [-2])
+    options = make_options(descriptors=[{"soap": {"n_max": 7, "l_max": 5, "n_sparse": 16}}], e0="average")
+    design = GapFitter().prepare(make_request(data, tmp_path, options=options))
+    potential = design.fit(options, directory=tmp_path)
+    frame = data.frames[5]
+    predicted = GapPredictor().predict(potential, [frame], directory=tmp_path)
+    error = abs(predicted.energies[0] - frame.energy) / frame.n_atoms
+    assert error == pytest.approx(design.errors(options).validation.total("energy").rmse, rel=1e-6)
+
+
+def test_points_of_a_potential_survive_its_text(tmp_path: Path) -> None:
+    data = make_data(4)
+    potential = GapFitter().fit(make_request(data, tmp_path))
+    text = potential.path("potential").read_text()
+    terms = read_terms(text)
+    assert [len(term.points) for term in terms] == xml.sparse_counts(text) == [10, 20]
+    assert terms[0].kernel.theta is not None
+    assert terms[1].kernel.zeta == 4
+
+
+def test_equal_environments_count_once() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.random((20, 3))
+    repeated = np.vstack([values, values[::-1] + 1e-12, values[:5]])
+    assert len(distinct(repeated)) == 20
+    assert len(choose("none", repeated, np.zeros(45, dtype=int), 0, 1)) == 20
+
+
+def test_uniform_takes_every_cell_of_the_grid() -> None:
+    values = np.linspace(0, 1, 200)[:, None] ** 3
+    chosen = choose_uniform(values, 10, np.random.default_rng(1))
+    assert len(set(chosen.tolist())) == 10
+    cells = np.rint(values[chosen, 0] * 9)
+    assert len(set(cells.tolist())) == 10
+
+
+def test_cur_prefers_what_is_rare() -> None:
+    rng = np.random.default_rng(2)
+    common = np.outer(rng.random(400), [1.0, 1.0, 0.0, 0.0])
+    rare = 5 * rng.random((4, 4))
+    values = np.vstack([common, rare])
+    hits = [np.isin(range(400, 404), choose_cur(values, 8, np.random.default_rng(s))).sum() for s in range(5)]
+    assert np.mean(hits) > 2
+
+
+@pytest.mark.parametrize("wanted", [10_000, {"Elastic": 10_000, "AIMD-NVT": 0}])
+def test_too_many_sparse_points(tmp_path: Path, wanted: object) -> None:
+    options = make_options(descriptors=[{"soap": {"n_max": 3, "l_max": 2, "n_sparse": wanted}}])
+    with pytest.raises(InfeasibleError, match="10000 sparse points wanted, the data has 32 environments"):
+        GapFitter().fit(make_request(make_data(4), tmp_path, options=options))
+
+
+def test_core_potential_that_is_not_there(tmp_path: Path) -> None:
+    options = make_options(core_param_file=str(tmp_path / "none.xml"), core_ip_args="IP Glue")
+    with pytest.raises(Exception, match="no such file") as caught:
+        GapFitter().fit(make_request(make_data(2), tmp_path, options=options))
+    assert type(caught.value).__name__ == "InputError"

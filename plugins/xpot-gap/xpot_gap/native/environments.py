@@ -1,0 +1,96 @@
+"""The descriptors of one structure with their gradients, as quippy gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ase import Atoms
+
+from xpot_core.api import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Environments:
+    """All environments of one kind in a structure: pairs, triplets or atoms.
+
+    Attributes
+    ----------
+    values
+        Shape (n, d): the descriptors.
+    cutoff
+        Shape (n,): factor by which the kernel of each fades out towards the cutoff.
+    of
+        Shape (p,): environment that a gradient belongs to.
+    atom
+        Shape (p,): atom that moves.
+    position
+        Shape (p, 3): where that atom, or its periodic image, stands; Å.
+    gradient
+        Shape (p, 3, d): derivative of the descriptor; 1/Å times its unit.
+    cutoff_gradient
+        Shape (p, 3): derivative of the factor; 1/Å.
+    """
+
+    values: FloatArray
+    cutoff: FloatArray
+    of: npt.NDArray[np.int64]
+    atom: npt.NDArray[np.int64]
+    position: FloatArray
+    gradient: FloatArray
+    cutoff_gradient: FloatArray
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that they take."""
+        return sum(value.nbytes for value in vars(self).values())
+
+    def part(self, first: int, last: int) -> Environments:
+        """Those from `first` up to `last`; gradients are in order of environment."""
+        start, end = np.searchsorted(self.of, [first, last])
+        span = slice(start, end)
+        return Environments(
+            self.values[first:last],
+            self.cutoff[first:last],
+            self.of[span] - first,
+            self.atom[span],
+            self.position[span],
+            self.gradient[span],
+            self.cutoff_gradient[span],
+        )
+
+
+def environments(descriptor: Any, atoms: Atoms, *, gradients: bool) -> Environments:
+    """Evaluate a descriptor.
+
+    Parameters
+    ----------
+    descriptor
+        A `quippy.descriptors.Descriptor`.
+    atoms
+        The structure.
+    gradients
+        Whether they are wanted; without, `of` and what follows are empty.
+    """
+    found = descriptor.calc(atoms, grad=gradients)
+    d = descriptor.n_dim
+    n = len(found.get("has_data", ()))
+    values = np.asarray(found["data"], dtype=float).reshape(n, d)
+    cutoff = np.asarray(found["covariance_cutoff"], dtype=float) if n else np.zeros(0)
+    if not gradients or n == 0:
+        nothing = np.zeros(0, dtype=np.int64)
+        return Environments(
+            values, cutoff, nothing, nothing, np.zeros((0, 3)), np.zeros((0, 3, d)), np.zeros((0, 3))
+        )
+    counts = [len(index) for index in found["ii"]]
+    return Environments(
+        values,
+        cutoff,
+        np.repeat(np.arange(n), counts),
+        np.concatenate(found["ii"]).astype(np.int64) - 1,
+        found["pos"],
+        found["grad_data"],
+        found["grad_covariance_cutoff"],
+    )
