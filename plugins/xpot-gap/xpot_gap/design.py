@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
+from xpot_linear.solve.solution import Solution
 
 from xpot_core.api import (
     EVALUATE_ONLY,
@@ -48,7 +49,7 @@ from xpot_gap.rows import (
     row_map,
     sensitivity_weights,
 )
-from xpot_gap.solve import GramBlocks, GramSolution, exact, sparse_factor
+from xpot_gap.solve import GramBlocks, WhiteKernel
 from xpot_gap.stored import Stored
 from xpot_gap.system import stored_system
 
@@ -94,9 +95,9 @@ class GapDesign:
         # Blocks of each kind: the groups and, where frames bring sigmas, one for them all.
         self._width = len(data.groups) + int(self._rows.own.any())
         self._held_rows = row_map(evaluation.frames, evaluation.folds, data.groups)
-        self._factor = sparse_factor(trained.sparse)
+        self._white = WhiteKernel(trained.sparse, trained.kernel, trained.target)
         self._gram_bytes = gram_bytes
-        self._grams: dict[int | None, GramBlocks] | None = None
+        self._grams: GramBlocks | None = None
 
     @property
     def n_blocks(self) -> int:
@@ -110,7 +111,7 @@ class GapDesign:
         start = time.perf_counter()
         chosen = self._checked(options)
         weight = np.sqrt(self._row_weights(chosen, leave_out))
-        alpha, spread = exact(self._trained.kernel, self._trained.target, weight, self._factor)
+        alpha, condition = self._white.exact(weight)
         solved = time.perf_counter()
         text = xml.with_coefficients(self._trained.text, alpha)
         text = xml.with_stable_label(xml.with_sigmas(text, sigma_arguments(chosen, self.plan.names)))
@@ -127,7 +128,7 @@ class GapDesign:
                 ],
                 "n_sparse": len(alpha),
                 "rows": int(np.count_nonzero(weight)),
-                "condition": spread,
+                "condition": condition,
                 "e0": self.plan.e0,
                 "left_out": leave_out,
             },
@@ -163,12 +164,12 @@ class GapDesign:
         if solution is None or grams is None:
             raise FitError("there is no gradient: the sums for scans do not fit into memory or are singular")
         # weight = sigma^-2
-        by_sigma = -2.0 * grams.log_weight_gradient(solution, weight, direction)
+        by_sigma = -2.0 * grams.log_weight_gradient(solution, weight, direction, leave_out)
         return errors, {name: float(by_sigma[indices].sum()) for name, indices in blocks.items()}
 
     def _evaluate(
         self, options: GapOptions, leave_out: int | None
-    ) -> tuple[DesignErrors, GramSolution | None, tuple[FloatArray, RowMap, FloatArray]]:
+    ) -> tuple[DesignErrors, Solution | None, tuple[FloatArray, RowMap, FloatArray]]:
         start = time.perf_counter()
         alpha, solution, notes = self._solve(options, leave_out)
         solved = time.perf_counter()
@@ -189,38 +190,28 @@ class GapDesign:
 
     def _solve(
         self, options: GapOptions, leave_out: int | None
-    ) -> tuple[FloatArray, GramSolution | None, tuple[str, ...]]:
+    ) -> tuple[FloatArray, Solution | None, tuple[str, ...]]:
         notes = self.plan.notes
         grams = self._gram(leave_out)
         if grams is not None:
             try:
-                solution = grams.solve(self._block_weights(options))
-                return solution.alpha, solution, notes
+                solution = grams.solve(self._block_weights(options), leave_out)
+                return self._white.alpha(solution), solution, notes
             except FitError:
                 notes += ("the fast solver failed; solved by QR",)
         weight = np.sqrt(self._row_weights(options, leave_out))
-        alpha, _ = exact(self._trained.kernel, self._trained.target, weight, self._factor)
-        return alpha, None, notes
+        return self._white.exact(weight)[0], None, notes
 
     def _gram(self, leave_out: int | None) -> GramBlocks | None:
         if leave_out is not None and leave_out not in self._folds:
             raise PluginError(f"there is no fold {leave_out} in the data")
-        needed = GramBlocks.bytes_needed(len(self._factor), self.n_blocks) * (1 + len(self._folds))
-        if needed > self._gram_bytes:
+        n_blocks = self.n_blocks * max(1, len(self._folds))
+        if GramBlocks.bytes_needed(len(self._white.factor), n_blocks) > self._gram_bytes:
             return None
         if self._grams is None:
             block = self._rows.block(self._width)
-            self._grams = GramBlocks.leaving_out(
-                self._factor,
-                self._trained.kernel,
-                self._trained.target,
-                self._rows.scale,
-                block,
-                self.n_blocks,
-                self._rows.fold,
-                self._folds,
-            )
-        return self._grams[leave_out]
+            self._grams = GramBlocks(self._white, self._rows.scale, block, self._rows.fold)
+        return self._grams
 
     def _block_weights(self, options: GapOptions) -> FloatArray:
         """1/sigma^2 of each block, kinds first, 1 for frames' own sigmas; 0 where virials are not fitted."""

@@ -1,211 +1,163 @@
-"""The regression of a sparse Gaussian process, for many choices of the sigmas.
+"""The regression of a sparse Gaussian process on `xpot_linear`, for many choices of the sigmas.
 
 With the kernel K (n, m) between data and sparse points, the kernel S (m, m) between sparse points and
 variances Lambda, the coefficients alpha minimise ``|Lambda^-1/2 (y - K alpha)|^2 + alpha^T S alpha``
 (A. P. Bartók and G. Csányi, Int. J. Quantum Chem. 115, 1051 (2015), eq. 22, in the least-squares form
 of L. Foster et al., J. Mach. Learn. Res. 10, 857 (2009), which gap_fit solves by QR).
 
-`exact` does that. `GramBlocks` is for scans: with S = L L^T and beta = L^T alpha the normal matrix is
-``1 + sum_b w_b Z_b^T Z_b``, Z = K L^-T, and the sums over the rows of a block b (one group, one kind of
-value) are formed once; a change of weights then costs m^3/3 operations whatever n is.
+With S = L L^T and beta = L^T alpha that is a linear model whose rows are Z = K L^-T, under a prior of precision one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, qr, solve_triangular
+from scipy.linalg import LinAlgError, blas, cholesky, solve_triangular
+from xpot_linear.blocks.gram import gram_of, packed_size
+from xpot_linear.solve.normal_equations import solve_gram
+from xpot_linear.solve.rows import solve_rows
+from xpot_linear.solve.solution import Penalty, Solution
 
 from xpot_core.api import FitError, FloatArray
 
-BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
 
+PRIOR = Penalty(absolute=1.0)
 _CHUNK_ROWS = 4096
 
 
-def sparse_factor(sparse: FloatArray) -> FloatArray:
-    """Lower Cholesky factor of the sparse kernel matrix, shape (m, m)."""
-    try:
-        factor: FloatArray = cholesky(sparse, lower=True, check_finite=False)
-    except LinAlgError:
-        raise FitError(
-            "the sparse kernel matrix is not positive definite",
-            remedy="raise sparse_jitter or lower n_sparse: two sparse points are nearly the same",
-        ) from None
-    return factor
-
-
-def exact(
-    kernel: FloatArray, target: FloatArray, sqrt_weight: FloatArray, factor: FloatArray
-) -> tuple[FloatArray, float]:
-    """Solve by QR, a few thousand rows at a time.
+class WhiteKernel:
+    """Kernel rows in the basis where the prior is the unit matrix.
 
     Parameters
     ----------
-    kernel
-        Shape (n, m).
-    target
-        Shape (n,).
-    sqrt_weight
-        Shape (n,): 1/sqrt(variance); rows with 0 are left out.
-    factor
-        Cholesky factor of the sparse kernel matrix.
-
-    Returns
-    -------
-    alpha
-        Coefficients, shape (m,).
-    spread
-        Ratio of the largest to the smallest diagonal element of R: a lower bound of the condition number.
+    sparse
+        Kernel between sparse points, shape (m, m).
+    kernel, target
+        Shapes (n, m) and (n,).
     """
-    m = len(factor)
-    # [R | Q^T b]; the prior |L^T alpha|^2 is already triangular, so the rows start from there.
-    triangle = np.hstack([factor.T, np.zeros((m, 1))])
-    chunk = max(_CHUNK_ROWS, 2 * m)
-    used = np.flatnonzero(sqrt_weight)
-    for start in range(0, len(used), chunk):
-        index = used[start : start + chunk]
-        rows = np.column_stack([kernel[index], target[index]]) * sqrt_weight[index, None]
-        triangle = qr(np.vstack([triangle, rows]), mode="r", overwrite_a=True, check_finite=False)[0][: m + 1]
-    diagonal = np.abs(np.diag(triangle)[:m])
-    if not (np.isfinite(triangle).all() and diagonal.min() > 0):
-        raise FitError(
-            "the regression is singular",
-            remedy="raise sparse_jitter, lower n_sparse, or raise the sigmas",
+
+    def __init__(self, sparse: FloatArray, kernel: FloatArray, target: FloatArray) -> None:
+        try:
+            self.factor: FloatArray = cholesky(sparse, lower=True, check_finite=False)
+        except LinAlgError:
+            raise FitError(
+                "the sparse kernel matrix is not positive definite",
+                remedy="raise sparse_jitter or lower n_sparse: two sparse points are nearly the same",
+            ) from None
+        self.kernel, self.target = kernel, target
+
+    def rows(self, scale: FloatArray) -> Iterator[FloatArray]:
+        """Rows ``[Z y]`` times their factors (n,), a few thousand at a time; those of zero are left out."""
+        used = np.flatnonzero(scale)
+        for start in range(0, len(used), _CHUNK_ROWS):
+            index = used[start : start + _CHUNK_ROWS]
+            white = solve_triangular(self.factor, self.kernel[index].T, lower=True, check_finite=False)
+            yield np.column_stack([white.T, self.target[index]]) * scale[index, None]
+
+    def alpha(self, solution: Solution) -> FloatArray:
+        """Coefficients of the kernel, shape (m,)."""
+        alpha: FloatArray = solve_triangular(
+            self.factor, solution.coefficients, lower=True, trans="T", check_finite=False
         )
-    alpha: FloatArray = solve_triangular(triangle[:m, :m], triangle[:m, m], check_finite=False)
-    return alpha, float(diagonal.max() / diagonal.min())
+        return alpha
 
+    def exact(self, sqrt_weight: FloatArray) -> tuple[FloatArray, float]:
+        """Coefficients of the kernel and condition by QR, for 1/sqrt(variance) of each row.
 
-@dataclass(frozen=True, eq=False)
-class GramSolution:
-    """Coefficients for one choice of weights.
+        In the kernel's own basis, with the prior as further rows: whitening costs digits.
+        """
+        m = len(self.factor)
+        used = np.flatnonzero(sqrt_weight)
+        prior = np.hstack([self.factor.T, np.zeros((m, 1))])
 
-    Attributes
-    ----------
-    alpha
-        Shape (m,).
-    beta
-        ``L^T alpha``.
-    normal
-        Cholesky factor of the normal matrix, as `scipy.linalg.cho_factor` gives it.
-    """
+        def chunks() -> Iterator[FloatArray]:
+            yield prior
+            for start in range(0, len(used), _CHUNK_ROWS):
+                index = used[start : start + _CHUNK_ROWS]
+                yield np.column_stack([self.kernel[index], self.target[index]]) * sqrt_weight[index, None]
 
-    alpha: FloatArray
-    beta: FloatArray
-    normal: tuple[FloatArray, bool]
+        diagonal = sum(np.einsum("ij,ij->j", rows, rows) for rows in chunks())[:-1]
+        solution = solve_rows(chunks(), diagonal)
+        return solution.coefficients, solution.condition
 
 
 class GramBlocks:
-    """Sums over the rows of each block, in the basis where the prior is the unit matrix.
+    """Sums over the rows of each block (one group, one kind of value) of each fold.
 
     Parameters
     ----------
-    factor
-        Cholesky factor of the sparse kernel matrix, shape (m, m).
-    n_blocks
-        Number of blocks that have a weight of their own.
+    white
+        The rows.
+    scale
+        Factors that make all variances of a block equal, shape (n,).
+    block, fold
+        Of each row.
     """
 
-    def __init__(self, factor: FloatArray, n_blocks: int) -> None:
-        m = len(factor)
-        self.factor = factor
-        self.gram = np.zeros((n_blocks, m, m))
-        self.moment = np.zeros((n_blocks, m))
+    def __init__(self, white: WhiteKernel, scale: FloatArray, block: IntArray, fold: IntArray) -> None:
+        self._white = white
+        self._width = len(white.factor) + 1
+        keys = sorted(set(zip(fold.tolist(), block.tolist(), strict=True)))
+        self._fold, self._block = np.array(keys, dtype=np.intp).reshape(-1, 2).T
+        self._packed = np.zeros((len(keys), packed_size(self._width)))
+        for packed, key in zip(self._packed, keys, strict=True):
+            own = (fold == key[0]) & (block == key[1])
+            for rows in white.rows(np.where(own, scale, 0.0)):
+                packed += gram_of(rows)
+
+        self._last: tuple[bytes, dict[int | None, FloatArray]] = b"", {}
+
+    def _total(self, weight: FloatArray, leave_out: int | None) -> FloatArray:
+        """The weighted sum of all blocks; of all folds together, since each block is then read once."""
+        if self._last[0] != weight.tobytes() or leave_out not in self._last[1]:
+            outs = [None] if leave_out is None else sorted(set(self._fold.tolist()) - {-1})
+            sums = np.array([self._weights(weight, out) for out in outs]) @ self._packed
+            self._last = weight.tobytes(), dict(zip(outs, sums, strict=True))
+        return self._last[1][leave_out]
+
+    def _weights(self, weight: FloatArray, leave_out: int | None) -> FloatArray:
+        used: FloatArray = weight[self._block]
+        return used if leave_out is None else used * (self._fold != leave_out)
 
     @staticmethod
     def bytes_needed(m: int, n_blocks: int) -> int:
-        """Memory of one object."""
-        return 8 * n_blocks * m * m
+        """Memory of all blocks of all folds."""
+        return 8 * n_blocks * packed_size(m + 1)
 
-    @classmethod
-    def leaving_out(
-        cls,
-        factor: FloatArray,
-        kernel: FloatArray,
-        target: FloatArray,
-        scale: FloatArray,
-        block: npt.NDArray[np.int64],
-        n_blocks: int,
-        fold: npt.NDArray[np.int64],
-        folds: tuple[int, ...],
-    ) -> dict[int | None, GramBlocks]:
-        """Blocks of all rows (key None) and of all rows but one fold (key: the fold).
-
-        Parameters
-        ----------
-        kernel, target, scale
-            Rows, values and the factors that make all variances of a block equal.
-        block
-            Block of each row.
-        fold
-            Fold of each row.
-        folds
-            The folds to leave out in turn.
-        """
-        total = cls(factor, n_blocks)
-        parts: dict[int | None, GramBlocks] = {number: cls(factor, n_blocks) for number in folds}
-        for index in range(n_blocks):
-            own = block == index
-            for number in (*folds, None):
-                mask = own & (fold == number) if number is not None else own & ~np.isin(fold, folds)
-                for gram, moment in _sums(factor, kernel, target, scale, mask):
-                    for sums in (total, parts[number]) if number is not None else (total,):
-                        sums.gram[index] += gram
-                        sums.moment[index] += moment
-        for sums in parts.values():
-            np.subtract(total.gram, sums.gram, out=sums.gram)
-            np.subtract(total.moment, sums.moment, out=sums.moment)
-        return {None: total, **parts}
-
-    def solve(self, weight: FloatArray) -> GramSolution:
-        """Solve for one weight (1/sigma^2) per block, shape (n_blocks,).
+    def solve(self, weight: FloatArray, leave_out: int | None) -> Solution:
+        """Solve for one weight (1/sigma^2) per block.
 
         Raises
         ------
         FitError
-            If the normal matrix is not positive definite in double precision; `exact` may do it.
+            If the normal matrix is not positive definite in double precision; `WhiteKernel.exact` may do it.
         """
-        m = len(self.factor)
-        normal = (weight @ self.gram.reshape(len(weight), -1)).reshape(m, m)
-        normal[np.diag_indices(m)] += 1.0
-        right = weight @ self.moment
-        try:
-            factored = cho_factor(normal, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            raise FitError("the normal matrix is not positive definite") from None
-        beta = cho_solve(factored, right, check_finite=False)
-        alpha = solve_triangular(self.factor, beta, lower=True, trans="T", check_finite=False)
-        return GramSolution(alpha, beta, factored)
+        solution = solve_gram(self._total(weight, leave_out), self._width, PRIOR)
+        if solution.method != "cholesky":
+            raise FitError("the normal matrix is not positive definite")
+        return solution
 
     def log_weight_gradient(
-        self, solution: GramSolution, weight: FloatArray, direction: FloatArray
+        self, solution: Solution, weight: FloatArray, direction: FloatArray, leave_out: int | None
     ) -> FloatArray:
-        """d(f)/d(ln weight) of each block, shape (n_blocks,).
+        """d(f)/d(ln weight) of each block, shape (n_blocks,), for d(f)/d(alpha) in `direction`, shape (m,).
 
         From ``(1 + sum w G) beta = sum w c``: d(beta)/d(ln w_b) = w_b A^-1 (c_b - G_b beta).
-
-        Parameters
-        ----------
-        direction
-            d(f)/d(alpha), shape (m,).
         """
-        # alpha = L^-T beta, so d(f)/d(beta) = L^-1 d(f)/d(alpha).
-        by_beta = solve_triangular(self.factor, direction, lower=True, check_finite=False)
-        adjoint = cho_solve(solution.normal, by_beta, check_finite=False)
-        gradient: FloatArray = weight * ((self.moment - self.gram @ solution.beta) @ adjoint)
+        assert solution.inverse is not None
+        # alpha = L^-T beta, so d(f)/d(beta) = L^-1 d(f)/d(alpha)
+        adjoint = solution.inverse(
+            solve_triangular(self._white.factor, direction, lower=True, check_finite=False)
+        )
+        vector = np.append(solution.coefficients, -1.0)
+        gradient = np.zeros(len(weight))
+        for block, own, packed in zip(
+            self._block, self._weights(weight, leave_out), self._packed, strict=True
+        ):
+            if own:
+                slope = blas.dspmv(self._width, 1.0, packed, vector, lower=0)
+                gradient[block] -= own * float(slope[:-1] @ adjoint)
         return gradient
-
-
-def _sums(
-    factor: FloatArray, kernel: FloatArray, target: FloatArray, scale: FloatArray, mask: BoolArray
-) -> Iterator[tuple[FloatArray, FloatArray]]:
-    rows = np.flatnonzero(mask)
-    for start in range(0, len(rows), _CHUNK_ROWS):
-        index = rows[start : start + _CHUNK_ROWS]
-        scaled = kernel[index] * scale[index, None]
-        white = solve_triangular(factor, scaled.T, lower=True, overwrite_b=True, check_finite=False)
-        yield white @ white.T, white @ (target[index] * scale[index])
