@@ -25,7 +25,6 @@ class SobolOptions(OptionsModel):
         True,
         "Scramble the sequence by the seed of the study; without it every study visits the same "
         "points and begins in the corner of the lowest values.",
-        tunable=False,
     )
 
 
@@ -37,13 +36,11 @@ class GridOptions(OptionsModel):
         "Number of values of each hyperparameter, from end to end of its range on its own scale: one "
         "number for all, or a mapping by name (a name stands for all its members where it is "
         f"expanded per group; those not named have {DEFAULT_LEVELS}). Choices are always complete.",
-        tunable=False,
     )
     order: Literal["sorted", "shuffled"] = option(
         "sorted",
         "Walk the grid with the last hyperparameter changing fastest, or in an order shuffled by the "
         "seed, which makes sense where the budget ends before the grid does.",
-        tunable=False,
     )
 
 

@@ -149,7 +149,7 @@ def option(
     converges
         Larger is better but dearer: never tuned unless a range is written out.
     tunable
-        False for options that must not be searched (file names, engines).
+        False for options of a fitter that must not be searched (file names, engines); of other plugins none is.
     path
         Of a validator: a file or folder; a relative one starts from the folder of the study file.
     needs_trust

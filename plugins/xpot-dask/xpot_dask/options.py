@@ -17,54 +17,41 @@ _LINE = r"^[^\n\r]*$"
 class JobOptions(OptionsModel):
     """One batch job that holds workers."""
 
-    memory: str = option(..., "Memory of a job, e.g. 16GB.", tunable=False, pattern=_WORD)
-    cores: int = option(1, "Cores of a job; it runs cores / threads trials at once.", tunable=False, ge=1)
+    memory: str = option(..., "Memory of a job, e.g. 16GB.", pattern=_WORD)
+    cores: int = option(1, "Cores of a job; it runs cores / threads trials at once.", ge=1)
     walltime: str = option(
         "01:00:00",
         "Time limit of a job in the batch system's notation; a new job follows one that ends.",
-        tunable=False,
         pattern=_WORD,
     )
-    jobs: int = option(1, "Jobs that run at once.", tunable=False, ge=1)
+    jobs: int = option(1, "Jobs that run at once.", ge=1)
     minimum_jobs: int | None = option(
         None,
         "Jobs that are kept when there is less to do; by default all of them until the study ends.",
-        tunable=False,
         ge=0,
     )
-    queue: str | None = option(None, "Partition or queue.", tunable=False, pattern=_WORD)
-    account: str | None = option(
-        None, "Account or project that is charged for the jobs.", tunable=False, pattern=_WORD
-    )
+    queue: str | None = option(None, "Partition or queue.", pattern=_WORD)
+    account: str | None = option(None, "Account or project that is charged for the jobs.", pattern=_WORD)
     directives: list[str] = option(
         list,
         "Further directives of the job script, without the prefix (#SBATCH, #PBS ...).",
-        tunable=False,
         needs_trust=True,
     )
     prologue: list[str] = option(
-        list,
-        "Shell commands that a job runs first, such as module load.",
-        tunable=False,
-        needs_trust=True,
+        list, "Shell commands that a job runs first, such as module load.", needs_trust=True
     )
     python: str | None = option(
         None,
         "Python of the jobs, with the same packages; by default the one that runs xpot.",
-        tunable=False,
         needs_trust=True,
         pattern=_WORD,
     )
     interface: str | None = option(
-        None,
-        "Network interface that jobs and xpot reach each other by, such as ib0.",
-        tunable=False,
-        pattern=_WORD,
+        None, "Network interface that jobs and xpot reach each other by, such as ib0.", pattern=_WORD
     )
     encrypted: bool = option(
         True,
         "TLS with certificates made for this run, so that nobody else on the network can send work to the jobs.",
-        tunable=False,
     )
 
     @model_validator(mode="after")
@@ -79,10 +66,10 @@ class JobOptions(OptionsModel):
 class ClusterOptions(OptionsModel):
     """The batch system that workers are jobs of: one of them."""
 
-    slurm: JobOptions | None = option(None, "Jobs of Slurm (sbatch).", tunable=False)
-    pbs: JobOptions | None = option(None, "Jobs of PBS (qsub).", tunable=False)
-    sge: JobOptions | None = option(None, "Jobs of Grid Engine (qsub).", tunable=False)
-    lsf: JobOptions | None = option(None, "Jobs of LSF (bsub).", tunable=False)
+    slurm: JobOptions | None = option(None, "Jobs of Slurm (sbatch).")
+    pbs: JobOptions | None = option(None, "Jobs of PBS (qsub).")
+    sge: JobOptions | None = option(None, "Jobs of Grid Engine (qsub).")
+    lsf: JobOptions | None = option(None, "Jobs of LSF (bsub).")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -105,9 +92,9 @@ class ClusterOptions(OptionsModel):
 class TLSOptions(OptionsModel):
     """Certificates of a scheduler that asks for TLS; relative paths start at the study file."""
 
-    ca: str = option(..., "File with the certificate of the authority.", tunable=False)
-    certificate: str = option(..., "File with the certificate of this client.", tunable=False)
-    key: str = option(..., "File with its key.", tunable=False)
+    ca: str = option(..., "File with the certificate of the authority.")
+    certificate: str = option(..., "File with the certificate of this client.")
+    key: str = option(..., "File with its key.")
 
 
 class DaskOptions(ExecutorOptions):
@@ -116,23 +103,17 @@ class DaskOptions(ExecutorOptions):
     workers: int | None = option(
         None,
         "Most trials at once; by default 2 in a cluster on this machine, else as many as the cluster has places.",
-        tunable=False,
         ge=1,
     )
     address: str | None = option(
         None,
         "Scheduler to use, e.g. tcp://head:8786; without it and without cluster, one on this machine is made.",
-        tunable=False,
         needs_trust=True,
         pattern=r"^(tcp|tls|ucx|ws|wss)://\S+$",
     )
-    cluster: ClusterOptions | None = option(
-        None, "Batch system whose jobs become the workers.", tunable=False
-    )
-    tls: TLSOptions | None = option(None, "Certificates for a scheduler at an address tls://.", tunable=False)
-    timeout: float = option(
-        30.0, "How long to wait for the answer of a scheduler.", unit="s", tunable=False, gt=0
-    )
+    cluster: ClusterOptions | None = option(None, "Batch system whose jobs become the workers.")
+    tls: TLSOptions | None = option(None, "Certificates for a scheduler at an address tls://.")
+    timeout: float = option(30.0, "How long to wait for the answer of a scheduler.", unit="s", gt=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

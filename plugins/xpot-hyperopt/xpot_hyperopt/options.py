@@ -11,7 +11,6 @@ class TPEOptions(OptionsModel):
     initial: int = option(
         20,
         "Random trials before the estimators take over; trials of earlier studies count towards it.",
-        tunable=False,
         role="initial-design",
         ge=1,
     )
@@ -19,34 +18,22 @@ class TPEOptions(OptionsModel):
         0.25,
         "How many trials count as good: this factor times the square root of their number, at most 25.",
         unit="",
-        tunable=False,
         gt=0,
         le=1,
     )
     candidates: int = option(
-        24,
-        "Values drawn from the estimate of the good trials, of which the best is taken.",
-        tunable=False,
-        ge=1,
+        24, "Values drawn from the estimate of the good trials, of which the best is taken.", ge=1
     )
-    prior_weight: float = option(
-        1.0, "Weight of the whole range against one observed trial.", unit="", tunable=False, gt=0
-    )
+    prior_weight: float = option(1.0, "Weight of the whole range against one observed trial.", unit="", gt=0)
 
 
 class AnnealOptions(OptionsModel):
     """Options of `hyperopt-anneal`."""
 
     average_best: float = option(
-        2.0,
-        "Mean rank of the trial from which a step is made (1 is the best trial only).",
-        unit="",
-        tunable=False,
-        ge=1,
+        2.0, "Mean rank of the trial from which a step is made (1 is the best trial only).", unit="", ge=1
     )
-    shrink: float = option(
-        0.1, "Rate at which the steps shorten as trials are added.", unit="", tunable=False, ge=0
-    )
+    shrink: float = option(0.1, "Rate at which the steps shorten as trials are added.", unit="", ge=0)
 
 
 class RandomOptions(OptionsModel):

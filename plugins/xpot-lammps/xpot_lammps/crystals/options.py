@@ -16,18 +16,12 @@ class ReferenceOptions(ChildOptions):
     """Comparison with numbers of the user."""
 
     reference: dict[str, float] = option(
-        dict,
-        "Value name -> reference, e.g. from DFT or experiment; the names are those of the report.",
-        tunable=False,
+        dict, "Value name -> reference, e.g. from DFT or experiment; the names are those of the report."
     )
     tolerance: float = option(
-        0.1,
-        "Relative deviation from a reference beyond which the potential has failed.",
-        unit="",
-        tunable=False,
-        gt=0,
+        0.1, "Relative deviation from a reference beyond which the potential has failed.", unit="", gt=0
     )
-    tolerances: dict[str, float] = option(dict, "Value name -> its own relative tolerance.", tunable=False)
+    tolerances: dict[str, float] = option(dict, "Value name -> its own relative tolerance.")
 
     @field_validator("tolerances")
     @classmethod
@@ -51,12 +45,8 @@ class RelaxOptions(ReferenceOptions):
     """Static tests that start from a relaxed structure."""
 
     structure: StructureOptions = option(
-        StructureOptions,
-        "Structure; by default the periodic training frame with the lowest energy per atom.",
-        tunable=False,
+        StructureOptions, "Structure; by default the periodic training frame with the lowest energy per atom."
     )
-    relax: bool = option(True, "Whether cell and atoms are relaxed first.", tunable=False)
-    max_force: float = option(1e-3, "Largest force when relaxed.", unit="eV/Å", tunable=False, gt=0)
-    max_relax_steps: int = option(
-        300, "Steps of a relaxation after which it has failed.", tunable=False, ge=1
-    )
+    relax: bool = option(True, "Whether cell and atoms are relaxed first.")
+    max_force: float = option(1e-3, "Largest force when relaxed.", unit="eV/Å", gt=0)
+    max_relax_steps: int = option(300, "Steps of a relaxation after which it has failed.", ge=1)

@@ -9,9 +9,5 @@ class ChildOptions(OptionsModel):
     """See the module."""
 
     timeout: float = option(
-        1800.0,
-        "Seconds after which the test is ended; the potential has then failed.",
-        unit="s",
-        tunable=False,
-        gt=0,
+        1800.0, "Seconds after which the test is ended; the potential has then failed.", unit="s", gt=0
     )

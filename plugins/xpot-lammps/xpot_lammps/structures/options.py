@@ -16,28 +16,18 @@ Crystal = Literal[
 class StructureOptions(OptionsModel):
     """Where the structure of a test comes from; at most one way."""
 
-    frame: int | None = option(None, "Index of a training frame, from 0.", tunable=False)
+    frame: int | None = option(None, "Index of a training frame, from 0.")
     group: str | None = option(
-        None, "Group of training frames; its frame with the lowest energy per atom is taken.", tunable=False
+        None, "Group of training frames; its frame with the lowest energy per atom is taken."
     )
-    file: str | None = option(
-        None, "Structure file that ASE reads (the last structure in it).", tunable=False, path=True
-    )
+    file: str | None = option(None, "Structure file that ASE reads (the last structure in it).", path=True)
     crystal: Crystal | None = option(
-        None,
-        "Crystal structure made by ase.build.bulk, of `species`, with lattice constant `a`.",
-        tunable=False,
+        None, "Crystal structure made by ase.build.bulk, of `species`, with lattice constant `a`."
     )
-    species: str | None = option(None, "Chemical formula for `crystal`, e.g. Si or InP.", tunable=False)
-    a: float | None = option(
-        None, "Lattice constant for `crystal`; ASE's own if not given.", unit="Å", tunable=False, gt=0
-    )
-    c: float | None = option(
-        None, "Second lattice constant of a hexagonal `crystal`.", unit="Å", tunable=False, gt=0
-    )
-    cubic: bool = option(
-        True, "Whether `crystal` is made as the conventional cubic cell where there is one.", tunable=False
-    )
+    species: str | None = option(None, "Chemical formula for `crystal`, e.g. Si or InP.")
+    a: float | None = option(None, "Lattice constant for `crystal`; ASE's own if not given.", unit="Å", gt=0)
+    c: float | None = option(None, "Second lattice constant of a hexagonal `crystal`.", unit="Å", gt=0)
+    cubic: bool = option(True, "Whether `crystal` is made as the conventional cubic cell where there is one.")
 
     @model_validator(mode="after")
     def _one_way(self) -> StructureOptions:

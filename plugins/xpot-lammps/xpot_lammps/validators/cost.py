@@ -30,36 +30,26 @@ REASONS = {**PROCESS, "too-slow": "molecular dynamics costs more than max_relati
 class SpeedOptions(ChildOptions):
     """Options of ``lammps-speed``."""
 
-    steps: int = option(20, "Least number of steps of each timed run.", tunable=False, ge=1)
+    steps: int = option(20, "Least number of steps of each timed run.", ge=1)
     min_seconds: float = option(
-        0.3,
-        "CPU time that each timed run takes at least: a quick potential gets more steps.",
-        unit="s",
-        tunable=False,
-        ge=0,
+        0.3, "CPU time that each timed run takes at least: a quick potential gets more steps.", unit="s", ge=0
     )
     repeats: int = option(
-        3, "Timed runs, potential and reference in turns; the quickest of each counts.", tunable=False, ge=1
+        3, "Timed runs, potential and reference in turns; the quickest of each counts.", ge=1
     )
-    temperature: float = option(300.0, "Temperature of the velocities.", unit="K", tunable=False, gt=0)
-    timestep: float = option(1.0, "Time step.", unit="fs", tunable=False, gt=0)
+    temperature: float = option(300.0, "Temperature of the velocities.", unit="K", gt=0)
+    timestep: float = option(1.0, "Time step.", unit="fs", gt=0)
     structure: StructureOptions = option(
         StructureOptions,
         "Structure; by default the largest periodic training frame with the smallest forces.",
-        tunable=False,
     )
-    min_atoms: int = option(216, "The cell is repeated until it holds as many atoms.", tunable=False, ge=1)
+    min_atoms: int = option(216, "The cell is repeated until it holds as many atoms.", ge=1)
     reference: SpeedReference = option(
         SpeedReference,
         "Potential that runs beside; by default Lennard-Jones with a cutoff of 6 Å, which every LAMMPS has.",
-        tunable=False,
     )
     max_relative_cost: float | None = option(
-        None,
-        "CPU time relative to the reference beyond which the potential has failed.",
-        unit="",
-        tunable=False,
-        gt=0,
+        None, "CPU time relative to the reference beyond which the potential has failed.", unit="", gt=0
     )
 
 

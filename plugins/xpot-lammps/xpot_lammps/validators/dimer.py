@@ -28,33 +28,24 @@ REASONS = {
 class DimerOptions(ChildOptions):
     """Options of ``dimer``."""
 
-    min_distance: float = option(0.6, "Shortest distance of the curves.", unit="Å", tunable=False, gt=0)
-    max_distance: float = option(6.0, "Longest distance of the curves.", unit="Å", tunable=False, gt=0)
-    points: int = option(109, "Number of distances.", tunable=False, ge=10)
+    min_distance: float = option(0.6, "Shortest distance of the curves.", unit="Å", gt=0)
+    max_distance: float = option(6.0, "Longest distance of the curves.", unit="Å", gt=0)
+    points: int = option(109, "Number of distances.", ge=10)
     trusted_ratio: float = option(
         0.6,
         "Distances from this fraction of the sum of the covalent radii on must be free of holes.",
         unit="",
-        tunable=False,
         ge=0,
         lt=1.2,
     )
     hole_depth: float = option(
-        0.1,
-        "An energy that falls by more than this when atoms come nearer is a hole.",
-        unit="eV",
-        tunable=False,
-        gt=0,
+        0.1, "An energy that falls by more than this when atoms come nearer is a hole.", unit="eV", gt=0
     )
     well_depth: float = option(
-        0.05,
-        "A further minimum deeper than this is a well; wells are warned of.",
-        unit="eV",
-        tunable=False,
-        gt=0,
+        0.05, "A further minimum deeper than this is a well; wells are warned of.", unit="eV", gt=0
     )
-    allow_holes: bool = option(False, "Whether holes are only warned of.", tunable=False)
-    allow_wells: bool = option(True, "Whether wells are only warned of.", tunable=False)
+    allow_holes: bool = option(False, "Whether holes are only warned of.")
+    allow_wells: bool = option(True, "Whether wells are only warned of.")
 
     @model_validator(mode="after")
     def _ordered(self) -> DimerOptions:

@@ -20,9 +20,7 @@ REASONS = {**PROCESS, **RELAXED, "unstable": "the crystal is mechanically unstab
 class ElasticOptions(RelaxOptions):
     """Options of ``elastic``."""
 
-    strain: float = option(
-        0.005, "Size of the strains, each taken with both signs.", unit="", tunable=False, gt=0, lt=0.05
-    )
+    strain: float = option(0.005, "Size of the strains, each taken with both signs.", unit="", gt=0, lt=0.05)
 
     units: ClassVar[Mapping[str, str]] = {
         **{f"c{i}{j}": "GPa" for i in range(1, 7) for j in range(i, 7)},

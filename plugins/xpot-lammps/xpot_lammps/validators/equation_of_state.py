@@ -35,17 +35,14 @@ REASONS = {
 class EosOptions(RelaxOptions):
     """Options of ``equation-of-state``."""
 
-    strain: float = option(
-        0.02, "Largest change of the cell's edges, relative.", unit="", tunable=False, gt=0, lt=0.3
-    )
-    points: int = option(9, "Number of volumes.", tunable=False, ge=5)
+    strain: float = option(0.02, "Largest change of the cell's edges, relative.", unit="", gt=0, lt=0.3)
+    points: int = option(9, "Number of volumes.", ge=5)
     equation: Literal["birchmurnaghan", "murnaghan", "vinet", "sj"] = option(
-        "birchmurnaghan", "Equation of state, as ASE names it.", tunable=False
+        "birchmurnaghan", "Equation of state, as ASE names it."
     )
     reference_group: str | None = option(
         None,
         "Group of training frames whose energies and volumes give the reference, with the same equation.",
-        tunable=False,
     )
 
     units: ClassVar[Mapping[str, str]] = {

@@ -29,36 +29,29 @@ class LammpsMdOptions(MdOptions):
     """Options of ``lammps-md``."""
 
     ensemble: Literal["nve", "nvt", "npt"] = option(
-        "nvt", "Constant energy, constant volume with a thermostat, or constant pressure.", tunable=False
+        "nvt", "Constant energy, constant volume with a thermostat, or constant pressure."
     )
-    temperature: float = option(1000.0, "Temperature at the start.", unit="K", tunable=False, gt=0)
+    temperature: float = option(1000.0, "Temperature at the start.", unit="K", gt=0)
     end_temperature: float | None = option(
-        None, "Temperature at the end of a ramp; by default that of the start.", unit="K", tunable=False, gt=0
+        None, "Temperature at the end of a ramp; by default that of the start.", unit="K", gt=0
     )
-    pressure: float = option(0.0, "Pressure with ensemble npt.", unit="GPa", tunable=False)
+    pressure: float = option(0.0, "Pressure with ensemble npt.", unit="GPa")
     coupling: Literal["iso", "aniso", "tri"] = option(
-        "iso",
-        "Which cell parameters move with ensemble npt: volume, edges, or edges and angles.",
-        tunable=False,
+        "iso", "Which cell parameters move with ensemble npt: volume, edges, or edges and angles."
     )
-    steps: int = option(2000, "Number of time steps.", tunable=False, ge=1)
+    steps: int = option(2000, "Number of time steps.", ge=1)
     equilibration: int = option(
-        0,
-        "Steps with a thermostat before; with ensemble nve the drift is measured after them.",
-        tunable=False,
-        ge=0,
+        0, "Steps with a thermostat before; with ensemble nve the drift is measured after them.", ge=0
     )
     structure: StructureOptions = option(
         StructureOptions,
         "Structure at the start; by default the largest periodic training frame with the smallest forces.",
-        tunable=False,
     )
-    min_atoms: int = option(64, "The cell is repeated until it holds as many atoms.", tunable=False, ge=1)
+    min_atoms: int = option(64, "The cell is repeated until it holds as many atoms.", ge=1)
     max_drift: float | None = option(
         5.0,
         "Drift of the total energy with ensemble nve beyond which the potential has failed; none: only reported.",
         unit="meV/atom/ps",
-        tunable=False,
         gt=0,
     )
 

@@ -31,58 +31,38 @@ class MeltQuenchOptions(MdOptions):
     """Options of ``lammps-melt-quench``."""
 
     species: str | None = option(
-        None,
-        "Chemical formula of the melt, e.g. Si or InP; by default all elements in equal parts.",
-        tunable=False,
+        None, "Chemical formula of the melt, e.g. Si or InP; by default all elements in equal parts."
     )
-    n_atoms: int = option(216, "Number of atoms, rounded to whole formula units.", tunable=False, ge=2)
+    n_atoms: int = option(216, "Number of atoms, rounded to whole formula units.", ge=2)
     density: float | None = option(
-        None,
-        "Mass density of the cell; by default that of the training frames.",
-        unit="g/cm^3",
-        tunable=False,
-        gt=0,
+        None, "Mass density of the cell; by default that of the training frames.", unit="g/cm^3", gt=0
     )
     randomise: bool = option(
-        True, "Whether atoms start at random in a cubic box; otherwise from `structure`.", tunable=False
+        True, "Whether atoms start at random in a cubic box; otherwise from `structure`."
     )
     structure: StructureOptions = option(
-        StructureOptions,
-        "Structure at the start with `randomise: false`, repeated to n_atoms.",
-        tunable=False,
+        StructureOptions, "Structure at the start with `randomise: false`, repeated to n_atoms."
     )
     randomise_steps: int = option(
         1000,
         "Steps with limited displacements that pull random atoms apart, at the melt's temperature.",
-        tunable=False,
         ge=0,
     )
-    melt_temperature: float = option(3000.0, "Temperature of the melt.", unit="K", tunable=False, gt=0)
-    melt_steps: int = option(5000, "Steps in the melt.", tunable=False, ge=0)
+    melt_temperature: float = option(3000.0, "Temperature of the melt.", unit="K", gt=0)
+    melt_steps: int = option(5000, "Steps in the melt.", ge=0)
     hold_temperature: float | None = option(
-        None,
-        "Temperature of the liquid before the quench; by default the melt's.",
-        unit="K",
-        tunable=False,
-        gt=0,
+        None, "Temperature of the liquid before the quench; by default the melt's.", unit="K", gt=0
     )
-    hold_steps: int = option(5000, "Steps in the liquid before the quench.", tunable=False, ge=0)
+    hold_steps: int = option(5000, "Steps in the liquid before the quench.", ge=0)
     anneal_temperature: float | None = option(
-        None,
-        "Temperature at which the quench pauses for the anneal; by default its end.",
-        unit="K",
-        tunable=False,
-        gt=0,
+        None, "Temperature at which the quench pauses for the anneal; by default its end.", unit="K", gt=0
     )
-    anneal_steps: int = option(2000, "Steps of the anneal.", tunable=False, ge=0)
-    final_temperature: float = option(300.0, "Temperature at the end.", unit="K", tunable=False, gt=0)
-    final_steps: int = option(1000, "Steps at the final temperature, for averages.", tunable=False, ge=1)
-    quench_rate: float = option(1e14, "Rate of the quench.", unit="K/s", tunable=False, gt=0)
+    anneal_steps: int = option(2000, "Steps of the anneal.", ge=0)
+    final_temperature: float = option(300.0, "Temperature at the end.", unit="K", gt=0)
+    final_steps: int = option(1000, "Steps at the final temperature, for averages.", ge=1)
+    quench_rate: float = option(1e14, "Rate of the quench.", unit="K/s", gt=0)
     pressure: float | None = option(
-        None,
-        "Pressure of anneal and final stage; none keeps the volume all the time.",
-        unit="GPa",
-        tunable=False,
+        None, "Pressure of anneal and final stage; none keeps the volume all the time.", unit="GPa"
     )
 
     @model_validator(mode="after")

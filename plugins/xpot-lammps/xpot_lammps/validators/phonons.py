@@ -32,21 +32,19 @@ class PhononOptions(RelaxOptions):
         "ase",
         "What computes them: ASE (all displacements), or phonopy (displacements by symmetry; "
         "pip install 'xpot-lammps[phonons]').",
-        tunable=False,
     )
     supercell: int | tuple[int, int, int] = option(
-        3, "Repetitions of the cell, one number or one per direction.", tunable=False
+        3, "Repetitions of the cell, one number or one per direction."
     )
-    displacement: float = option(0.02, "Displacement of the atoms.", unit="Å", tunable=False, gt=0)
+    displacement: float = option(0.02, "Displacement of the atoms.", unit="Å", gt=0)
     path: str | None = option(
-        None, "Band path in ASE's notation, e.g. GXWKGL; by default that of the lattice.", tunable=False
+        None, "Band path in ASE's notation, e.g. GXWKGL; by default that of the lattice."
     )
-    points: int = option(60, "Number of points of the band path.", tunable=False, ge=2)
+    points: int = option(60, "Number of points of the band path.", ge=2)
     max_imaginary: float = option(
         0.3,
         "Imaginary frequency up to which the crystal counts as stable; supercells that are small make some.",
         unit="THz",
-        tunable=False,
         ge=0,
     )
 

@@ -23,15 +23,12 @@ REASONS = {**PROCESS, **RELAXED, "negative-energy": "a vacancy lowers the energy
 class VacancyOptions(RelaxOptions):
     """Options of ``vacancy``."""
 
-    min_atoms: int = option(64, "The cell is repeated until it holds as many atoms.", tunable=False, ge=2)
-    site: int = option(
-        0, "Index of the atom that is taken out, in the cell before it is repeated.", tunable=False, ge=0
-    )
+    min_atoms: int = option(64, "The cell is repeated until it holds as many atoms.", ge=2)
+    site: int = option(0, "Index of the atom that is taken out, in the cell before it is repeated.", ge=0)
     rattle: float = option(
         0.05,
         "Random displacement before the relaxation, which breaks the symmetry of the perfect sites.",
         unit="Å",
-        tunable=False,
         ge=0,
         lt=0.5,
     )
@@ -39,7 +36,6 @@ class VacancyOptions(RelaxOptions):
         dict,
         "Element -> energy of an atom in its reservoir; needed for compounds, by default that of the crystal.",
         unit="eV",
-        tunable=False,
     )
 
     units: ClassVar[Mapping[str, str]] = {
