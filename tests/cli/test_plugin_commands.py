@@ -65,7 +65,7 @@ def site_xpot(tmp_path: Path) -> Xpot:
 
 
 @pytest.mark.parametrize(
-    "kind", [k if k not in ("executor", "fitter") else pytest.param(k, marks=pytest.mark.slow) for k in KINDS]
+    "kind", [k if k == "loss" else pytest.param(k, marks=pytest.mark.slow) for k in KINDS]
 )
 def test_a_new_plugin_passes_and_runs(tmp_path: Path, site_xpot: Xpot, kind: str) -> None:
     done = site_xpot("plugins", "new", f"my-{kind}", "--kind", kind)

@@ -17,7 +17,7 @@ from xpot_core.options.check import validate_options
 from xpot_core.space.read import build_space
 from xpot_core.testing.contracts.cause import ProcessError
 from xpot_core.testing.contracts.contract import NotApplicable, environment, scratch
-from xpot_core.testing.frames import frame, frames_to_json, labelled, structure
+from xpot_core.testing.frames import frame, frames_to_json, labelled, structure, training_data
 from xpot_core.testing.rules.bench import ONE, FitterBench, assert_same, assert_sound, difference
 from xpot_core.testing.rules.perturb import Leaf, accepts, as_search, leaves, other_value, put
 from xpot_core.testing.rules.process import fit_in_process
@@ -217,21 +217,19 @@ class FitRules(FitterBench):
         """Two processes fit different data at the same time, as the executor ``local`` has them do."""
         from concurrent.futures import ThreadPoolExecutor
 
-        half = self.frames()[::2]
-        jobs = [self.frames(), half]
+        jobs = [self.frames(), self.frames()[::2]]
         with scratch() as folder:
 
-            def run(place: str, number: int) -> Predictions:
-                return fit_in_process(self, self.raw_options(), jobs[number], folder / place / str(number))
+            def run(number: int) -> Predictions:
+                place = folder / "together" / str(number)
+                return fit_in_process(self, self.raw_options(), jobs[number], place)
 
             with ThreadPoolExecutor(2) as pool:
-                together = list(pool.map(run, ["together"] * 2, range(2)))
-            alone = [run("alone", number) for number in range(2)]
-        for a, b, chosen in zip(together, alone, jobs, strict=True):
-            assert_same(a, b, chosen, self.noise, "fits at the same time and one after the other")
-        assert_same(
-            alone[0], self.base().predictions, jobs[0], self.noise, "fits in this process and in another"
-        )
+                together = list(pool.map(run, range(2)))
+            half = self.fit_and_predict(self.options(), training_data(jobs[1]), folder / "alone" / "1")
+        for a, b, chosen in zip(together, (self.base(), half), jobs, strict=True):
+            what = "fits at the same time in two processes and one after the other in this one"
+            assert_same(a, b.predictions, chosen, self.noise, what)
 
     def test_missing_requirements_give_a_clean_error(self) -> None:
         """Without the packages and programs that it declares, the fit says what is missing."""
