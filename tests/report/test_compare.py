@@ -53,7 +53,7 @@ def test_equal_studies_are_not_told_apart(make_study: Maker, frames):
     test = compare_studies([one, two]).sets[-1]
     energy = next(v for v in test.verdicts if v.quantity == "energy")
     assert energy.better is None
-    assert "no difference between one and two can be told" in energy.text()
+    assert "no difference between one and two can be shown" in energy.text()
 
 
 def test_coverage_of_the_interval(make_study: Maker, frames):

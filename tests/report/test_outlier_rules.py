@@ -192,7 +192,7 @@ def test_damaged_predictions_cost_only_the_outliers(make_study: Maker) -> None:
     path = results.directory / "best" / "predictions-test.xyz"
     path.write_bytes(path.read_bytes()[:-400])
     (line,) = outlier_lines(results)  # what the end of a run prints
-    assert "outliers are not told" in str(line)
+    assert "outliers cannot be listed" in str(line)
     assert "energy RMSE" in _invoke(show, results.directory)
     with pytest.raises(InputError, match="cannot be read"):
         _invoke(show, results.directory, "--outliers")

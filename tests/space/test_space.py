@@ -257,7 +257,7 @@ ERRORS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"free": {"min": 2, "max": 2}}, "free", "must be less", ""),
     ({"free": {"min": 2}}, "free.max", "needs 'max'", ""),
     ({"free": "tune"}, "free", "no declared range", "{min: ..., max: ...}"),
-    ({"cost": "tune"}, "cost", "larger is better but dearer", "{min: ..., max: ...}"),
+    ({"cost": "tune"}, "cost", "larger is more accurate but costs more", "{min: ..., max: ...}"),
     ({"free": {"tune": False}}, "free", "is no hyperparameter", "tune"),
     ({"free": {"min": "a", "max": 2}}, "free.min", "must be a number", ""),
     ({"free": {"min": True, "max": 2}}, "free.min", "must be a number", ""),

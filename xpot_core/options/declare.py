@@ -147,7 +147,7 @@ def option(
     stage
         In a staged fitter: whether the option changes the descriptors or only the regression.
     converges
-        Larger is better but dearer: never tuned unless a range is written out.
+        Larger is more accurate but costs more: never tuned unless a range is written out.
     tunable
         False for options of a fitter that must not be searched (file names, engines); of other plugins none is.
     path

@@ -37,7 +37,7 @@ class Role(StrEnum):
     WEIGHT_ENERGY = (
         "weight:energy",
         "",
-        "Of a fitter: weight of energies. A search is told which of these hyperparameters have no data to weigh; "
+        "Of a fitter: weight of energies. A search reports which of these hyperparameters have no data to weigh; "
         "`xpot init` proposes one for each group.",
     )
     WEIGHT_FORCE = (
@@ -62,8 +62,8 @@ class Role(StrEnum):
     SIZE = (
         "size",
         "",
-        "Of a fitter: number of functions, angular momenta or points. Larger is better but dearer: it implies "
-        "`converges`, so it stays fixed unless a range is written, and successive halving may raise it.",
+        "Of a fitter: number of functions, angular momenta or points. Larger is more accurate but costs more: it "
+        "implies `converges`, so it stays fixed unless a range is written, and successive halving may raise it.",
     )
     BALANCE = (
         "balance",

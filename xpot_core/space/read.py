@@ -235,7 +235,7 @@ class _Builder:
                 return Choice(key, (False, True), info.stage)
             if declared is None:
                 why = (
-                    "larger is better but dearer, so it is tuned only in a range that you give"
+                    "larger is more accurate but costs more, so it is searched only in a range that you give"
                     if info.converges
                     else ("it has no declared range")
                 )

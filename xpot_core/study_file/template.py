@@ -146,5 +146,5 @@ def _facts(field: FieldInfo, info: OptionInfo) -> str:
     if info.per:
         facts.append("may be given per " + " or ".join(info.per))
     if info.converges:
-        facts.append("larger is better but dearer")
+        facts.append("larger is more accurate but costs more")
     return f" [{'; '.join(facts)}]" if facts else ""

@@ -39,13 +39,13 @@ class SkoptOptions(OptionsModel):
     )
     failed: Literal["worst", "median", "ignore"] = option(
         "worst",
-        "What the model is told of a trial without a loss: the worst or the median loss observed so far, "
-        "or nothing. Always a loss that did occur, never a made-up large number.",
+        "Loss that the model sees for a trial without one: the worst or the median loss observed so far, "
+        "or nothing. Always a loss that did occur, never an invented large number.",
     )
     refused: Literal["learn", "failed"] = option(
         "learn",
-        "Trials that a constraint refused. 'learn': the model is told their losses, and a second one where "
-        "trials pass; the acquisition function is multiplied by that probability. 'failed': they are told "
+        "Trials that a constraint refused. 'learn': the model learns from their losses, and a second one where "
+        "trials pass; the acquisition function is multiplied by that probability. 'failed': they are treated "
         "like trials without a loss, as they are where there are several objectives.",
     )
     liar: Literal["cl_min", "cl_mean", "cl_max"] = option(

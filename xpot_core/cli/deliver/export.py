@@ -16,14 +16,14 @@ from xpot_core.cli.common import PATH, ask_trust, runs_option, say, study_argume
 @click.option(
     "--scripts",
     is_flag=True,
-    help="Also Python scripts, with data, that redo dimer curves and errors with ASE.",
+    help="Also Python scripts, with data, that compute dimer curves and errors with ASE.",
 )
 @click.option(
     "--committee",
     "members",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Instead of one potential the N best that lie apart, each in a folder of its own.",
+    help="Instead of one potential N good ones that differ most, each in a folder of its own.",
 )
 @trust_option
 @runs_option

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=2),
     default=5,
     show_default=True,
-    help="Number of models: good trials that lie apart, refitted here.",
+    help="Number of models: good trials that differ, refitted here.",
 )
 @click.option(
     "--committee-dir", type=PATH, help="Models that `xpot export --committee` wrote, instead of fitting."

@@ -16,7 +16,7 @@ _NAMED = 20
 
 @click.command()
 @click.argument("plugin", required=False)
-@click.option("--clear", is_flag=True, help="Remove the entries, and nothing else that stands beside them.")
+@click.option("--clear", is_flag=True, help="Remove the entries, and nothing else.")
 @json_option
 def cache(plugin: str | None, clear: bool, as_json: bool) -> None:
     """Show (or clear) descriptors and matrices kept on disk, of one PLUGIN or of all."""

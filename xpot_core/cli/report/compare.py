@@ -22,8 +22,8 @@ def compare(
 ) -> None:
     """Compare the winners of studies on the validation and test structures that they share.
 
-    Errors have 95 % bootstrap intervals over structures; who is better is told from paired draws. What physical
-    tests measured on the winners stands side by side.
+    Errors have 95 % bootstrap intervals over structures; which study is better is judged from paired draws.
+    Results of physical tests on the winners are listed side by side.
     """
     from xpot_core.report.statistics.compare import compare_studies
     from xpot_core.results.read import StudyResults

@@ -85,7 +85,7 @@ class Verdict:
         values = f"{fixed(errors[0])} against {fixed(errors[1])} {unit}; {span}"
         if self.better is None:
             return (
-                f"{self.set} {self.quantity}: no difference between {names[0]} and {names[1]} can be told "
+                f"{self.set} {self.quantity}: no difference between {names[0]} and {names[1]} can be shown "
                 f"from {self.structures} structures ({values})"
             )
         return f"{self.set} {self.quantity}: {names[0]} is better than {names[1]} ({values})"

@@ -107,7 +107,7 @@ def outlier_lines(results: StudyResults) -> list[Text]:
     try:
         return [Text(found.text()) for found in outliers(predictions_of(results))]
     except InputError as error:  # the errors themselves stand in the store
-        return [Text(f"outliers are not told: {error}")]
+        return [Text(f"outliers cannot be listed: {error}")]
 
 
 def outlier_tables(sets: Mapping[str, Sequence[Structure]], most: int) -> list[Table]:

@@ -89,7 +89,7 @@ def check_consistency(frames: Sequence[Frame], findings: Findings) -> None:
         alike = look_alike(name, own) if own else ""
         if alike and not told:
             findings.facts.append(
-                f"{alike} would look alike here: no test can tell the unit of {name} from it"
+                f"{alike} would look alike here: no test can determine the unit of {name} from it"
             )
         if all(not v.checked(name) for v in verdicts.values()) and _has(name, several):
             reasons = list(dict.fromkeys(v.reason(name) for v in verdicts.values()))

@@ -57,8 +57,8 @@ def check_space(study: Study, frames: Sequence[Frame], findings: Findings) -> No
             )
         if info.converges:
             findings.warn(
-                f"'{parameter.name}' is searched, but it converges: larger is better and dearer, so the search will "
-                "only learn that. Fix it, or make its cost an objective"
+                f"'{parameter.name}' is searched, but it converges: larger is more accurate and costs more, so the "
+                "search will run to the upper end. Fix it, or make its cost an objective"
             )
         span = 1.0 if isinstance(parameter, Choice) or parameter.low <= 0 else parameter.high / parameter.low
         if span > _WIDE and not getattr(parameter, "log", False):

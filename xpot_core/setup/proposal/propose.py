@@ -180,7 +180,7 @@ def _loss(facts: DataFacts, model: type[BaseModel]) -> list[str]:
     molecules = [g.name for g in facts.groups if g.molecules]
     if molecules and len(molecules) < len(facts.groups):
         lines += [
-            "    # Single atoms and pairs hold the potential sane; their large errors would drown all others.",
+            "    # Single atoms and pairs make the potential repulsive; their large errors would dominate the loss.",
             f"    {weights}: {flow_yaml(dict.fromkeys(molecules, 0))}",
         ]
     return lines
