@@ -51,7 +51,7 @@ class Cause:
         where = structure = ""
         for frame, line in _steps(error.__traceback__):
             file = Path(frame.f_code.co_filename)
-            if file.is_relative_to(own) and not any(file.is_relative_to(folder) for folder in _KIT):
+            if _is_own(file, own):
                 here = Path.cwd()
                 shown = file.relative_to(here) if file.is_relative_to(here) else file
                 where = f"{shown}:{line} in {frame.f_code.co_name}"
@@ -66,6 +66,13 @@ class ProcessError(Exception):
     def __init__(self, cause: Cause) -> None:
         super().__init__(f"{cause.message}\n{cause.trace}")
         self.cause = cause
+
+
+def _is_own(file: Path, own: Path) -> bool:
+    """Whether a file belongs to the plugin, and not to an environment beside a plugin file, or to the kit."""
+    if not file.is_relative_to(own) or any(file.is_relative_to(folder) for folder in _KIT):
+        return False
+    return "site-packages" not in file.relative_to(own).parts
 
 
 def _steps(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

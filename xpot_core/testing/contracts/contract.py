@@ -93,13 +93,14 @@ class Contract:
 
     @property
     def own_code(self) -> Path:
-        """Folder of the package, or file, that the provider comes with."""
+        """Folder of the package, or of the plugin file, that the provider comes with."""
         record = self.registry.owner(self.kind, self.provider)
         assert record is not None
         assert record.module is not None
         top = sys.modules.get(record.module.__name__.partition(".")[0], record.module)
         file = Path(str(top.__file__))
-        return file.parent if hasattr(top, "__path__") else file
+        alone = file.parent.name == "site-packages"  # a module that was installed without a package
+        return file if alone else file.parent
 
     # -- rules of every kind -------------------------------------------------------------------
 
