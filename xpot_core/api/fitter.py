@@ -25,10 +25,12 @@ from xpot_core.types.fitting import (
     ExportRequest,
     FitRequest,
     FittedPotential,
+    LeftOut,
     Limits,
     Sensitivity,
+    UncertainDesign,
 )
-from xpot_core.types.predicting import LossValue, Predictions
+from xpot_core.types.predicting import LossValue, Predictions, Uncertainty
 from xpot_core.types.structures import (
     EVALUATE_ONLY,
     FRAME_LABELS,
@@ -58,6 +60,7 @@ __all__ = [
     "FloatArray",
     "Frame",
     "InfeasibleError",
+    "LeftOut",
     "Limits",
     "Loss",
     "LossProvider",
@@ -76,6 +79,8 @@ __all__ = [
     "TrainingData",
     "TrialError",
     "TrialTimeoutError",
+    "UncertainDesign",
+    "Uncertainty",
     "bare_atoms",
     "error_table",
     "isolated_energies",

@@ -24,7 +24,8 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.structures import TrainingData
+from xpot_core.types.predicting import Uncertainty
+from xpot_core.types.structures import FloatArray, Frame, TrainingData
 
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
@@ -251,4 +252,46 @@ class DifferentiableDesign(Design, Protocol):
         gradient
             Name -> d(function)/d(ln value).
         """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """What fits say of training frames when each is left out alone, in the order of `frames`.
+
+    Attributes
+    ----------
+    frames
+        Indices of the training frames.
+    table
+        Errors of all of them.
+    energies
+        Shape (n,), deviations in eV/atom; NaN where a frame has no energy.
+    forces
+        Root mean squares of the deviations of the forces that count, eV/Å; NaN where a frame has none.
+    influence
+        Shape (n,): how far leaving out a frame moves the fit (Cook's distance), relative to the mean over frames.
+    """
+
+    frames: tuple[int, ...]
+    table: ErrorTable
+    energies: FloatArray
+    forces: FloatArray
+    influence: FloatArray
+
+
+@runtime_checkable
+class UncertainDesign(Design, Protocol):
+    """A design that knows how sure its fit is; for finalists, since it costs more than a trial."""
+
+    def leave_one_out(self, options: BaseModel) -> LeftOut:
+        """Errors on each training frame of the fit without it, exactly, and its influence."""
+        ...
+
+    def uncertainty(self, options: BaseModel, frames: Sequence[Frame]) -> Uncertainty:
+        """Standard deviations of predictions for any frames, calibrated by leaving out training frames."""
+        ...
+
+    def most_informative(self, options: BaseModel, frames: Sequence[Frame], count: int) -> list[int]:
+        """Frames whose reference values would tell the fit most, best first; each one taken counts as known."""
         ...

@@ -54,6 +54,26 @@ class Predictions:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """How far predictions may be off, in the order of frames.
+
+    Attributes
+    ----------
+    energies
+        Shape (n_frames,), standard deviations in eV/atom.
+    forces
+        One (n_atoms, 3) array per frame, standard deviations in eV/Å.
+    leverage
+        Shape (n_frames,): how far the energy and forces of a frame lie outside of what the fit was trained on; below 1
+        is inside, 1 as much as all training data together. Needs no reference values.
+    """
+
+    energies: FloatArray
+    forces: Sequence[FloatArray]
+    leverage: FloatArray
+
+
 @dataclass(frozen=True)
 class LossValue:
     """The scalar that is minimised, and the named parts it is made of."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,22 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.api import DesignErrors, ErrorTable, FittedPotential, FloatArray, InputError
+from xpot_core.api import (
+    DesignErrors,
+    ErrorTable,
+    FittedPotential,
+    FloatArray,
+    Frame,
+    InputError,
+    LeftOut,
+    Uncertainty,
+)
 from xpot_linear.author import Author
 from xpot_linear.blocks.block_set import BlockSet, IntArray
 from xpot_linear.blocks.build import force_rows
 from xpot_linear.blocks.problem import Problem
+from xpot_linear.finalists.left_out import Factor, leave_out_each
+from xpot_linear.finalists.uncertainty import PredictiveVariance, summary
 from xpot_linear.model import LinearModel
 from xpot_linear.regression.regression import Regression
 from xpot_linear.regression.weights import Weights
@@ -70,6 +82,7 @@ class LinearDesign:
         )
         self._rows: list[tuple[FloatArray, IntArray, FloatArray]] | None = None
         self._last: tuple[Any, dict[int | None, Solution]] | None = None
+        self._finalists: tuple[Any, tuple[LeftOut, PredictiveVariance]] | None = None
 
     def fit(
         self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
@@ -114,6 +127,42 @@ class LinearDesign:
             for name, (kind, group, power) in zip(names, chosen, strict=True)
         }
         return errors, gradient
+
+    def leave_one_out(self, options: BaseModel) -> LeftOut:
+        """See `xpot_core.api.UncertainDesign`; costs a QR of all rows and one pass over them."""
+        return self._finalist(options)[0]
+
+    def uncertainty(self, options: BaseModel, frames: Sequence[Frame]) -> Uncertainty:
+        """See `xpot_core.api.UncertainDesign`."""
+        variance = self._finalist(options)[1]
+        return variance.of(self._white(variance, frames), [f.group for f in frames])
+
+    def most_informative(self, options: BaseModel, frames: Sequence[Frame], count: int) -> list[int]:
+        """See `xpot_core.api.UncertainDesign`."""
+        variance = self._finalist(options)[1]
+        return variance.most_informative(self._white(variance, frames), [f.group for f in frames], count)
+
+    def _white(self, variance: PredictiveVariance, frames: Sequence[Frame]) -> list[FloatArray]:
+        basis = self.problem.basis
+        with contextlib.closing(basis):
+            return [variance.white(f, basis.rows(f), self.problem.constants) for f in frames]
+
+    def _finalist(self, options: BaseModel) -> tuple[LeftOut, PredictiveVariance]:
+        """Leave-one-out and variances of one fit; those of the last one are kept."""
+        weights, columns = self.author.weights(options, self.groups), self._columns(options)
+        key = weights, None if columns is None else columns.tobytes()
+        if self._finalists is None or self._finalists[0] != key:
+            factor = Factor.of(self.regression, weights, columns)
+            b = self.blocks
+            left_out, calibration = summary(
+                leave_out_each(self.regression, weights, factor),
+                weights,
+                lambda frame: b.groups[b.group[frame]],
+                b.n_atoms.tolist(),
+            )
+            variance = PredictiveVariance(factor, calibration, weights, len(self.problem.constants))
+            self._finalists = key, (left_out, variance)
+        return self._finalists[1]
 
     def _source_of(self, name: str) -> tuple[str, str, float]:
         """What a hyperparameter weighs, in which group (empty: all), and the power of it that the weight is."""

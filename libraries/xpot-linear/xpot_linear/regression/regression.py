@@ -250,6 +250,24 @@ class Regression:
             if chosen.any():
                 yield "force", rows[chosen] * scale[chosen][:, None], owner[chosen]
 
+    def forces_by_frame(self) -> Iterator[tuple[int, FloatArray, FloatArray]]:
+        """Force rows (n, K + 1) of each training frame with their factors; empty where a frame has none."""
+        b = self.blocks
+        seen = set(np.flatnonzero(trained(b.fold, None)).tolist())
+        if b.matrix is None or b.matrix_frame is None or b.matrix_factor is None:
+            for rows, owner, factor in self._force_chunks():
+                if int(owner[0]) in seen:
+                    seen.remove(int(owner[0]))
+                    yield int(owner[0]), rows, factor
+        else:
+            ends = np.searchsorted(b.matrix_frame, np.arange(len(b.n_atoms) + 1))
+            for frame in sorted(seen):
+                own = slice(ends[frame], ends[frame + 1])
+                yield frame, b.matrix[own], b.matrix_factor[own]
+            return
+        for frame in sorted(seen):
+            yield frame, np.zeros((0, b.width)), np.zeros(0)
+
     def _force_chunks(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
         b = self.blocks
         if b.matrix is not None and b.matrix_frame is not None and b.matrix_factor is not None:
