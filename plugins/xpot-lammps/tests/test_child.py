@@ -15,7 +15,7 @@ from xpot_lammps.validators.cost import SpeedOptions
 from xpot_lammps.validators.dimer import DimerOptions
 from xpot_lammps.validators.elastic import ElasticOptions
 from xpot_lammps.validators.equation_of_state import EosOptions
-from xpot_lammps.validators.md import REASONS, LammpsMdOptions
+from xpot_lammps.validators.md import LammpsMdOptions
 from xpot_lammps.validators.melt_quench import MeltQuenchOptions
 from xpot_lammps.validators.phonons import PhononOptions
 
@@ -138,7 +138,6 @@ def test_a_calculator_that_breaks_is_a_verdict(
     chosen = request(tmp_path / "a", calculator=target)
     found = Md().validator().validate(foreign(tmp_path / "p"), chosen)
     assert not found.passed
-    assert found.reason in REASONS
     for word in words:
         assert word in found.summary
 
@@ -213,6 +212,6 @@ def test_defaults_are_options() -> None:
 
 
 def test_reports_hold_finite_numbers_only() -> None:
-    found = report([], "x", {"a": float("nan"), "b": 1, "c": None}, {"t": {"x": [1, 2], "y": [None, 3.0]}})
+    found = report(True, "x", {"a": float("nan"), "b": 1, "c": None}, {"t": {"x": [1, 2], "y": [None, 3.0]}})
     assert found.values == {"b": 1.0}
     assert found.tables == {"t": {"x": [2.0], "y": [3.0]}}

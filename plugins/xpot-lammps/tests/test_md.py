@@ -10,7 +10,6 @@ import pytest
 import yaml
 from ase.io import read
 from lammps_cases import DIAMOND, qsnap, request, run_lammps, stillinger_weber
-from xpot_lammps.process.reasons import DYNAMICS
 from xpot_lammps.structures.random_structure import random_structure
 from xpot_lammps.validators.md import LammpsMdOptions, MdValidator
 from xpot_lammps.validators.melt_quench import MeltQuenchOptions, MeltQuenchValidator
@@ -133,8 +132,9 @@ def test_a_ruined_potential_is_told_with_reason_and_step(tmp_path: Path, ensembl
     found = run(qsnap(tmp_path / "p", noise=0.5), tmp_path / "a", ensemble=ensemble, steps=2000, min_atoms=8)
     assert not found.passed
     assert "at step" in found.summary
-    assert found.reason in DYNAMICS
-    assert f"{found.reason} at step" in found.summary
+    assert any(
+        reason in found.summary for reason in ("temperature", "energy", "distance", "volume", "lost-atoms")
+    )
     assert 0 < found.values["time_to_failure_ps"] == found.values["stable_ps"] < 1.9
     assert found.values["failure_step"] == pytest.approx(found.values["stable_ps"] * 1e3)
     assert time.monotonic() - start < 60
@@ -166,7 +166,7 @@ def test_limits_of_the_user_decide(tmp_path: Path) -> None:
     ):
         found = run(potential, tmp_path / str(number), steps=100, **options)
         assert not found.passed
-        assert found.reason == reason
+        assert f"{reason} at step" in found.summary
 
 
 def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:

@@ -74,7 +74,6 @@ def test_speed_is_relative_to_the_reference(tmp_path: Path) -> None:
     assert found.values["relative_cost"] > 50
     assert not found.passed
     assert "too slow" in found.summary
-    assert found.reason == "too-slow"
     assert found.values["steps_per_second"] == pytest.approx(
         1e6 / 64 / found.values["microseconds_per_atom_step"]
     )
@@ -178,5 +177,5 @@ def test_gap_inside_and_outside_its_data(tmp_path: Path) -> None:
         max_temperature=6000,
     )
     assert not bad.passed
-    assert bad.summary.split("; ")[1].startswith(f"{bad.reason} at step")
+    assert "at step" in bad.summary
     json.dumps(dict(bad.values))

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xpot_core.api import PredictorProvider, ValidatorProvider, hookimpl
-from xpot_lammps.validators import (
-    cost,
-    dimer,
-    elastic,
-    equation_of_state,
-    md,
-    melt_quench,
-    phonons,
-    vacancy,
-)
+from xpot_lammps.validators.cost import SpeedOptions
+from xpot_lammps.validators.dimer import DimerOptions
+from xpot_lammps.validators.elastic import ElasticOptions
+from xpot_lammps.validators.equation_of_state import EosOptions
+from xpot_lammps.validators.md import LammpsMdOptions
+from xpot_lammps.validators.melt_quench import MeltQuenchOptions
+from xpot_lammps.validators.phonons import PhononOptions
+from xpot_lammps.validators.vacancy import VacancyOptions
 
 xpot_api_version = 1
 
@@ -29,8 +27,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="dimer",
         summary="Energy of two atoms against their distance: holes and wells where no data is",
         load="xpot_lammps.validators.dimer:DimerValidator",
-        options=dimer.DimerOptions,
-        reasons=dimer.REASONS,
+        options=DimerOptions,
         effort=1,
         citation=_ASE,
         contract="xpot_lammps.contract:DIMER",
@@ -39,8 +36,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="equation-of-state",
         summary="Lattice constant, bulk modulus and energy against volume",
         load="xpot_lammps.validators.equation_of_state:EosValidator",
-        options=equation_of_state.EosOptions,
-        reasons=equation_of_state.REASONS,
+        options=EosOptions,
         effort=2,
         citation=_ASE,
         contract="xpot_lammps.contract:EQUATION_OF_STATE",
@@ -49,8 +45,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="elastic",
         summary="Elastic constants from stresses of strained cells, and mechanical stability",
         load="xpot_lammps.validators.elastic:ElasticValidator",
-        options=elastic.ElasticOptions,
-        reasons=elastic.REASONS,
+        options=ElasticOptions,
         effort=3,
         citation=_ASE,
         contract="xpot_lammps.contract:ELASTIC",
@@ -59,8 +54,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="vacancy",
         summary="Formation energy of a vacancy, relaxed and not",
         load="xpot_lammps.validators.vacancy:VacancyValidator",
-        options=vacancy.VacancyOptions,
-        reasons=vacancy.REASONS,
+        options=VacancyOptions,
         effort=4,
         citation=_ASE,
         contract="xpot_lammps.contract:VACANCY",
@@ -69,8 +63,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="phonons",
         summary="Phonon frequencies at Gamma and along a band path, and dynamical stability",
         load="xpot_lammps.validators.phonons:PhononValidator",
-        options=phonons.PhononOptions,
-        reasons=phonons.REASONS,
+        options=PhononOptions,
         effort=5,
         citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
         contract="xpot_lammps.contract:PHONONS",
@@ -79,8 +72,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="lammps-speed",
         summary="Cost of molecular dynamics relative to a reference potential, measured and estimated",
         load="xpot_lammps.validators.cost:SpeedValidator",
-        options=cost.SpeedOptions,
-        reasons=cost.REASONS,
+        options=SpeedOptions,
         packages=("lammps",),
         effort=6,
         citation=CITATION,
@@ -90,8 +82,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="lammps-md",
         summary="Molecular dynamics in LAMMPS: stability, time to failure, energy drift",
         load="xpot_lammps.validators.md:MdValidator",
-        options=md.LammpsMdOptions,
-        reasons=md.REASONS,
+        options=LammpsMdOptions,
         packages=("lammps",),
         effort=10,
         citation=CITATION,
@@ -101,8 +92,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         name="lammps-melt-quench",
         summary="Melt and quench in LAMMPS: stability, density, structure of the glass",
         load="xpot_lammps.validators.melt_quench:MeltQuenchValidator",
-        options=melt_quench.MeltQuenchOptions,
-        reasons=melt_quench.REASONS,
+        options=MeltQuenchOptions,
         packages=("lammps",),
         effort=20,
         citation=CITATION,

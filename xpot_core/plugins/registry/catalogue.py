@@ -20,8 +20,8 @@ from xpot_core.plugins.interfaces.provider import (
 from xpot_core.plugins.registry.discover import PluginRecord, PluginState
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
-    "fitter": {"snap": "xpot-snap", "fitsnap": "xpot-fitsnap", "gap": "xpot-gap"},
-    "predictor": {"gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
+    "fitter": {"snap": "xpot-snap", "fitsnap": "xpot-fitsnap", "gap": "xpot-gap", "ace": "xpot-ace"},
+    "predictor": {"ace": "xpot-ace", "gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
     "optimizer": {
         "skopt-gp": "xpot-skopt",
         "skopt-forest": "xpot-skopt",
@@ -34,7 +34,7 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "hyperopt-random": "xpot-hyperopt",
     },
     "executor": {"dask": "xpot-dask"},
-    "importer": {"fitsnap": "xpot-fitsnap", "gap-fit": "xpot-gap"},
+    "importer": {"fitsnap": "xpot-fitsnap", "gap-fit": "xpot-gap", "pacemaker": "xpot-ace"},
     "validator": {
         "dimer": "xpot-lammps",
         "equation-of-state": "xpot-lammps",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from xpot_core.api import FittedPotential, ValidationReport, ValidationRequest
 from xpot_lammps.crystals.options import ReferenceOptions, RelaxOptions
-from xpot_lammps.process.reports import Fault, report
+from xpot_lammps.process.reports import report
 from xpot_lammps.process.runner import Outcome, run_child
 from xpot_lammps.structures.cells import to_plain
 from xpot_lammps.structures.structure_test import StructureTest
@@ -29,7 +29,7 @@ def judge(
     values: Mapping[str, float],
     tables: Mapping[str, Mapping[str, Any]],
     shown: str,
-    faults: Sequence[Fault] = (),
+    faults: Sequence[str] = (),
 ) -> ValidationReport:
     """The report: faults of the test and deviations from the references decide.
 
@@ -46,23 +46,23 @@ def judge(
     """
     errors, deviations = compare(values, options)
     found = [*faults, *deviations]
-    summary = f"{'; '.join(fault.text for fault in found)} ({shown})" if found else shown
-    return report(found, summary, {**values, **errors}, tables)
+    summary = f"{'; '.join(found)} ({shown})" if found else shown
+    return report(not found, summary, {**values, **errors}, tables)
 
 
-def compare(values: Mapping[str, float], options: ReferenceOptions) -> tuple[dict[str, float], list[Fault]]:
+def compare(values: Mapping[str, float], options: ReferenceOptions) -> tuple[dict[str, float], list[str]]:
     """Relative deviations from references, as values named ``NAME_error``, and what is out of bounds."""
-    errors: dict[str, float] = {}
-    faults: list[Fault] = []
+    errors, faults = {}, []
     for name, wanted in options.reference.items():
         if name not in values or values[name] is None:
-            faults.append(Fault("reference", f"{name} could not be computed"))
+            faults.append(f"{name} could not be computed")
             continue
         scale = abs(wanted) or 1.0
         errors[f"{name}_error"] = error = (values[name] - wanted) / scale
         limit = options.tolerances.get(name, options.tolerance)
         if not abs(error) <= limit:
             percent = f"{100 * error:+.1f} %, allowed {100 * limit:g} %"
-            text = f"{name} {values[name]:.4g} instead of {wanted:.4g} {options.units[name]} ({percent})"
-            faults.append(Fault("reference", text))
+            faults.append(
+                f"{name} {values[name]:.4g} instead of {wanted:.4g} {options.units[name]} ({percent})"
+            )
     return errors, faults

@@ -11,7 +11,7 @@ class Failed(Exception):
     Parameters
     ----------
     reason
-        One of the reasons that the validator declares: ``temperature``, ``lost-atoms`` ...
+        One word for tables: ``temperature``, ``energy``, ``distance``, ``lost-atoms`` ...
     message
         One clause for the user.
     **where

@@ -10,8 +10,7 @@ import numpy as np
 
 from xpot_core.api import FittedPotential, InputError, ValidationReport, ValidationRequest, option
 from xpot_lammps.process.options import ChildOptions
-from xpot_lammps.process.reasons import PROCESS
-from xpot_lammps.process.reports import Fault, failed, report
+from xpot_lammps.process.reports import describe, report
 from xpot_lammps.process.runner import run_child
 from xpot_lammps.reference_potential import SpeedReference, reference_potential
 from xpot_lammps.structures.cells import from_plain, repeated, to_plain
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 _REFERENCE = "reference"
-
-
-REASONS = {**PROCESS, "too-slow": "molecular dynamics costs more than max_relative_cost"}
 
 
 class SpeedOptions(ChildOptions):
@@ -65,16 +61,14 @@ class SpeedValidator(StructureTest[SpeedOptions]):
         outcome = run_child(f"{__name__}:timings", potential, request, o, atoms=to_plain(atoms))
         values: dict[str, Any] = dict(outcome.result.get("values") or {})
         if outcome.failure:
-            return failed(outcome.failure, values)
+            return report(False, describe(outcome.failure), values)
         shown = f"{values['microseconds_per_atom_step']:.4g} µs per atom and step, "
         shown += f"{values['relative_cost']:.4g} times the reference ({outcome.result['reference']})"
         if "cost_proxy" in values:
             shown += f", estimate {values['cost_proxy']:.4g} operations per atom and step"
         limit = o.max_relative_cost
-        if limit is not None and not values["relative_cost"] <= limit:
-            text = f"too slow, {limit:g} allowed: {shown}"
-            return report([Fault("too-slow", text)], text, values)
-        return report([], shown, values)
+        passed = limit is None or values["relative_cost"] <= limit
+        return report(passed, shown if passed else f"too slow, {limit:g} allowed: {shown}", values)
 
 
 # -- in the child process --------------------------------------------------------------------------

@@ -11,18 +11,10 @@ from pydantic import model_validator
 
 from xpot_core.api import FittedPotential, FloatArray, ValidationReport, ValidationRequest, option
 from xpot_lammps.process.options import ChildOptions
-from xpot_lammps.process.reasons import PROCESS
-from xpot_lammps.process.reports import Fault, failed, report
+from xpot_lammps.process.reports import describe, report
 from xpot_lammps.process.runner import run_child
 
 _BOX = 30.0  # Å
-
-
-REASONS = {
-    **PROCESS,
-    "hole": "the energy falls as atoms come nearer",
-    "well": "the energy has a second minimum",
-}
 
 
 class DimerOptions(ChildOptions):
@@ -77,15 +69,14 @@ class DimerValidator:
         distances = o.distances
         outcome = run_child(f"{__name__}:energy_curves", potential, request, o)
         if outcome.failure:
-            return failed(outcome.failure)
+            return report(False, describe(outcome.failure), {})
         values: dict[str, float] = {"holes": 0, "wells": 0, "deepest_hole": 0.0}
         tables: dict[str, Any] = {}
-        faults: list[Fault] = []
+        faults: list[str] = []
         warnings: list[str] = []
         for pair, curve in outcome.result["curves"].items():
             if any(e is None for e in curve):
-                text = f"{pair}: the energy is not a finite number at some distances"
-                faults.append(Fault("not-finite", text))
+                faults.append(f"{pair}: the energy is not a finite number at some distances")
             finite = np.array([np.nan if e is None else e for e in curve])
             tables[pair] = {"distance (Å)": distances.tolist(), "energy (eV)": curve}
             if np.isnan(finite).any():
@@ -95,16 +86,14 @@ class DimerValidator:
             values["wells"] += found["wells"]
             values["deepest_hole"] = max(values["deepest_hole"], found["deepest_hole"])
             values |= {f"{pair}_distance": found["distance"], f"{pair}_binding_energy": -found["energy"]}
-            warnings += found["outside_texts"]
-            for reason, allowed in (("hole", o.allow_holes), ("well", o.allow_wells)):
-                texts = found[f"{reason}_texts"]
-                if allowed:
-                    warnings += texts
-                else:
-                    faults += [Fault(reason, text) for text in texts]
+            (warnings if o.allow_holes else faults).extend(found["hole_texts"])
+            warnings.extend(found["outside_texts"])
+            (warnings if o.allow_wells else faults).extend(found["well_texts"])
         minima = [f"{p} {values[f'{p}_distance']:.2f} Å" for p in tables if f"{p}_distance" in values]
-        shown = "; ".join([*(fault.text for fault in faults), *(f"warning: {w}" for w in warnings)])
-        return report(faults, shown or f"smooth and repulsive; minima: {', '.join(minima)}", values, tables)
+        shown = "; ".join([*faults, *(f"warning: {w}" for w in warnings)])
+        return report(
+            not faults, shown or f"smooth and repulsive; minima: {', '.join(minima)}", values, tables
+        )
 
     def inspect(self, pair: str, r: FloatArray, energy: FloatArray) -> dict[str, Any]:
         """Holes and wells of one curve.

@@ -11,10 +11,7 @@ from xpot_core.api import FittedPotential, FloatArray, ValidationReport, Validat
 from xpot_lammps.crystals.options import RelaxOptions
 from xpot_lammps.crystals.relaxed_test import RelaxedTest, judge
 from xpot_lammps.process.failure import Failed
-from xpot_lammps.process.reasons import PROCESS, RELAXED
-from xpot_lammps.process.reports import Fault, failed
-
-REASONS = {**PROCESS, **RELAXED, "unstable": "the crystal is mechanically unstable"}
+from xpot_lammps.process.reports import describe, report
 
 
 class ElasticOptions(RelaxOptions):
@@ -38,17 +35,19 @@ class ElasticValidator(RelaxedTest[ElasticOptions]):
         o = self.options
         outcome = self.run(f"{__name__}:stiffness_from_stresses", potential, request)
         if outcome.failure:
-            return failed(outcome.failure)
+            return report(False, describe(outcome.failure), {})
         c = np.array(outcome.result["stiffness"])
         cubic = outcome.result["system"] == "cubic"
         values = {**outcome.result["lattice"], **elastic_values(c, cubic=cubic)}
         tables = {
             "stiffness": {"row": list(range(1, 7)), **{f"C{j + 1} (GPa)": c[:, j].tolist() for j in range(6)}}
         }
-        faults = []
-        if not values["lowest_eigenvalue"] > 0:
-            text = f"mechanically unstable: lowest eigenvalue {values['lowest_eigenvalue']:.3g} GPa"
-            faults.append(Fault("unstable", text))
+        stable = values["lowest_eigenvalue"] > 0
+        faults = (
+            []
+            if stable
+            else [f"mechanically unstable: lowest eigenvalue {values['lowest_eigenvalue']:.3g} GPa"]
+        )
         shown = f"C11 {values['c11']:.4g}, C12 {values['c12']:.4g}, C44 {values['c44']:.4g} GPa, "
         shown += f"bulk modulus {values['bulk_modulus']:.4g}, shear modulus {values['shear_modulus']:.4g} GPa"
         return judge(o, values, tables, shown, faults)

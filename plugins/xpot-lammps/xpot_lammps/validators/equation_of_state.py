@@ -20,16 +20,7 @@ from xpot_core.api import (
 )
 from xpot_lammps.crystals.options import RelaxOptions
 from xpot_lammps.crystals.relaxed_test import RelaxedTest, judge
-from xpot_lammps.process.reasons import PROCESS, RELAXED
-from xpot_lammps.process.reports import failed
-
-REASONS = {
-    **PROCESS,
-    **RELAXED,
-    "no-minimum": "the energy has no minimum among the volumes",
-    "rough": "the energy has several minima over the volume",
-    "no-fit": "no equation of state fits the energies",
-}
+from xpot_lammps.process.reports import describe, report
 
 
 class EosOptions(RelaxOptions):
@@ -65,7 +56,7 @@ class EosValidator(RelaxedTest[EosOptions]):
         table = outcome.result.get("table")
         tables = {"energy against volume": table} if table else {}
         if outcome.failure:
-            return failed(outcome.failure, tables=tables)
+            return report(False, describe(outcome.failure), {}, tables)
         v = outcome.result["values"]
         # numbers that the user gives come before those of the frames
         chosen = o.model_copy(update={"reference": {**wanted, **o.reference}})

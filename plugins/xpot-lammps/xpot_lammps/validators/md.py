@@ -12,17 +12,10 @@ from pydantic import model_validator
 from xpot_core.api import FittedPotential, ValidationReport, ValidationRequest, option
 from xpot_lammps.dynamics.options import MdOptions
 from xpot_lammps.dynamics.stages import Stage, run_md, summarise
-from xpot_lammps.process.reasons import DYNAMICS, PROCESS
-from xpot_lammps.process.reports import Fault, describe, report
+from xpot_lammps.process.reports import describe, report
 from xpot_lammps.structures.cells import repeated
 from xpot_lammps.structures.options import StructureOptions
 from xpot_lammps.structures.structure_test import StructureTest
-
-REASONS = {
-    **PROCESS,
-    **DYNAMICS,
-    "drift": "the total energy drifts by more than max_drift at constant energy",
-}
 
 
 class LammpsMdOptions(MdOptions):
@@ -87,23 +80,22 @@ class MdValidator(StructureTest[LammpsMdOptions]):
         outcome = run_md(potential, request, o, atoms, stages, max(o.temperature, end))
         values, tables = summarise(outcome, o, stages)
         failure = outcome.failure
-        faults = [Fault(failure["reason"], describe(failure))] if failure else []
+        faults = [describe(failure)] if failure else []
         if o.ensemble == "nve" and not failure:
             values["energy_drift"] = drift = energy_drift(outcome.result["samples"], o.timestep)
             if o.max_drift is not None and abs(drift) > o.max_drift:
-                allowed = f"({o.max_drift:g} allowed)"
-                text = f"drift: the total energy drifts by {drift:+.3g} meV/atom/ps {allowed}"
-                faults.append(Fault("drift", text))
+                faults.append(
+                    f"drift: the total energy drifts by {drift:+.3g} meV/atom/ps ({o.max_drift:g} allowed)"
+                )
         stable = f"{values['stable_ps']:.4g} of {values['requested_ps']:.4g} ps"
         if faults:
-            text = "; ".join(fault.text for fault in faults)
-            return report(faults, f"stable for {stable}; {text}", values, tables)
+            return report(False, f"stable for {stable}; {'; '.join(faults)}", values, tables)
         shown = f"{o.ensemble.upper()} at {o.temperature:g} K ran {stable}"
         if math.isnan(values.get("energy_drift", 0.0)):
             shown += ", drift not measured: fewer than three checks at constant energy"
         elif "energy_drift" in values:
             shown += f", drift {values['energy_drift']:+.2g} meV/atom/ps"
-        return report([], f"{shown}, shortest distance {values['shortest_distance']:.2f} Å", values, tables)
+        return report(True, f"{shown}, shortest distance {values['shortest_distance']:.2f} Å", values, tables)
 
 
 def energy_drift(samples: Mapping[str, list[Any]], timestep: float) -> float:

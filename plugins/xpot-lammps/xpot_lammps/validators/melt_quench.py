@@ -18,13 +18,10 @@ from xpot_core.api import (
 )
 from xpot_lammps.dynamics.options import MdOptions
 from xpot_lammps.dynamics.stages import Stage, run_md, summarise
-from xpot_lammps.process.reasons import DYNAMICS, PROCESS
-from xpot_lammps.process.reports import Fault, describe, report
+from xpot_lammps.process.reports import describe, report
 from xpot_lammps.structures.cells import mean_density, repeated
 from xpot_lammps.structures.options import StructureOptions
 from xpot_lammps.structures.structure_test import StructureTest
-
-REASONS = {**PROCESS, **DYNAMICS}
 
 
 class MeltQuenchOptions(MdOptions):
@@ -98,13 +95,12 @@ class MeltQuenchValidator(StructureTest[MeltQuenchOptions]):
         values, tables = summarise(outcome, o, stages)
         stable = f"{values['stable_ps']:.4g} of {values['requested_ps']:.4g} ps"
         if outcome.failure:
-            fault = Fault(outcome.failure["reason"], describe(outcome.failure))
-            return report([fault], f"stable for {stable}; {fault.text}", values, tables)
+            return report(False, f"stable for {stable}; {describe(outcome.failure)}", values, tables)
         shown = f"glass after {stable}: density {values['density']:.3f} g/cm^3, "
         shown += f"coordination {values['mean_coordination']:.2f} within {values['neighbour_cutoff']:.2f} Å"
         if "sp3_fraction" in values:
             shown += f", sp3 fraction {values['sp3_fraction']:.2f}"
-        return report([], shown, values, tables)
+        return report(True, shown, values, tables)
 
     def stages(self) -> list[Stage]:
         """The protocol."""

@@ -15,14 +15,10 @@ from xpot_core.api import FittedPotential, FloatArray, InputError, ValidationRep
 from xpot_lammps.crystals.options import RelaxOptions
 from xpot_lammps.crystals.relaxed_test import RelaxedTest, judge
 from xpot_lammps.process.failure import Failed
-from xpot_lammps.process.reasons import PROCESS, RELAXED
-from xpot_lammps.process.reports import Fault, failed
+from xpot_lammps.process.reports import describe, report
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-
-REASONS = {**PROCESS, **RELAXED, "imaginary": "the crystal is dynamically unstable"}
 
 
 class PhononOptions(RelaxOptions):
@@ -86,7 +82,7 @@ class PhononValidator(RelaxedTest[PhononOptions]):
         o = self.options
         outcome = self.run(f"{__name__}:frequencies", potential, request)
         if outcome.failure:
-            return failed(outcome.failure)
+            return report(False, describe(outcome.failure), {})
         result = outcome.result
         band, gamma = np.array(result["band"]), np.array(result["gamma"])
         values = {
@@ -98,8 +94,9 @@ class PhononValidator(RelaxedTest[PhononOptions]):
         tables = {"phonon band": {"distance (1/Å)": result["distance"], **columns}}
         faults = []
         if -values["lowest_frequency"] > o.max_imaginary:
-            text = f"dynamically unstable: imaginary frequency of {-values['lowest_frequency']:.3g} THz"
-            faults.append(Fault("imaginary", text))
+            faults.append(
+                f"dynamically unstable: imaginary frequency of {-values['lowest_frequency']:.3g} THz"
+            )
         shown = f"highest frequency at Gamma {values['gamma_optical']:.3f} THz, in the band "
         shown += f"{values['highest_frequency']:.3f} THz, lowest {values['lowest_frequency']:.3f} THz"
         return judge(o, values, tables, shown, faults)

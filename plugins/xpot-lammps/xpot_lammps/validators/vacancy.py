@@ -9,15 +9,11 @@ from xpot_core.api import FittedPotential, Frame, InputError, ValidationReport, 
 from xpot_lammps.crystals.options import RelaxOptions
 from xpot_lammps.crystals.relaxed_test import RelaxedTest, judge
 from xpot_lammps.process.failure import Failed
-from xpot_lammps.process.reasons import PROCESS, RELAXED
-from xpot_lammps.process.reports import Fault, failed
+from xpot_lammps.process.reports import describe, report
 from xpot_lammps.structures.cells import repeated
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-
-REASONS = {**PROCESS, **RELAXED, "negative-energy": "a vacancy lowers the energy"}
 
 
 class VacancyOptions(RelaxOptions):
@@ -74,12 +70,10 @@ class VacancyValidator(RelaxedTest[VacancyOptions]):
         o = self.options
         outcome = self.run(f"{__name__}:formation_energy", potential, request)
         if outcome.failure:
-            return failed(outcome.failure)
+            return report(False, describe(outcome.failure), {})
         v = outcome.result["values"]
         energy = v["formation_energy"]
-        faults = []
-        if not energy > 0:
-            faults.append(Fault("negative-energy", f"the formation energy is negative: {energy:.3g} eV"))
+        faults = [] if energy > 0 else [f"the formation energy is negative: {energy:.3g} eV"]
         shown = f"vacancy of {outcome.result['element']}: {energy:.4g} eV, "
         shown += f"{v['formation_energy_unrelaxed']:.4g} eV unrelaxed"
         return judge(o, v, {}, shown, faults)

@@ -1,0 +1,8 @@
+"""The conformance kit's rules, as ``xpot plugins check ace`` tries them."""
+
+from __future__ import annotations
+
+from xpot_core.testing import contract_class
+
+TestAce = contract_class("fitter", "ace")
+TestPacemaker = contract_class("importer", "pacemaker")

@@ -1,0 +1,104 @@
+"""Inputs of pacemaker become studies; what is not linear is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xpot_ace.options import AceOptions
+from xpot_ace.pacemaker.input_file import study_from_input
+from xpot_ace.pacemaker.potential_section import potential_section
+
+from xpot_core.api import InputError
+
+SHAPE = {"nradmax_by_orders": [6, 3], "lmax_by_orders": [0, 2]}
+
+
+def content(**potential: Any) -> dict[str, Any]:
+    return {
+        "potential": {
+            "elements": ["Si"],
+            "embeddings": {"ALL": {"npot": "FinnisSinclair", "fs_parameters": [1, 1], "ndensity": 1}},
+            "bonds": {"ALL": {"radbase": "ChebExpCos", "radparameters": [4], "rcut": 5, "dcut": 0.02}},
+            "functions": {"ALL": SHAPE, "number_of_functions_per_element": 30},
+            **potential,
+        },
+        "data": {"filename": "si.xyz", "test_filename": "test.pckl.gzip"},
+        "fit": {},
+        "seed": 5,
+    }
+
+
+def imported(**potential: Any) -> tuple[dict[str, Any], list[str]]:
+    return study_from_input(content(**potential), Path("input.yaml"))
+
+
+def test_a_linear_input_goes_there_and_back():
+    study, notes = imported()
+    options = AceOptions(**study["fitter"]["ace"])
+    section = potential_section(options, ("Si",))
+    assert section["functions"]["UNARY"] == SHAPE
+    ours, theirs = section["bonds"]["ALL"], content()["potential"]["bonds"]["ALL"]
+    assert {k: ours[k] for k in theirs} == theirs
+    assert options.functions == 30
+    assert study["seed"] == 5
+    assert study["data"] == {"train": "si.xyz", "test": "test.xyz", "validation": {"kfold": 5}}
+    assert len(notes) == 2
+    assert "test.pckl.gzip is a pickle" in notes[1]
+
+
+def test_bonds_by_kind_and_by_pair():
+    bonds = {
+        "ALL": {"radbase": "SBessel", "rcut": 5.0},
+        "UNARY": {"rcut": 5.5},
+        "BINARY": {"rcut": 4.5},
+        "PSi": {"dcut": 0.05},
+    }
+    study, _ = imported(elements=["Si", "P"], bonds=bonds)
+    assert study["fitter"]["ace"]["bonds"] == [
+        {"pair": ["P", "P"], "cutoff": 5.5},
+        {"pair": ["P", "Si"], "cutoff": 4.5, "dcut": 0.05},
+        {"pair": ["Si", "Si"], "cutoff": 5.5},
+    ]
+    options = AceOptions(**study["fitter"]["ace"])
+    assert options.binary.nradmax_by_orders == options.ternary.nradmax_by_orders == [6, 3]
+
+
+def test_inner_cutoffs():
+    inner = {"r_in": 1.2, "delta_in": 0.2, "core-repulsion": [1, 1], "inner_cutoff_type": "zbl", "rcut": 5}
+    options = AceOptions(**imported(bonds={"Si": inner})[0]["fitter"]["ace"])
+    assert (options.r_in, options.delta_in, options.core_repulsion) == (1.2, 0.2, [1.0, 1.0])
+    assert options.inner_cutoff_type == "zbl"
+
+
+def test_what_is_not_linear_is_named():
+    shifted = {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1, 1, 0.5], "ndensity": 2}
+    _, notes = imported(embeddings={"Si": shifted})
+    assert any(n.startswith("embeddings.Si: 2 densities") for n in notes)
+    given = content()
+    given["fit"] = {"loss": {"kappa": 0.1}, "repulsion": "auto", "optimizer": "BFGS"}
+    given["data"]["reference_energy"] = "auto"
+    _, notes = study_from_input(given, Path("input.yaml"))
+    assert [n.split(":")[0] for n in notes[2:]] == ["data.reference_energy", "fit.loss", "fit.repulsion"]
+
+
+@pytest.mark.parametrize(
+    ("potential", "key"),
+    [
+        ({"bonds": {"ALL": {"rcut": 5, "odd": 1}}}, "potential.bonds.ALL.odd"),
+        ({"bonds": {"GeGe": {"rcut": 5}}}, "potential.bonds.GeGe"),
+        ({"functions": {"ALL": {**SHAPE, "odd": 1}}}, "potential.functions.UNARY.odd"),
+        ({"functions": {"AlNi": SHAPE}}, "potential.functions.AlNi"),
+    ],
+)
+def test_what_has_no_counterpart_is_an_error(potential, key):
+    with pytest.raises(InputError) as caught:
+        imported(**potential)
+    assert caught.value.key == key
+    assert caught.value.file == Path("input.yaml")
+
+
+def test_a_potential_given_by_a_file_is_refused():
+    with pytest.raises(InputError, match="no elements"):
+        study_from_input({"potential": "old.yaml", "data": {}, "fit": {}}, Path("input.yaml"))

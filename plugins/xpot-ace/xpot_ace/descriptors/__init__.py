@@ -1,0 +1,1 @@
+"""Functions of ACE and their rows: what python-ace computes for a structure."""

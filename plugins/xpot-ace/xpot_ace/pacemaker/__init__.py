@@ -1,0 +1,1 @@
+"""What pacemaker and this plugin say to each other: the potential section, input files, files of a potential."""

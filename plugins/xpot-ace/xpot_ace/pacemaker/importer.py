@@ -1,0 +1,48 @@
+"""Importer ``pacemaker``: an ``input.yaml`` of pacemaker becomes a study file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xpot_core.api import ImportedStudy, InputError, NoOptions
+
+
+class PacemakerImporter:
+    """Reads input files of pacemaker."""
+
+    def __init__(self, options: NoOptions) -> None:
+        pass
+
+    def load(self, source: str) -> ImportedStudy:
+        """Translate an input file.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it has what linear ACE cannot express and what is no matter of taste either.
+        """
+        from xpot_ace.pacemaker.input_file import study_from_input
+
+        content = _content(source)
+        if content is None:
+            raise InputError("is no input of pacemaker", value=source[:200], remedy="name an input.yaml")
+        study, notes = study_from_input(content, Path(source))
+        return ImportedStudy(study, tuple(notes))
+
+
+def recognises(source: str) -> bool:
+    """Whether a path is that of a pacemaker input: YAML with a potential and a fit."""
+    return _content(source) is not None
+
+
+def _content(source: str) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    if not isinstance(content, dict) or not {"potential", "data", "fit"} <= set(content):
+        return None
+    return content

@@ -1,0 +1,173 @@
+"""An input of pacemaker as a study file: what is linear in it; the rest is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xpot_ace.options import AceOptions
+from xpot_ace.pacemaker.potential_section import BOND_KEYS
+from xpot_core.api import InputError, validate_options
+
+_OURS = {theirs: ours for ours, theirs in BOND_KEYS.items()}
+_SHAPE_KEYS = {"nradmax_by_orders", "lmax_by_orders"}
+_SHAPES = {"UNARY": "", "BINARY": "binary", "TERNARY": "ternary"}
+_NO_MATTER = {"coefs_init", "NameOfCutoffFunction", "nradmax", "lmax", "nradbase"}
+"""Keys of functions and bonds that change no linear fit, or only the size of tables."""
+
+
+def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The study file of an input, and what was not taken over.
+
+    Parameters
+    ----------
+    content
+        The input as plain data.
+    path
+        Its file, for messages.
+
+    Raises
+    ------
+    InputError
+        If the potential has no counterpart here.
+    """
+    potential = content["potential"]
+    if not isinstance(potential, Mapping) or not {"elements", "bonds", "functions"} <= set(potential):
+        raise InputError(
+            "has no elements, bonds and functions",
+            file=path,
+            key="potential",
+            remedy="write the potential out in the format of pacemaker 0.2 or later",
+        )
+    notes = ["Made from an input of pacemaker: say what is to be tuned."]
+    elements = sorted(potential["elements"])
+    try:
+        ace = {
+            **_bonds(potential["bonds"], elements),
+            **_functions(potential["functions"], elements),
+        }
+    except InputError as error:
+        raise error.at(key="potential", file=path) from error
+    if "deltaSplineBins" in potential:
+        ace["delta_spline_bins"] = float(potential["deltaSplineBins"])
+    notes += _embeddings(potential.get("embeddings", {}))
+    data = _data(content["data"], ace, notes)
+    notes += _fit(content["fit"])
+    validate_options(AceOptions, ace)
+    study = {"study": "from-pacemaker", "data": data, "fitter": {"ace": ace}}
+    if isinstance(content.get("seed"), int):
+        study["seed"] = content["seed"]
+    return study, notes
+
+
+def _bonds(bonds: Mapping[str, Any], elements: list[str]) -> dict[str, Any]:
+    """Options for all pairs, and those of the pairs that differ."""
+    general: dict[str, Any] = {}
+    pairs: dict[tuple[str, ...], dict[str, Any]] = {}
+    for name, given in bonds.items():
+        own = _bond(given, f"bonds.{name}")
+        if name == "ALL" or [name] == elements:
+            general |= own
+            continue
+        members = tuple(re.findall("[A-Z][a-z]?", name)) if name not in ("UNARY", "BINARY") else ()
+        alike = [(e, e) for e in elements]
+        mixed = [(a, b) for i, a in enumerate(elements) for b in elements[i + 1 :]]
+        chosen = {"UNARY": alike, "BINARY": mixed}.get(name, [tuple(sorted((members * 2)[:2]))])
+        if not set(members) <= set(elements):
+            raise InputError("names an element that is none of the potential's", key=f"bonds.{name}")
+        for pair in chosen:
+            pairs.setdefault(pair, {}).update(own)
+    for own in pairs.values():
+        if "inner_cutoff_type" in own and own["inner_cutoff_type"] != general.get("inner_cutoff_type"):
+            raise InputError("inner_cutoff_type is the same for all pairs here", key="bonds")
+        own.pop("inner_cutoff_type", None)
+    if pairs:
+        general["bonds"] = [{"pair": list(pair), **own} for pair, own in sorted(pairs.items())]
+    return general
+
+
+def _bond(given: Mapping[str, Any], key: str) -> dict[str, Any]:
+    own: dict[str, Any] = {}
+    for theirs, value in given.items():
+        if theirs in _NO_MATTER:
+            continue
+        if theirs not in _OURS:
+            raise InputError("has no counterpart here", key=f"{key}.{theirs}")
+        if theirs == "radparameters":
+            value = value[0]
+        own[_OURS[theirs]] = [float(v) for v in value] if isinstance(value, list) else value
+    return {k: float(v) if isinstance(v, int) else v for k, v in own.items()}
+
+
+def _functions(functions: Mapping[str, Any], elements: list[str]) -> dict[str, Any]:
+    """Number and shapes; blocks of single sets of elements have no options of their own."""
+    found: dict[str, Any] = {}
+    shapes: dict[str, Mapping[str, Any]] = {}
+    for name, given in functions.items():
+        if name == "number_of_functions_per_element":
+            found["functions"] = int(given)
+        elif name in ("ALL", *_SHAPES) or [name] == elements:
+            shapes["UNARY" if [name] == elements else name] = given
+        else:
+            raise InputError("sets of elements have no shapes of their own here", key=f"functions.{name}")
+    for name, ours in _SHAPES.items():
+        shape = shapes.get(name, shapes.get("ALL"))
+        if shape is None:
+            continue
+        if unknown := sorted(set(shape) - _SHAPE_KEYS - _NO_MATTER):
+            raise InputError("has no counterpart here", key=f"functions.{name}.{unknown[0]}")
+        own = {key: list(shape[key]) for key in sorted(_SHAPE_KEYS) if key in shape}
+        found |= {ours: own} if ours else own
+    found["order"] = len(found.get("nradmax_by_orders", [1] * 4))
+    # without a number, pacemaker takes them all
+    return {"functions": 100000, **found}
+
+
+def _embeddings(embeddings: Mapping[str, Any]) -> list[str]:
+    notes = []
+    for name, given in embeddings.items():
+        exponents = [float(x) for x in given.get("fs_parameters", [1, 1])]
+        if given.get("ndensity", 1) != 1 or exponents[1::2] != [1.0]:
+            densities = f"{given.get('ndensity', 1)} densities with fs_parameters {exponents}"
+            notes.append(
+                f"embeddings.{name}: {densities} are not linear; this is the linear ACE of the same functions."
+            )
+    return notes
+
+
+def _data(given: Mapping[str, Any], ace: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for theirs, ours in (("filename", "train"), ("test_filename", "test")):
+        if theirs not in given:
+            continue
+        name = str(given[theirs])
+        stem = re.sub(r"\.(pckl|pkl|pickle)(\.(gzip|gz))?$", "", name)
+        found[ours] = name if stem == name else f"{stem}.xyz"
+        if stem != name:
+            notes.append(
+                f"data.{theirs}: {name} is a pickle of pandas, which is not opened since it could hold code; write its "
+                f"column ase_atoms as {found[ours]}, with energies and forces."
+            )
+    if isinstance(size := given.get("test_size"), float):
+        found["validation"] = {"fraction": size}
+    else:
+        found["validation"] = {"kfold": 5}
+    reference = given.get("reference_energy")
+    if isinstance(reference, Mapping):
+        ace["energy_shift"] = {e: float(v) for e, v in reference.items()}
+    elif reference is not None:
+        notes.append(f"data.reference_energy: {reference} is not needed, a constant per element is fitted.")
+    return found
+
+
+def _fit(fit: Mapping[str, Any]) -> list[str]:
+    """Notes on what is there: pacemaker weighs and penalises in other terms."""
+    reasons = {
+        "loss": "kappa and the penalties have no exact counterpart: see eweight, fweight, ridge and smoothness",
+        "weighting": "policies have no counterpart: weights go by group, boltzmann_temperature by energy",
+        "repulsion": "set inner_cutoff_type, r_in, delta_in and core_repulsion",
+        "trainable_parameters": "radial functions are not fitted here",
+    }
+    return [f"fit.{name}: {reasons[name]}." for name in fit if name in reasons]
