@@ -155,14 +155,8 @@ def sensitivity(table):
     }
 
 
-@pytest.mark.parametrize("fitter", [PairFitter, PenalisedFitter, AbsoluteFitter, SizedFitter])
-@pytest.mark.parametrize("ridge", [1e-9, 1e-2])
-def test_gradient_equals_differences(data, tmp_path, fitter, ridge):
-    options = OPTIONS.model_copy(update={"ridge": ridge})
-    design = fitter().prepare(FitRequest(options, data, tmp_path))
-    names = [f"{w}.{g}" for w in ("eweight", "fweight", "vweight") for g in GROUPS] + ["ridge", "fweight"]
-    _, gradient = design.error_gradient(options, names, sensitivity, leave_out=1)
-    assert list(gradient) == names
+def differences_of(design, options, names, leave_out):
+    """Slopes of the loss by the logarithms of options."""
     differences = []
     for name in names:
         kind, _, group = name.partition(".")
@@ -175,11 +169,50 @@ def test_gradient_equals_differences(data, tmp_path, fitter, ridge):
                 else old * np.exp(step)
             )
             changed = options.model_copy(update={kind: new})
-            values.append(loss(design.errors(changed, leave_out=1).validation))
+            values.append(loss(design.errors(changed, leave_out=leave_out).validation))
         differences.append((values[0] - values[1]) / 2e-3)
+    return differences
+
+
+@pytest.mark.parametrize("fitter", [PairFitter, PenalisedFitter, AbsoluteFitter, SizedFitter])
+@pytest.mark.parametrize("ridge", [1e-9, 1e-2])
+def test_gradient_equals_differences(data, tmp_path, fitter, ridge):
+    options = OPTIONS.model_copy(update={"ridge": ridge})
+    design = fitter().prepare(FitRequest(options, data, tmp_path))
+    names = [f"{w}.{g}" for w in ("eweight", "fweight", "vweight") for g in GROUPS] + ["ridge", "fweight"]
+    _, gradient = design.error_gradient(options, names, sensitivity, leave_out=1)
+    assert list(gradient) == names
+    differences = differences_of(design, options, names, leave_out=1)
     assert list(gradient.values()) == pytest.approx(
         differences, rel=1e-4, abs=1e-5 * max(map(abs, differences))
     )
+
+
+class RandomBasis(PairBasis):
+    """More columns than there are rows, which depend on nothing."""
+
+    size = 80
+
+    def rows(self, frame):
+        rng = np.random.default_rng(len(frame.source) + int(frame.source[-1]))
+        return Rows(rng.normal(size=80), rng.normal(size=(3 * frame.n_atoms, 80)), rng.normal(size=(6, 80)))
+
+
+class RandomFitter(PairFitter):
+    def basis(self, options, data):
+        return RandomBasis(data.elements, options.cutoff, options.order)
+
+
+def test_gradient_of_the_smallest_solution(tmp_path):
+    """Fewer rows than columns: which solution is the smallest depends on the weights too."""
+    data = small_data(n=2, external=2, folds=0)
+    design = RandomFitter().prepare(FitRequest(OPTIONS, data, tmp_path))
+    assert design.solution(OPTIONS, solver="gram").method == "eigen"
+    names = ["eweight.bulk", "fweight.bulk", "fweight.cluster", "vweight.bulk"]
+    _, gradient = design.error_gradient(OPTIONS, names, sensitivity)
+    differences = differences_of(design, OPTIONS, names, leave_out=None)
+    assert max(map(abs, differences)) > 1e-3
+    assert list(gradient.values()) == pytest.approx(differences, rel=1e-4, abs=1e-6)
 
 
 def test_one_composition_is_not_singular(tmp_path):

@@ -148,11 +148,11 @@ class AceOptions(LinearOptions):
         True, "Compute rows of virials; without them, descriptors take about 40 % less time.", tunable=False
     )
     ridge: float = option(
-        1.0e-8,
-        "Ridge penalty on the coefficients, relative to the diagonal of the normal equations. With hundreds of rows "
-        "for each function, down to 1e-12 is better; with few, gradients are exact above 1e-8 only.",
+        1.0e-12,
+        "Ridge penalty on the coefficients, relative to the diagonal of the normal equations: functions of ACE "
+        "nearly depend on each other.",
         unit="",
-        tune=Range(1.0e-8, 1.0e-4, log=True),
+        tune=Range(1.0e-14, 1.0e-6, log=True),
         role="ridge",
         stage="regression",
         ge=0.0,

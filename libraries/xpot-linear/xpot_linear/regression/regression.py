@@ -150,7 +150,10 @@ class Regression:
         x = solution.coefficients
         vector = np.append(x, -1.0)
         k = len(x)
-        z = solution.inverse(self._error_slope(vector, sensitivity, leave_out))
+        slope = self._error_slope(vector, sensitivity, leave_out)
+        z = solution.inverse(slope)
+        # The smallest solution depends on the length of the columns, which the weights change.
+        open_part = np.zeros(k) if solution.undetermined is None else solution.undetermined(slope)
         b, penalty = self.blocks, self.penalty(weights)
         result = {(kind, group): 0.0 for kind in KINDS for group in b.groups}
         result["ridge", ""] = -float(z @ (penalty.of(solution.diagonal) * x))
@@ -165,10 +168,10 @@ class Regression:
             if square == 0.0 or not trained(self._fold[i], leave_out):
                 continue
             # the normal equations say M x = c; d(M x - c)/d ln w of this block
-            slope = self.evaluation.times(b.packed[i], vector)[:k]
-            if np.any(penalty.relative):
-                slope = slope + penalty.relative * b.packed[i, self._diagonal[:-1]] * x
-            result[key.kind, key.group] -= 2.0 * square * float(z @ slope)
+            residual = self.evaluation.times(b.packed[i], vector)[:k]
+            lengths = b.packed[i, self._diagonal[:-1]] * x
+            change = z @ (residual + penalty.relative * lengths) + open_part @ lengths
+            result[key.kind, key.group] -= 2.0 * square * float(change)
         return result
 
     def _error_slope(

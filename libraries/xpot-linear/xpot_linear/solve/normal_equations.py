@@ -124,11 +124,15 @@ def _solve_eigen(
     text = f"the fit is (nearly) singular: rank {k - missing - int((~used).sum())} of {k}; smallest solution taken"
     condition = float(np.sqrt(values[-1] / values[keep][0]))
     rank = int(keep.sum()) - int((~used).sum())
-    kept, spectrum = vectors[:, keep], values[keep]
+    kept, spectrum, dropped = vectors[:, keep], values[keep], vectors[:, ~keep]
 
     def inverse(vector: FloatArray) -> FloatArray:
         result: FloatArray = scale * (kept @ ((kept.T @ (scale * vector)) / spectrum))
         return result
 
+    def undetermined(vector: FloatArray) -> FloatArray:
+        result: FloatArray = scale * (dropped @ (dropped.T @ (scale * vector)))
+        return result
+
     joined = "; ".join(t for t in (note, text) if t)
-    return Solution(scale * y, "eigen", condition, rank, 0.0, joined, inverse, diagonal)
+    return Solution(scale * y, "eigen", condition, rank, 0.0, joined, inverse, diagonal, undetermined)

@@ -71,6 +71,9 @@ class Solution:
         Multiplies a vector (K,) by the inverse of the normal matrix, for gradients.
     diagonal
         Shape (K,): diagonal of the normal matrix without penalty.
+    undetermined
+        Multiplies a vector (K,) by the projector on the directions that the rows leave open, in which the solution is
+        the smallest one (columns at unit length); None where there are none.
     """
 
     coefficients: FloatArray
@@ -81,6 +84,7 @@ class Solution:
     note: str = ""
     inverse: Callable[[FloatArray], FloatArray] | None = None
     diagonal: FloatArray | None = None
+    undetermined: Callable[[FloatArray], FloatArray] | None = None
 
     @property
     def facts(self) -> dict[str, float | int | str]:
@@ -100,7 +104,11 @@ class Solution:
             full[columns] = values
             return full
 
-        own = self.inverse
+        def lifted(
+            own: Callable[[FloatArray], FloatArray] | None,
+        ) -> Callable[[FloatArray], FloatArray] | None:
+            return None if own is None else lambda vector: wide(own(vector[columns]))
+
         return Solution(
             wide(self.coefficients),
             self.method,
@@ -108,8 +116,9 @@ class Solution:
             self.rank,
             self.residual,
             self.note,
-            None if own is None else lambda vector: wide(own(vector[columns])),
+            lifted(self.inverse),
             None if self.diagonal is None else wide(self.diagonal),
+            lifted(self.undetermined),
         )
 
 
