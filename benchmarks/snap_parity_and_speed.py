@@ -36,11 +36,11 @@ from xpot_lammps_session import session as lammps_session
 from xpot_lammps_session.predictor import LammpsPredictor
 from xpot_lammps_session.session import NKTV2P
 from xpot_linear import LinearDesign, weights_of
-from xpot_linear.blocks import pool
 from xpot_linear.blocks.build import build_blocks
 from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import target_rows
+from xpot_linear.processes import pool
 from xpot_snap.basis import SnapBasis
 from xpot_snap.fitter import SnapFitter
 from xpot_snap.options import SnapOptions

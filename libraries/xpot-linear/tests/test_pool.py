@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 from linear_cases import Spoilt, small_data
-from xpot_linear.blocks import pool
+from xpot_linear import run_tasks
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import Job, Task, make_tasks
+from xpot_linear.processes import pool
 from xpot_pair.fitter import PairBasis
 
 from xpot_core.api import FitError
@@ -32,8 +33,8 @@ def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
     killed = []
     original = pool.WorkerPool._tell
 
-    def tell(worker, job, tasks, waiting, first=False):
-        original(worker, job, tasks, waiting, first)
+    def tell(worker, work, tasks, waiting, first=False):
+        original(worker, work, tasks, waiting, first)
         if worker.task == 0 and len(killed) < deaths:
             killed.append(worker.process.pid)
             worker.process.kill()
@@ -61,3 +62,26 @@ def test_error_in_a_worker_is_the_error_of_the_fit(tmp_path):
     # the pool starts anew
     assert len(list(workers.run(job, [Task(0, "a", (0,)), Task(1, "a", (0,))]))) == 2
     workers.close()
+
+
+class Cubes:
+    """Work that has nothing to do with linear fits."""
+
+    def do(self, task):
+        if task == 7:
+            raise ValueError("seven has no cube")
+        return task**3
+
+    def describe(self, task):
+        return f"the number {task}"
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_any_work_is_done_in_the_order_of_tasks(processes):
+    tasks = list(range(6))
+    assert list(run_tasks(Cubes(), tasks, processes)) == [(n, n**3) for n in tasks]
+    with pytest.raises((FitError, ValueError), match="seven has no cube"):
+        list(run_tasks(Cubes(), [7, 1], processes))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from xpot_linear.design import LinearDesign
     from xpot_linear.fitter import LinearFitter
     from xpot_linear.model import LinearModel, predict
+    from xpot_linear.processes.tasks import Work, run_tasks
     from xpot_linear.regression.weights import Weights, weights_of
     from xpot_linear.stored_model import RowsPredictor, store_model
     from xpot_linear.targets import energy_shifts, fit_factors, target_energies
@@ -25,9 +26,11 @@ __all__ = [
     "RowsPredictor",
     "WeightOptions",
     "Weights",
+    "Work",
     "energy_shifts",
     "fit_factors",
     "predict",
+    "run_tasks",
     "store_model",
     "target_energies",
     "weights_of",
@@ -42,9 +45,11 @@ _HOME = {
     "Rows": "basis",
     "RowsPredictor": "stored_model",
     "Weights": "regression.weights",
+    "Work": "processes.tasks",
     "energy_shifts": "targets",
     "fit_factors": "targets",
     "predict": "model",
+    "run_tasks": "processes.tasks",
     "store_model": "stored_model",
     "target_energies": "targets",
     "weights_of": "regression.weights",

@@ -10,9 +10,9 @@ from xpot_core.api import FloatArray
 from xpot_linear.blocks.block_set import BlockSet, IntArray
 from xpot_linear.blocks.builder import BlockBuilder
 from xpot_linear.blocks.gram import packed_size
-from xpot_linear.blocks.pool import run_tasks
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import Job, Task, make_tasks
+from xpot_linear.processes.tasks import run_tasks
 
 
 def build_blocks(problem: Problem, *, workers: int = 1, max_matrix_memory: float = 0.0) -> BlockSet:

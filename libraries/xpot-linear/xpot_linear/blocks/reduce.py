@@ -11,6 +11,7 @@ from xpot_linear.basis import Rows
 from xpot_linear.blocks.block_set import IntArray
 from xpot_linear.blocks.gram import BUFFER_ROWS, GramAccumulator
 from xpot_linear.blocks.problem import Problem
+from xpot_linear.processes.tasks import named
 
 
 @dataclass(frozen=True)
@@ -20,25 +21,6 @@ class Task:
     fold: int
     group: str
     members: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What all tasks of one design share.
-
-    Attributes
-    ----------
-    problem
-        Basis and frames.
-    keep_rows
-        Whether force rows are returned.
-    reduce
-        Whether Gram matrices are made.
-    """
-
-    problem: Problem
-    keep_rows: bool
-    reduce: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,46 +123,72 @@ def _check(rows: Rows, frame: Frame, size: int) -> None:
             )
 
 
-def reduce_task(job: Job, task: Task) -> TaskRows:
-    """Compute the rows of a task's frames and reduce them."""
-    problem = job.problem
-    width = problem.width
-    gram = GramAccumulator(width) if job.reduce else None
-    plain = GramAccumulator(width) if job.reduce and problem.weighted else None
-    energy: list[FloatArray] = []
-    virial: list[FloatArray] = []
-    kept: list[tuple[FloatArray, FloatArray]] = []
-    energy_of: list[int] = []
-    virial_of: list[int] = []
-    n_rows = 0
-    for index in task.members:
-        rows = target_rows(problem, index)
-        n_atoms = problem.frames[index].n_atoms
-        if rows.energy is not None:
-            energy.append(rows.energy / n_atoms)
-            energy_of.append(index)
-        if rows.virial is not None:
-            virial.append(rows.virial / n_atoms)
-            virial_of.append(index)
-        if rows.forces is not None and len(rows.forces):
-            factor = problem.counted_factor(index)
-            n_rows += len(factor)
-            if gram is not None:
-                gram.add(rows.forces, None if plain is None else factor)
-            if plain is not None:
-                plain.add(rows.forces)
-            if job.keep_rows:
-                kept.append((rows.forces, factor))
-    return TaskRows(
-        gram.packed() if gram is not None and n_rows else None,
-        plain.packed() if plain is not None and n_rows else None,
-        n_rows,
-        np.array(energy).reshape(-1, 1, width),
-        np.array(energy_of, dtype=np.intp),
-        np.array(virial).reshape(-1, 6, width),
-        np.array(virial_of, dtype=np.intp),
-        kept or None,
-    )
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What all tasks of one design share.
+
+    Attributes
+    ----------
+    problem
+        Basis and frames.
+    keep_rows
+        Whether force rows are returned.
+    reduce
+        Whether Gram matrices are made.
+    """
+
+    problem: Problem
+    keep_rows: bool
+    reduce: bool = True
+
+    def do(self, task: Task) -> TaskRows:
+        """Compute the rows of a task's frames and reduce them."""
+        problem = self.problem
+        width = problem.width
+        gram = GramAccumulator(width) if self.reduce else None
+        plain = GramAccumulator(width) if self.reduce and problem.weighted else None
+        energy: list[FloatArray] = []
+        virial: list[FloatArray] = []
+        kept: list[tuple[FloatArray, FloatArray]] = []
+        energy_of: list[int] = []
+        virial_of: list[int] = []
+        n_rows = 0
+        for index in task.members:
+            rows = target_rows(problem, index)
+            n_atoms = problem.frames[index].n_atoms
+            if rows.energy is not None:
+                energy.append(rows.energy / n_atoms)
+                energy_of.append(index)
+            if rows.virial is not None:
+                virial.append(rows.virial / n_atoms)
+                virial_of.append(index)
+            if rows.forces is not None and len(rows.forces):
+                factor = problem.counted_factor(index)
+                n_rows += len(factor)
+                if gram is not None:
+                    gram.add(rows.forces, None if plain is None else factor)
+                if plain is not None:
+                    plain.add(rows.forces)
+                if self.keep_rows:
+                    kept.append((rows.forces, factor))
+        return TaskRows(
+            gram.packed() if gram is not None and n_rows else None,
+            plain.packed() if plain is not None and n_rows else None,
+            n_rows,
+            np.array(energy).reshape(-1, 1, width),
+            np.array(energy_of, dtype=np.intp),
+            np.array(virial).reshape(-1, 6, width),
+            np.array(virial_of, dtype=np.intp),
+            kept or None,
+        )
+
+    def describe(self, task: Task) -> str:
+        """The structures of a task."""
+        return named([self.problem.frames[i].source for i in task.members])
+
+    def close(self) -> None:
+        """Free what the basis has opened."""
+        self.problem.basis.close()
 
 
 def make_tasks(problem: Problem) -> list[Task]:

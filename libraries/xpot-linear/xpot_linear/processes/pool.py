@@ -17,32 +17,10 @@ from collections.abc import Iterator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from xpot_core.api import THREAD_VARIABLES, FitError, log_tail, logged
-from xpot_linear.blocks.reduce import Job, Task, TaskRows, reduce_task
-
-
-def run_tasks(job: Job, tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, TaskRows]]:
-    """Reduce tasks and give the results in the order of tasks.
-
-    Parameters
-    ----------
-    job
-        What they share.
-    tasks
-        The work, expensive ones first.
-    workers
-        Number of processes; 1 works in this one.
-    """
-    workers = min(workers, len(tasks))
-    if workers > 1:
-        yield from _shared_pool(workers).run(job, tasks)
-        return
-    try:
-        for task in tasks:
-            yield task, reduce_task(job, task)
-    finally:
-        job.problem.basis.close()
+from xpot_linear.processes.tasks import Result, Task, Work
 
 
 class _Worker:
@@ -57,7 +35,7 @@ class _Worker:
         environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "xpot_linear.blocks.worker", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "xpot_linear.processes.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -100,18 +78,18 @@ class WorkerPool:
         self.size = size
         self._workers: list[_Worker] = []
 
-    def run(self, job: Job, tasks: Sequence[Task]) -> Iterator[tuple[Task, TaskRows]]:
+    def run(self, work: Work[Task, Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
         """Results in the order of tasks; see `run_tasks`."""
         self._workers = [w for w in self._workers if w.process.poll() is None]
         while len(self._workers) < self.size:
             self._workers.append(_Worker())
         waiting = list(range(len(tasks)))[::-1]
         crashed: set[int] = set()
-        finished: dict[int, TaskRows] = {}
+        finished: dict[int, Result] = {}
         following = 0
         try:
             for worker in self._workers:
-                self._tell(worker, job, tasks, waiting, first=True)
+                self._tell(worker, work, tasks, waiting, first=True)
             while following < len(tasks):
                 for worker in self._ready():
                     index = worker.task
@@ -119,12 +97,12 @@ class WorkerPool:
                     try:
                         kind, content = worker.pipe.recv()
                     except (EOFError, OSError) as error:
-                        self._replace(worker, job, tasks, waiting, crashed, index, error)
+                        self._replace(worker, work, tasks, waiting, crashed, index, error)
                         continue
                     if kind == "failed":
                         raise FitError(content[1])
                     finished[index] = content
-                    self._tell(worker, job, tasks, waiting)
+                    self._tell(worker, work, tasks, waiting)
                 while following in finished:
                     yield tasks[following], finished.pop(following)
                     following += 1
@@ -139,21 +117,21 @@ class WorkerPool:
 
     @staticmethod
     def _tell(
-        worker: _Worker, job: Job, tasks: Sequence[Task], waiting: list[int], first: bool = False
+        worker: _Worker, work: Work[Any, Any], tasks: Sequence[Any], waiting: list[int], first: bool = False
     ) -> None:
         worker.task = waiting.pop() if waiting else None
         # a worker that died meanwhile is found when its answer is read
         with contextlib.suppress(OSError):
             if first:
-                worker.pipe.send(("job", job))
+                worker.pipe.send(("work", work))
             if worker.task is not None:
                 worker.pipe.send(("task", tasks[worker.task]))
 
     def _replace(
         self,
         worker: _Worker,
-        job: Job,
-        tasks: Sequence[Task],
+        work: Work[Any, Any],
+        tasks: Sequence[Any],
         waiting: list[int],
         crashed: set[int],
         index: int,
@@ -163,16 +141,14 @@ class WorkerPool:
         self._workers.remove(worker)
         worker.close()
         if index in crashed:
-            names = [job.problem.frames[i].source for i in tasks[index].members]
-            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
             raise FitError(
-                f"the process that computes descriptors crashed twice ({end}) on the structures {shown}",
+                f"the process that computes descriptors crashed twice ({end}) on {work.describe(tasks[index])}",
                 remedy="run with one process to see where, or take these structures out",
             ) from error
         crashed.add(index)
         waiting.append(index)
         self._workers.append(_Worker())
-        self._tell(self._workers[-1], job, tasks, waiting, first=True)
+        self._tell(self._workers[-1], work, tasks, waiting, first=True)
 
     def close(self) -> None:
         """Stop all workers."""
@@ -186,7 +162,7 @@ class WorkerPool:
 _pool: WorkerPool | None = None
 
 
-def _shared_pool(size: int) -> WorkerPool:
+def shared_pool(size: int) -> WorkerPool:
     """The pool of this process; another size replaces it."""
     global _pool
     if _pool is None or _pool.size != size:
