@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from xpot_linear.design import LinearDesign
     from xpot_linear.fitter import LinearFitter
     from xpot_linear.model import LinearModel, predict
-    from xpot_linear.processes.tasks import Work, run_tasks
+    from xpot_linear.processes.run import run_tasks
+    from xpot_linear.processes.work import Work
     from xpot_linear.regression.weights import Weights, weights_of
     from xpot_linear.stored_model import RowsPredictor, store_model
     from xpot_linear.targets import energy_shifts, fit_factors, target_energies
@@ -45,11 +46,11 @@ _HOME = {
     "Rows": "basis",
     "RowsPredictor": "stored_model",
     "Weights": "regression.weights",
-    "Work": "processes.tasks",
+    "Work": "processes.work",
     "energy_shifts": "targets",
     "fit_factors": "targets",
     "predict": "model",
-    "run_tasks": "processes.tasks",
+    "run_tasks": "processes.run",
     "store_model": "stored_model",
     "target_energies": "targets",
     "weights_of": "regression.weights",

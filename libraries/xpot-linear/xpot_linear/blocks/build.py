@@ -12,7 +12,7 @@ from xpot_linear.blocks.builder import BlockBuilder
 from xpot_linear.blocks.gram import packed_size
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import Job, Task, make_tasks
-from xpot_linear.processes.tasks import run_tasks
+from xpot_linear.processes.run import run_tasks
 
 
 def build_blocks(problem: Problem, *, workers: int = 1, max_matrix_memory: float = 0.0) -> BlockSet:

@@ -11,7 +11,7 @@ from xpot_linear.basis import Rows
 from xpot_linear.blocks.block_set import IntArray
 from xpot_linear.blocks.gram import BUFFER_ROWS, GramAccumulator
 from xpot_linear.blocks.problem import Problem
-from xpot_linear.processes.tasks import named
+from xpot_linear.processes.work import named
 
 
 @dataclass(frozen=True)

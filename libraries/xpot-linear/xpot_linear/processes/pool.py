@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.api import THREAD_VARIABLES, FitError, log_tail, logged
-from xpot_linear.processes.tasks import Result, Task, Work
+from xpot_linear.processes.work import Result, Task, Work
 
 
 class _Worker:

@@ -6,7 +6,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from xpot_linear.processes.tasks import Work
+from xpot_linear.processes.work import Work
 
 
 def serve(pipe: Connection) -> None:
