@@ -20,7 +20,7 @@ from xpot_core.cli.installation.plugins_check import KINDS as COMMAND_KINDS
 from xpot_core.errors import InputError, PluginError
 from xpot_core.plugins.interfaces.provider import KINDS
 from xpot_core.plugins.registry import load_registry
-from xpot_core.setup.skeleton import checked_name, write_skeleton
+from xpot_core.setup.skeleton import STYLES, checked_name, write_skeleton
 from xpot_core.testing import LossContract, contract_class
 from xpot_core.testing.check import providers_named
 from xpot_core.testing.contracts.contract import Verdict, findings
@@ -65,7 +65,7 @@ def site_xpot(tmp_path: Path) -> Xpot:
 
 
 @pytest.mark.parametrize(
-    "kind", [k if k == "loss" else pytest.param(k, marks=pytest.mark.slow) for k in KINDS]
+    "kind", [k if k == "loss" else pytest.param(k, marks=pytest.mark.slow) for k in STYLES]
 )
 def test_a_new_plugin_passes_and_runs(tmp_path: Path, site_xpot: Xpot, kind: str) -> None:
     done = site_xpot("plugins", "new", f"my-{kind}", "--kind", kind)
@@ -77,13 +77,13 @@ def test_a_new_plugin_passes_and_runs(tmp_path: Path, site_xpot: Xpot, kind: str
     broken = [r for entry in report for r in entry["rules"] if r["verdict"] == "FAIL"]
     assert not broken, broken
     assert done.returncode == 0, done.stderr
-    assert {entry["kind"] for entry in report} == {kind}
+    assert {entry["kind"] for entry in report} == {STYLES[kind]}
     subprocess.run([sys.executable, str(project / "example" / "make_data.py")], check=True)
     done = site_xpot("run", str(project / "example" / "study.yaml"), "--trials", "2", "--quiet")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STYLES)
 def test_a_new_plugin_is_clean(tmp_path: Path, kind: Any) -> None:
     folder = tmp_path / "made"
     written = write_skeleton("my-thing", kind, folder)
@@ -106,6 +106,20 @@ def test_a_new_plugin_is_clean(tmp_path: Path, kind: Any) -> None:
                 check=False,
             )
             assert done.returncode == 0, done.stdout
+
+
+def test_the_linear_fitter_of_the_guide_is_the_one_that_is_written(tmp_path: Path) -> None:
+    """But for the order of imports, which is another where the core is the package at hand."""
+    written = write_skeleton("pair", "linear-fitter", tmp_path / "made")
+    modules = [path for path in written if path.parts[0] == "xpot_pair" and path.suffix == ".py"]
+    guide = Path(__file__).parents[2] / "docs" / "examples" / "xpot-pair"
+    sizes = []
+    for path in modules:
+        made, shown = ((folder / path).read_text().split("\n") for folder in (tmp_path / "made", guide))
+        assert sorted(filter(None, made)) == sorted(filter(None, shown)), path
+        sizes.append(sum(bool(line.strip()) for line in made))
+    assert len(modules) == 5
+    assert sum(sizes) < 120
 
 
 @pytest.mark.parametrize("name", ["My", "my_plugin", "3d", "my--plugin", "", "a b", "../up", "x" * 41])

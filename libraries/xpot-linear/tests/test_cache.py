@@ -8,7 +8,7 @@ from linear_cases import small_data
 from xpot_linear.blocks.cache import key_of
 from xpot_linear.blocks.problem import Problem
 from xpot_pair.fitter import PairBasis, PairFitter
-from xpot_pair.hooks import PairOptions
+from xpot_pair.options import PairOptions
 
 from xpot_core.api import FitRequest, InputError, cache_folder
 

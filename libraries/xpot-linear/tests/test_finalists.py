@@ -7,7 +7,7 @@ import pytest
 from linear_cases import small_data
 from xpot_linear import predict
 from xpot_pair.fitter import PairFitter
-from xpot_pair.hooks import PairOptions
+from xpot_pair.options import PairOptions
 
 from xpot_core.api import FitError, FitRequest, UncertainDesign
 

@@ -9,7 +9,7 @@ from xpot_linear import LinearModel, Rows, predict
 from xpot_linear.blocks.block_set import GPA
 from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_pair.fitter import PairBasis, PairFitter
-from xpot_pair.hooks import PairOptions
+from xpot_pair.options import PairOptions
 
 from xpot_core.api import FitError, FitRequest, InfeasibleError, Limits, error_table, voigt
 

@@ -12,7 +12,7 @@ from xpot_linear.blocks.block_set import GPA
 from xpot_linear.blocks.cache import key_of
 from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_pair.fitter import PairBasis, PairFitter
-from xpot_pair.hooks import PairOptions
+from xpot_pair.options import PairOptions
 
 from xpot_core.api import FitRequest, TrainingData, error_table, voigt
 

@@ -12,7 +12,12 @@ from xpot_core.cli.installation.plugins_check import KINDS
 
 @click.command()
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the plugin provides.")
+@click.option(
+    "--kind",
+    type=click.Choice([*KINDS, "linear-fitter"]),
+    required=True,
+    help="What the plugin provides; linear-fitter: a fitter on xpot-linear, whose author supplies rows.",
+)
 @click.option("--to", type=PATH, metavar="DIR", help="Folder to write; by default xpot-NAME. Must not exist.")
 def new(name: str, kind: str, to: Path | None) -> None:
     """Write a plugin package NAME: small, complete, installable, and passing the conformance kit.
@@ -20,11 +25,11 @@ def new(name: str, kind: str, to: Path | None) -> None:
     Then install it, test it, and replace its content by yours.
     """
     from xpot_core.plugins.registry import load_registry
-    from xpot_core.setup.skeleton import checked_name, write_skeleton
+    from xpot_core.setup.skeleton import STYLES, checked_name, write_skeleton
 
-    short = checked_name(name, kind, load_registry())  # type: ignore[arg-type]
+    short = checked_name(name, STYLES[kind], load_registry())
     folder = Path(f"xpot-{short}") if to is None else to
-    written = write_skeleton(short, kind, folder)  # type: ignore[arg-type]
+    written = write_skeleton(short, kind, folder)
     say(f"wrote {folder} with {len(written)} files; next:")
     say(f"  pip install -e {folder}")
     say(f"  xpot plugins check {short}")

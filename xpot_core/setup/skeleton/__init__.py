@@ -20,7 +20,12 @@ from xpot_core.plugins.registry.catalogue import PUBLISHED
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SUFFIX = ".tmpl"
-_PLACEHOLDER = re.compile("@(name|distribution|module|Class|core|kind|Article)@")
+_PLACEHOLDER = re.compile("@(name|distribution|module|Class|core|needs|kind|Article)@")
+
+STYLES: dict[str, Kind] = {**{kind: kind for kind in KINDS}, "linear-fitter": "fitter"}
+"""What a new plugin may be -> the kind of its provider; templates have the names of the former."""
+_NEEDS = {"linear-fitter": "xpot-linear"}
+"""Library of ours that a template is built on."""
 
 
 def checked_name(name: str, kind: Kind, registry: Registry) -> str:
@@ -49,15 +54,15 @@ def checked_name(name: str, kind: Kind, registry: Registry) -> str:
     return short
 
 
-def write_skeleton(name: str, kind: Kind, folder: Path) -> list[Path]:
+def write_skeleton(name: str, style: str, folder: Path) -> list[Path]:
     """Write a plugin package.
 
     Parameters
     ----------
     name
         Of the provider, checked by `checked_name`.
-    kind
-        Of the provider.
+    style
+        One of `STYLES`.
     folder
         Made here; must not exist.
 
@@ -71,8 +76,8 @@ def write_skeleton(name: str, kind: Kind, folder: Path) -> list[Path]:
             "exists already", file=folder, remedy="name another folder with --to, or move this one away"
         )
     written = []
-    values = _values(name, kind)
-    for path, text in _templates(kind):
+    values = _values(name, style)
+    for path, text in _templates(style):
         target = Path(_fill(path, values))
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         (folder / target).write_text(_fill(text, values), encoding="utf-8")
@@ -80,14 +85,16 @@ def write_skeleton(name: str, kind: Kind, folder: Path) -> list[Path]:
     return sorted(written)
 
 
-def _values(name: str, kind: Kind) -> dict[str, str]:
+def _values(name: str, style: str) -> dict[str, str]:
     major, minor = __version__.split(".")[:2]
+    kind, versions = STYLES[style], f">={major}.{minor},<{major}.{int(minor) + 1}"
     return {
         "name": name,
         "distribution": f"xpot-{name}",
         "module": f"xpot_{name.replace('-', '_')}",
         "Class": "".join(part.capitalize() for part in name.split("-")),
-        "core": f"xpot-core>={major}.{minor},<{major}.{int(minor) + 1}",
+        "core": f"xpot-core{versions}",
+        "needs": f'"{_NEEDS[style]}{versions}", ' if style in _NEEDS else "",
         "kind": kind,
         "Article": "An" if kind[0] in "eo" else "A",
     }
@@ -97,10 +104,10 @@ def _fill(text: str, values: dict[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
-def _templates(kind: Kind) -> Iterator[tuple[str, str]]:
-    assert kind in KINDS
+def _templates(style: str) -> Iterator[tuple[str, str]]:
+    assert style in STYLES
     root = files(__name__) / "templates"
-    for part in ("common", kind):
+    for part in ("common", style):
         yield from _walk(root / part, "")
 
 

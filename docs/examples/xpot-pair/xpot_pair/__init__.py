@@ -1,1 +1,1 @@
-"""XPOT plugin: linear pair potentials."""
+"""XPOT plugin: the fitter ``pair``."""

@@ -1,4 +1,4 @@
-"""The basis, the fitter made of it, and its predictor."""
+"""The basis of ``pair``, the fitter made of it, and its predictor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ase.neighborlist import neighbor_list
 from xpot_linear import Basis, LinearFitter, LinearModel, Rows, RowsPredictor, store_model
 
 from xpot_core.api import FittedPotential, Frame, TrainingData
-from xpot_pair.hooks import PairOptions
+from xpot_pair.options import PairOptions
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class PairBasis(Basis):
         return self.order * len(self.pairs)
 
     def fingerprint(self) -> str:
-        """All that the rows depend on."""
+        """All that the rows depend on: raise the number when their code changes."""
         return f"pair 1 {self!r}"
 
     def rows(self, frame: Frame) -> Rows:
-        """Rows of one frame."""
+        """Rows of one frame: energy (K,), forces (3 n, K), virial (6, K)."""
         symbols, n = np.array(frame.atoms.symbols), frame.n_atoms
         i, j, d, vectors = neighbor_list("ijdD", frame.atoms, self.cutoff)
         powers = np.arange(3, 3 + self.order)  # from 3 on: energy and forces end smoothly
@@ -66,7 +66,7 @@ class PairFitter(LinearFitter[PairBasis, PairOptions]):
         """The basis for the elements of a study."""
         return PairBasis(data.elements, options.cutoff, options.order)
 
-    def write(self, directory: Path, basis: PairBasis, model: LinearModel, **facts: Any) -> FittedPotential:
+    def write(self, directory: Path, basis: Basis, model: LinearModel, **facts: Any) -> FittedPotential:
         """Write the potential."""
         return store_model("pair", directory, basis, model, **facts)
 

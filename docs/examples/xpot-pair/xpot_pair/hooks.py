@@ -1,26 +1,13 @@
-"""What this plugin registers. Light: it is imported whenever XPOT starts."""
+"""What this plugin provides. Light: the module is imported whenever XPOT starts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from xpot_linear import LinearOptions
-
-from xpot_core.api import FRAME_LABELS, FitterProvider, PredictorProvider, Range, hookimpl, option
+from xpot_core.api import FRAME_LABELS, FitterProvider, PredictorProvider, hookimpl
+from xpot_pair.options import PairOptions
 
 xpot_api_version = 1
-
-CONTRACT: dict[str, Any] = {"tiny_options": {"cutoff": 4.8, "order": 4, "vweight": 0.1}}
-
-
-class PairOptions(LinearOptions):
-    """Polynomials of the distance for each pair of elements."""
-
-    cutoff: float = option(
-        6.0, "Where the potential ends.", tune=Range(3.0, 8.0), stage="descriptors", role="cutoff", gt=0
-    )
-    order: int = option(6, "Polynomials of each pair.", role="size", stage="descriptors", ge=1, le=20)
 
 
 @hookimpl
@@ -33,7 +20,7 @@ def xpot_register_fitters() -> Iterable[FitterProvider]:
         options=PairOptions,
         produces=("pair",),
         frame_labels=FRAME_LABELS,
-        contract="xpot_pair.hooks:CONTRACT",
+        contract="xpot_pair.contract:CONTRACT",
     )
 
 
