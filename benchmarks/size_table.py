@@ -42,6 +42,7 @@ from xpot_core.report.figures.style import (
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import study_from_dict
+from xpot_core.trial.final_model import final_model
 from xpot_core.trial.runner import TrialRunner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,7 +147,7 @@ def measure(model: str, twojmax: int, runs: Path) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         runner._designs.clear()
         begin = time.process_time()
-        potential = runner.finish(best.values, Path(folder), seed=1, test=False).potential
+        potential = final_model(runner, best.values, Path(folder), seed=1, test=False).potential
         spent = time.process_time() - begin
         lines = potential.path("coefficients").read_text(encoding="utf-8").splitlines()
         coefficients = int(next(line for line in lines if line and line[0].isdigit()).split()[1])

@@ -14,7 +14,6 @@ from xpot_core.results.read import StudyResults
 from xpot_core.search import refit_best as winner
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import read_study
-from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.error_sums import ErrorTable
 
 
@@ -41,7 +40,7 @@ def test_a_fault_there_costs_only_the_plot(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("no disk left")
 
-    monkeypatch.setattr(TrialRunner, "fold_predictions", broken)
+    monkeypatch.setattr("xpot_core.search.refit_best.fold_predictions", broken)
     Study(read_study(study()), folder / "runs").run()
     results = StudyResults.open("argon", folder / "runs")
     assert results.final is not None

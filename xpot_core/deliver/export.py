@@ -20,6 +20,7 @@ from xpot_core.results.read import StudyResults
 from xpot_core.store.faults import damaged
 from xpot_core.store.store import STORE_NAME
 from xpot_core.system.foreign_text import json_printable
+from xpot_core.trial.final_model import final_model
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.fitting import ExportRequest, FittedPotential
 from xpot_core.types.trials import Trial, TrialState
@@ -138,7 +139,7 @@ def potential_of(results: StudyResults, trial: Trial, runner: TrialRunner, to: P
     stored = results.potential()
     if stored is None or results.final is None or results.final["trial"] != trial.number:
         seed = results.study_file.config.seed
-        return runner.finish(trial.values, to, seed=seed, test=False).potential
+        return final_model(runner, trial.values, to, seed=seed, test=False).potential
     spoilt = stored.spoilt()
     if spoilt is not None:
         raise InputError(

@@ -11,8 +11,9 @@ from xpot_core.errors import XpotError
 from xpot_core.store.store import Store
 from xpot_core.system.process_identity import process_token
 from xpot_core.trial.failure import failed_result
+from xpot_core.trial.final_model import FinalModel, final_model, fold_predictions, test_errors
 from xpot_core.trial.run_validators import run_validators
-from xpot_core.trial.runner import FinalModel, TrialRunner
+from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.trials import Trial, ranked
 from xpot_core.types.validating import ValidatorRow
@@ -78,7 +79,7 @@ def finish(
     winner = next(t for t in candidates if t.number == chosen["trial"])
     fresh = _folder(directory, winner)
     model: FinalModel = chosen.pop("model")
-    errors = {**model.errors, **runner.test_errors(model.potential, fresh)}
+    errors = {**model.errors, **test_errors(runner, model.potential, fresh)}
     _predict_folds(runner, winner, model, fresh, listener)
     final = {
         "trial": winner.number,
@@ -129,7 +130,7 @@ def _predict_folds(
     if not runner.staged or not folds or folds * again > _FOLDS_SECONDS:
         return
     try:
-        runner.fold_predictions(winner.values, folder, seed=runner.study.config.seed)
+        fold_predictions(runner, winner.values, folder, seed=runner.study.config.seed)
     except Exception as error:  # a plot must not cost the winner
         if listener:
             listener.message(f"the folds were not predicted again for parity plots: {error}")
@@ -144,7 +145,7 @@ def _candidate(
     folder = _folder(directory, trial)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        model = runner.finish(trial.values, folder, seed=runner.study.config.seed, test=False)
+        model = final_model(runner, trial.values, folder, seed=runner.study.config.seed, test=False)
     except Exception as error:
         failure = failed_result(trial.number, error, "final", f"fitter {runner.fitter.name}", folder).failure
         assert failure is not None

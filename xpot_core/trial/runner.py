@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +33,11 @@ from xpot_core.space.parameters import Space
 from xpot_core.space.read import build_space
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
-from xpot_core.trial.failure import write_predictions
 from xpot_core.trial.inner_search import inner_names
 from xpot_core.trial.prepared import PreparedFitter, descriptor_key
 from xpot_core.trial.run_validators import check_validators, effort
 from xpot_core.trial.stage_times import StageTimes
-from xpot_core.types.error_sums import ErrorTable, error_table
+from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.fitting import (
     Design,
     DesignErrors,
@@ -57,21 +55,6 @@ if TYPE_CHECKING:
     from xpot_core.results.read import StudyResults
 
 _DESIGNS_KEPT = 2
-
-
-@dataclass(frozen=True)
-class FinalModel:
-    """The refitted winner with its errors.
-
-    Attributes
-    ----------
-    errors
-        Set (``train``, ``validation``, ``test``) -> errors of the final potential.
-    """
-
-    potential: FittedPotential
-    errors: Mapping[str, ErrorTable]
-    seconds: Mapping[str, float]
 
 
 class TrialRunner:
@@ -344,62 +327,6 @@ class TrialRunner:
             loss=self.loss, predictions=predictions, reference=tuple(reference), errors=errors
         )
         return loss
-
-    # -- the winner --------------------------------------------------------------------------
-
-    def finish(
-        self, values: Mapping[str, Any], directory: Path, *, seed: int, test: bool = True
-    ) -> FinalModel:
-        """Refit on all training frames and evaluate every set with the potential itself.
-
-        Writes the potential and ``predictions-<set>.xyz`` to `directory`.
-        """
-        directory.mkdir(parents=True, exist_ok=True)
-        times = StageTimes()
-        options = self.options(values)
-        design = self.design(options, directory, seed, times) if self.staged else None
-        potential = self.fit(options, directory, seed=seed, design=design, final=True)
-        times.add(potential.seconds)
-        data = self.dataset.data
-        sets = {"train": data.training().frames, "validation": data.evaluation().frames}
-        tables = self._errors_on(sets, potential, directory)
-        if test:
-            tables |= self.test_errors(potential, directory)
-        return FinalModel(potential, tables, times.seconds)
-
-    def test_errors(self, potential: FittedPotential, directory: Path) -> dict[str, ErrorTable]:
-        """Errors on the test set, which no other step may touch; empty without one."""
-        return self._errors_on({"test": self.dataset.test}, potential, directory)
-
-    def fold_predictions(self, values: Mapping[str, Any], directory: Path, *, seed: int) -> None:
-        """Write ``predictions-validation.xyz`` of a cross-validation: each fold by a fit that left it out.
-
-        Staged fitters only: their folds share one design, so this costs a regression for each fold.
-        """
-        options, data, times = self.options(values), self.dataset.data, StageTimes()
-        frames: list[Frame] = []
-        parts: list[Predictions] = []
-        with tempfile.TemporaryDirectory(dir=directory) as scratch:
-            design = self.design(options, directory, seed, times)
-            for fold in data.fold_numbers:
-                target = Path(scratch) / f"fold-{fold}"
-                potential = self.fit(options, target, seed=seed, leave_out=fold, design=design)
-                held_out = data.evaluation(fold).frames
-                parts.append(self.predict(potential, held_out, target))
-                frames += held_out
-        path = directory / "predictions-validation.xyz"
-        write_predictions(path, frames, Predictions.joined(parts))
-
-    def _errors_on(
-        self, sets: Mapping[str, Sequence[Frame]], potential: FittedPotential, directory: Path
-    ) -> dict[str, ErrorTable]:
-        tables = {}
-        for name, frames in sets.items():
-            if frames:
-                predictions = self.predict(potential, frames, directory)
-                tables[name] = error_table(predictions, frames)
-                write_predictions(directory / f"predictions-{name}.xyz", frames, predictions)
-        return tables
 
     def plugin_of(self, stage: str) -> str:
         """Whose code runs in a stage of a trial: for messages."""

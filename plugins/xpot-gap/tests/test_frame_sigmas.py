@@ -21,6 +21,7 @@ from xpot_gap.runner import gap_fit_program
 
 from xpot_core.api import FittedPotential, FloatArray, Frame, TrainingData
 from xpot_core.study_file.read import study_from_dict
+from xpot_core.trial.final_model import final_model
 from xpot_core.trial.runner import TrialRunner
 
 pytest.importorskip("quippy")
@@ -187,7 +188,7 @@ def test_imported_command_reads_sigmas_and_stress_as_gap_fit(tmp_path: Path) -> 
         "force_mask": "x_left",
     }
     runner = TrialRunner(study_from_dict({k: v for k, v in study.items() if k != "#"}, str(tmp_path)))
-    ours = runner.finish({}, tmp_path / "ours", seed=study["seed"]).potential
+    ours = final_model(runner, {}, tmp_path / "ours", seed=study["seed"]).potential
     ran = subprocess.run(
         [
             gap_fit_program(),

@@ -18,6 +18,7 @@ from xpot_gap.runner import gap_fit_program
 
 from xpot_core.api import ExportRequest, InputError
 from xpot_core.study_file.read import study_from_dict
+from xpot_core.trial.final_model import final_model
 from xpot_core.trial.runner import TrialRunner
 
 COMMAND = r"""
@@ -200,7 +201,7 @@ def test_study_of_a_command_makes_the_same_fit(tmp_path: Path, monkeypatch: pyte
     study = study_from_command(command)
     assert study["data"]["keys"] == {"energy": "dft_energy", "forces": "dft_force", "virial": None}
     runner = TrialRunner(study_from_dict({k: v for k, v in study.items() if k != "#"}, str(tmp_path)))
-    ours = runner.finish({}, tmp_path / "ours", seed=study["seed"]).potential
+    ours = final_model(runner, {}, tmp_path / "ours", seed=study["seed"]).potential
     for atoms in read(tmp_path / "train.xyz", ":"):
         energies = []
         for file in (tmp_path / "theirs.xml", ours.path("potential")):

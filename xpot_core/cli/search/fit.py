@@ -38,6 +38,7 @@ def fit(
     """
     from xpot_core.errors import InputError, XpotError
     from xpot_core.trial.failure import failed_result
+    from xpot_core.trial.final_model import final_model
 
     study = open_study(study_file, overrides, runs, trust)
     if len(study.space):
@@ -53,7 +54,7 @@ def fit(
         console(stderr=True).print(f"warning: {warning}", markup=False)
     directory = to or study.directory / "fit"
     try:
-        model = study.runner.finish({}, directory, seed=study.config.seed)
+        model = final_model(study.runner, {}, directory, seed=study.config.seed)
     except (XpotError, OSError):  # what the file system refuses is no fault of the fitter
         raise
     except Exception as error:

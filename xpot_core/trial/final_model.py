@@ -1,0 +1,90 @@
+"""The refit of a winner: its potential, its errors on every set, its predictions as files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xpot_core.trial.failure import write_predictions
+from xpot_core.trial.runner import TrialRunner
+from xpot_core.trial.stage_times import StageTimes
+from xpot_core.types.error_sums import ErrorTable, error_table
+from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.predicting import Predictions
+from xpot_core.types.structures import Frame
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """The refitted winner with its errors.
+
+    Attributes
+    ----------
+    errors
+        Set (``train``, ``validation``, ``test``) -> errors of the final potential.
+    """
+
+    potential: FittedPotential
+    errors: Mapping[str, ErrorTable]
+    seconds: Mapping[str, float]
+
+
+def final_model(
+    runner: TrialRunner, values: Mapping[str, Any], directory: Path, *, seed: int, test: bool = True
+) -> FinalModel:
+    """Refit on all training frames and evaluate every set with the potential itrunner.
+
+    Writes the potential and ``predictions-<set>.xyz`` to `directory`.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    times = StageTimes()
+    options = runner.options(values)
+    design = runner.design(options, directory, seed, times) if runner.staged else None
+    potential = runner.fit(options, directory, seed=seed, design=design, final=True)
+    times.add(potential.seconds)
+    data = runner.dataset.data
+    sets = {"train": data.training().frames, "validation": data.evaluation().frames}
+    tables = _errors_on(runner, sets, potential, directory)
+    if test:
+        tables |= test_errors(runner, potential, directory)
+    return FinalModel(potential, tables, times.seconds)
+
+
+def test_errors(runner: TrialRunner, potential: FittedPotential, directory: Path) -> dict[str, ErrorTable]:
+    """Errors on the test set, which no other step may touch; empty without one."""
+    return _errors_on(runner, {"test": runner.dataset.test}, potential, directory)
+
+
+def fold_predictions(runner: TrialRunner, values: Mapping[str, Any], directory: Path, *, seed: int) -> None:
+    """Write ``predictions-validation.xyz`` of a cross-validation: each fold by a fit that left it out.
+
+    Staged fitters only: their folds share one design, so this costs a regression for each fold.
+    """
+    options, data, times = runner.options(values), runner.dataset.data, StageTimes()
+    frames: list[Frame] = []
+    parts: list[Predictions] = []
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        design = runner.design(options, directory, seed, times)
+        for fold in data.fold_numbers:
+            target = Path(scratch) / f"fold-{fold}"
+            potential = runner.fit(options, target, seed=seed, leave_out=fold, design=design)
+            held_out = data.evaluation(fold).frames
+            parts.append(runner.predict(potential, held_out, target))
+            frames += held_out
+    path = directory / "predictions-validation.xyz"
+    write_predictions(path, frames, Predictions.joined(parts))
+
+
+def _errors_on(
+    runner: TrialRunner, sets: Mapping[str, Sequence[Frame]], potential: FittedPotential, directory: Path
+) -> dict[str, ErrorTable]:
+    tables = {}
+    for name, frames in sets.items():
+        if frames:
+            predictions = runner.predict(potential, frames, directory)
+            tables[name] = error_table(predictions, frames)
+            write_predictions(directory / f"predictions-{name}.xyz", frames, predictions)
+    return tables
