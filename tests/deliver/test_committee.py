@@ -173,3 +173,13 @@ def test_scripts_redo_errors_and_dimers(
         text = (target / script).read_text()
         assert "xpot" not in text
         assert str(folder) not in text
+
+
+def test_a_fitter_that_does_not_know_how_sure_it_is(
+    folder: Path, study: Callable[..., Path], call: Callable[..., object]
+) -> None:
+    assert call("run", study({"budget": {"trials": 2}}), "--quiet").status == 0
+    write("pool.xyz", bulk("Ar", cubic=True, a=5.3), format="extxyz")
+    out = call("select", "argon", "--pool", "pool.xyz", "--by", "leverage", "-o", "t.xyz")
+    assert out.status == 2
+    assert "does not know how sure its fits are" in out.err

@@ -238,7 +238,7 @@ def select_frames(
     n
         How many; fewer are returned where the rest is too much alike.
     by
-        ``force`` or ``energy``.
+        Attribute of the disagreement that counts.
     similar
         Relative difference of pair distributions below which two frames of one composition are alike;
         0 refuses identical frames alone.
@@ -290,14 +290,15 @@ def pair_distribution(atoms: Atoms) -> FloatArray:
     return np.concatenate(blocks)
 
 
-def marked(atoms: Atoms, position: int, value: Disagreement, members: int) -> Atoms:
-    """A copy with the disagreement in its info: ``committee_energy_std``, ``committee_force_std`` ..."""
+def marked(atoms: Atoms, position: int, value: Disagreement, **more: float) -> Atoms:
+    """A copy with the disagreement in its info: ``energy_std``, ``force_std`` ..., of a committee or of one model."""
     copy = atoms.copy()
+    of = "committee" if "committee_size" in more else "model"
     facts: Mapping[str, Any] = {
-        "committee_energy_std": value.energy,
-        "committee_force_std": value.force,
-        "committee_size": members,
+        f"{of}_energy_std": value.energy,
+        f"{of}_force_std": value.force,
         "pool_index": position,
+        **more,
     }
     copy.info.update(facts)
     return copy

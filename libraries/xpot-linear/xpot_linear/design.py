@@ -142,10 +142,11 @@ class LinearDesign:
         variance = self._finalist(options)[1]
         return variance.most_informative(self._white(variance, frames), [f.group for f in frames], count)
 
-    def _white(self, variance: PredictiveVariance, frames: Sequence[Frame]) -> list[FloatArray]:
+    def _white(self, variance: PredictiveVariance, frames: Sequence[Frame]) -> Iterator[FloatArray]:
         basis = self.problem.basis
         with contextlib.closing(basis):
-            return [variance.white(f, basis.rows(f), self.problem.constants) for f in frames]
+            for frame in frames:
+                yield variance.white(frame, basis.rows(frame), self.problem.constants)
 
     def _finalist(self, options: BaseModel) -> tuple[LeftOut, PredictiveVariance]:
         """Leave-one-out and variances of one fit; those of the last one are kept."""

@@ -1,4 +1,4 @@
-"""``xpot select``: frames of a pool on which good models disagree."""
+"""``xpot select``: frames of a pool on which good models disagree, or of which one model is least sure."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 
 if TYPE_CHECKING:
     from xpot_core.deliver.committee import Disagreement
+    from xpot_core.results.read import StudyResults
+    from xpot_core.trial.runner import TrialRunner
     from xpot_core.types.structures import Frame
 
 
@@ -43,10 +45,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--by",
-    type=click.Choice(["force", "energy"]),
+    type=click.Choice(["force", "energy", "variance", "leverage"]),
     default="force",
     show_default=True,
-    help="Which disagreement counts.",
+    help="force, energy: disagreement of a committee. variance, leverage: doubt of the best model about itself "
+    "(linear fitters), without refits; leverage takes frames that tell most together.",
 )
 @click.option(
     "--similar",
@@ -72,16 +75,15 @@ def select(
     trust: bool,
     runs: Path,
 ) -> None:
-    """Select the frames of a pool on which a committee of good models disagrees most.
+    """Select the frames of a pool on which a committee of good models disagrees most, or the best one is least sure.
 
     Near-duplicates and structures of the training set are left out. The disagreement is in the info of each frame.
     """
-    import tempfile
-
     from ase.io import write
 
     from xpot_core.data.structure_files import frames_of, read_images
     from xpot_core.deliver import committee
+    from xpot_core.deliver.one_model import Doubt, doubts_and_choice
     from xpot_core.results.read import StudyResults
     from xpot_core.trial.runner import TrialRunner
 
@@ -91,21 +93,22 @@ def select(
     config = results.study_file.config.data
     images = read_images(pool, "--pool", text=[config.group_by])
     frames = frames_of(images, pool, config, labelled=False)
-    tell = console(stderr=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if committee_dir is not None:
-            potentials = committee.load_committee(committee_dir)
-        else:
-            potentials = committee.fit_committee(
-                results, members, folder, lambda t: tell.print(t, markup=False)
-            )
-        predictions = committee.predict_all(runner, potentials, frames, folder)
-    found = committee.disagreement(predictions, frames)
-    known = [f.identity for f in runner.dataset.data.frames]
-    taken = committee.select_frames(frames, found, count, by=by, similar=similar, known=known)
+    found: Sequence[Disagreement]
+    facts: dict[str, int] = {}
+    if by in ("variance", "leverage"):
+        found, taken = doubts_and_choice(results, runner, frames, count, by=by, similar=similar)
+    else:
+        potentials, found = _asked(results, runner, frames, members, committee_dir)
+        facts = {"committee_size": potentials}
+        known = [f.identity for f in runner.dataset.data.frames]
+        taken = committee.select_frames(frames, found, count, by=by, similar=similar, known=known)
     output.parent.mkdir(parents=True, exist_ok=True)
-    chosen = [committee.marked(images[i], i, found[i], len(potentials)) for i in taken]
+    chosen = [
+        committee.marked(
+            images[i], i, value, **facts, **({"leverage": value.leverage} if isinstance(value, Doubt) else {})
+        )
+        for i, value in ((i, found[i]) for i in taken)
+    ]
     write(output, chosen, format="extxyz")
     if as_json:
         rows = [
@@ -115,11 +118,12 @@ def select(
                 "group": frame.group,
                 "energy_std": ENERGY.factor * value.energy,
                 "force_std": value.force,
+                **({"leverage": value.leverage} if isinstance(value, Doubt) else {}),
                 "selected": i in taken,
             }
             for i, (frame, value) in enumerate(zip(frames, found, strict=True))
         ]
-        print_json({"committee": len(potentials), "selected": taken, "frames": rows})
+        print_json({"committee": facts.get("committee_size"), "selected": taken, "frames": rows})
         return
     _show(frames, found, taken, by)
     if len(taken) < count:
@@ -127,11 +131,33 @@ def select(
     say(f"wrote {len(taken)} frames to {output}")
 
 
+def _asked(
+    results: StudyResults, runner: TrialRunner, frames: Sequence[Frame], members: int, given: Path | None
+) -> tuple[int, list[Disagreement]]:
+    """Size and disagreement of a committee, made here unless given."""
+    import tempfile
+
+    from xpot_core.deliver import committee
+
+    tell = console(stderr=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if given is not None:
+            potentials = committee.load_committee(given)
+        else:
+            potentials = committee.fit_committee(
+                results, members, folder, lambda t: tell.print(t, markup=False)
+            )
+        predictions = committee.predict_all(runner, potentials, frames, folder)
+    return len(potentials), committee.disagreement(predictions, frames)
+
+
 def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequence[int], by: str) -> None:
     """The selected frames, and how the pool lies as a whole."""
     import numpy as np
     from rich.text import Text
 
+    from xpot_core.deliver.one_model import Doubt
     from xpot_core.report.tables.terminal import plain_table
 
     table = plain_table()
@@ -142,6 +168,11 @@ def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequenc
         energy, force = f"{ENERGY.factor * value.energy:.2f}", f"{value.force:.3f}"
         table.add_row(str(i), Text(frame.group), str(frame.n_atoms), energy, force)
     console().print(table)
+    if by == "leverage":
+        outside = sum(value.leverage > 1 for value in found if isinstance(value, Doubt))
+        say(f"{outside} of {len(frames)} frames lie outside of the training data (leverage above 1)")
+        return
+    by = "force" if by == "variance" else by
     shown = QUANTITIES[by]
     low, middle, high = (
         float(x) * shown.factor for x in np.percentile([getattr(v, by) for v in found], (5, 50, 95))

@@ -7,7 +7,7 @@ deviations of left-out frames lie within 1.645 standard deviations, for each kin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -120,7 +120,7 @@ class PredictiveVariance:
         table = getattr(self.weights, kind)
         return float(table[group] if group in table else np.median(list(table.values())))
 
-    def of(self, whites: Sequence[FloatArray], groups: Sequence[str]) -> Uncertainty:
+    def of(self, whites: Iterable[FloatArray], groups: Sequence[str]) -> Uncertainty:
         """Standard deviations and leverage of frames."""
         energies, forces, leverage = [], [], []
         for white, group in zip(whites, groups, strict=True):
@@ -132,7 +132,7 @@ class PredictiveVariance:
             leverage.append(max(w_e**2 * variance[0], w_f**2 * variance[1:].max(initial=0.0)))
         return Uncertainty(np.array(energies), forces, np.array(leverage))
 
-    def most_informative(self, whites: Sequence[FloatArray], groups: Sequence[str], count: int) -> list[int]:
+    def most_informative(self, whites: Iterable[FloatArray], groups: Sequence[str], count: int) -> list[int]:
         """Frames that shrink the volume of the coefficients' uncertainty most, one after the other (D-optimal).
 
         Each frame taken counts as known when the next is chosen, so that no two tell the same.
