@@ -36,9 +36,20 @@ PUBLISHED = {
 
 
 def fitter(potential: str) -> dict[str, Any]:
-    """The fitter block: ``qSNAP-6`` (twojmax 6) or ``GAP``."""
+    """The fitter block: ``qSNAP-6`` (twojmax 6), ``ACE-400`` (400 functions) or ``GAP``."""
     if potential == "GAP":
         return gap_fitter(4, 200)
+    if potential.startswith("ACE-"):
+        return {
+            "ace": {
+                "functions": int(potential.partition("-")[2]),
+                "cutoff": {"min": 3.5, "max": 6.0},
+                "eweight": {"min": 10, "max": 1500, "log": True, "per": "group"},
+                "fweight": {"min": 0.1, "max": 50, "log": True, "per": "group"},
+                "ridge": {"min": 1.0e-12, "max": 1.0e-7, "log": True},
+                "cache": False,
+            }
+        }
     return {
         "snap": {
             "twojmax": int(potential.partition("-")[2]),

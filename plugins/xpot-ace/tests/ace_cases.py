@@ -17,6 +17,7 @@ SHAPE = {"nradmax_by_orders": [4, 2, 1], "lmax_by_orders": [0, 2, 1]}
 SMALL: dict[str, Any] = {
     "order": 3,
     "cutoff": 4.0,
+    "radbase": "ChebExpCos",
     "dcut": 0.1,
     "functions": 60,
     **SHAPE,

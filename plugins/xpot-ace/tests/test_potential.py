@@ -23,6 +23,7 @@ from xpot_linear import predict
 
 from xpot_core.api import ExportRequest, FitRequest, InputError
 from xpot_core.cli import main
+from xpot_core.plugins.registry import load_registry
 from xpot_core.testing.frames import frames, training_data, write_frames
 
 TWO = ("Ge", "Si")
@@ -166,3 +167,22 @@ def test_a_study_searches_nested_and_delivers(tmp_path, monkeypatch):
         assert ended.value.code == 0
     assert json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert (tmp_path / "out" / "GeSi.yace").is_file()
+
+
+@pytest.mark.slow
+def test_lammps_without_ml_pace_runs_it(tmp_path, monkeypatch):
+    """The physical tests of xpot-lammps call python-ace through ``fix external``."""
+    if "lammps-md" not in load_registry().names("validator"):
+        pytest.skip("xpot-lammps is not installed")
+    monkeypatch.chdir(tmp_path)
+    silicon = Path(__file__).parents[3] / "examples" / "silicon"
+    study = yaml.safe_load((silicon / "ace.yaml").read_text())
+    study["data"] |= {"train": str(silicon / "silicon_train.xyz"), "test": str(silicon / "silicon_test.xyz")}
+    study |= {"budget": {"trials": 1}, "executor": "serial", "optimizer": "sobol"}
+    study["fitter"]["ace"] |= {"cutoff": 5.0, "functions_used": 100}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    hot = "lammps-md: {temperature: 1500, steps: 100}"
+    for command in (["run", "study.yaml"], ["validate", "silicon-ace", "--with", hot]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 0

@@ -7,6 +7,8 @@ from typing import Any
 _SHAPE = {"nradmax_by_orders": [5, 2], "lmax_by_orders": [0, 1]}
 _INSIDE = {"r_in": 2.4, "delta_in": 0.3}
 """An inner cutoff that reaches into the bonds of the kit's structures."""
+_CHEBYSHEV = {"radbase": "ChebExpCos"}
+"""The radial functions with parameters."""
 _ELEMENTS = "the kit has two elements"
 _FIRST = "functions of one neighbour have no angular momentum"
 
@@ -23,6 +25,10 @@ CONTRACT: dict[str, Any] = {
     "two_element_options": {"bonds": [{"pair": ["Ge", "Si"], "cutoff": 4.2}]},
     "other_values": {"functions": 8, "functions_used": 8, "r_in": 2.4},
     "along_with": {
+        "radparameters": _CHEBYSHEV,
+        "dcut": _CHEBYSHEV,
+        "bonds.0.radparameters": _CHEBYSHEV,
+        "bonds.0.dcut": _CHEBYSHEV,
         "r_in": {"delta_in": 0.3},
         "delta_in": _INSIDE,
         "core_repulsion.0": _INSIDE,

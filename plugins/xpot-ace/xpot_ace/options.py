@@ -67,7 +67,7 @@ class AceOptions(LinearOptions):
         gt=0.0,
     )
     functions: PerElement[int] = _descriptor(
-        200,
+        300,
         "Number of functions with an element as central atom, the simplest first: smaller bases are part of "
         "larger ones (pacemaker's number_of_functions_per_element with the ladder power_order).",
         per="element",
@@ -98,9 +98,10 @@ class AceOptions(LinearOptions):
         "The same for functions of three and more elements.",
     )
     radbase: RadialBasis = _descriptor(
-        "ChebExpCos",
-        "Radial functions; those of ChebLinear end at the cutoff with a step, and are never searched.",
-        choices=("ChebExpCos", "ChebPow", "SBessel"),
+        "SBessel",
+        "Radial functions. Those of SBessel depend least on each other; ChebLinear's end at the cutoff with a step, "
+        "and are never searched.",
+        choices=("SBessel", "ChebExpCos", "ChebPow"),
     )
     radparameters: float = _descriptor(
         5.25,
@@ -148,7 +149,7 @@ class AceOptions(LinearOptions):
         True, "Compute rows of virials; without them, descriptors take about 40 % less time.", tunable=False
     )
     ridge: float = option(
-        1.0e-12,
+        1.0e-10,
         "Ridge penalty on the coefficients, relative to the diagonal of the normal equations: functions of ACE "
         "nearly depend on each other.",
         unit="",
