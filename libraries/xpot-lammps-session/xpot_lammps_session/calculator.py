@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
@@ -23,15 +23,21 @@ class LammpsCalculator(Calculator):  # type: ignore[misc]
     ----------
     include, elements, variable
         See `PotentialEvaluator`.
+
+    Attributes
+    ----------
+    evaluator
+        Evaluates the potential; a subclass may have another.
     """
 
+    evaluator: ClassVar[type[PotentialEvaluator]] = PotentialEvaluator
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
 
     def __init__(
         self, include: str | Path, elements: Sequence[str], variable: str = VARIABLE, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self._evaluator = PotentialEvaluator(Path(include), elements, variable)
+        self._evaluator = self.evaluator(Path(include), elements, variable)
 
     def calculate(
         self,
@@ -47,8 +53,13 @@ class LammpsCalculator(Calculator):  # type: ignore[misc]
         if volume > 1e-3:
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / volume)
 
+    @classmethod
+    def of(cls, potential: FittedPotential) -> Self:
+        """The calculator of a fitted potential."""
+        include, variable = include_of(potential)
+        return cls(include, potential.elements, variable)
+
 
 def calculator(potential: FittedPotential) -> LammpsCalculator:
     """The calculator of a fitted potential: a predictor's tool ``calculator``."""
-    include, variable = include_of(potential)
-    return LammpsCalculator(include, potential.elements, variable)
+    return LammpsCalculator.of(potential)

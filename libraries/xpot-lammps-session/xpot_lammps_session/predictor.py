@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +20,14 @@ class LammpsPredictor:
     ----------
     options
         None are needed.
+
+    Attributes
+    ----------
+    evaluator
+        Evaluates the potential; a subclass may have another.
     """
+
+    evaluator: ClassVar[type[PotentialEvaluator]] = PotentialEvaluator
 
     def __init__(self, options: OptionsModel | None = None) -> None:
         self.options = options
@@ -32,7 +40,7 @@ class LammpsPredictor:
         virials = np.empty((len(frames), 3, 3))
         forces: list[FloatArray] = []
         try:
-            with PotentialEvaluator.of(potential) as evaluator:
+            with self.evaluator.of(potential) as evaluator:
                 for i, frame in enumerate(frames):
                     label = frame.source or f"frame {i}"
                     energies[i], own, virials[i] = evaluator.evaluate(frame.atoms, label)

@@ -1,1 +1,1 @@
-"""XPOT plugin: proper orthogonal descriptors (POD) by LAMMPS' fitpod."""
+"""XPOT plugin: proper orthogonal descriptors (POD) on xpot-linear."""

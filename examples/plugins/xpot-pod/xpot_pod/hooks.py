@@ -17,11 +17,12 @@ def xpot_register_fitters() -> Iterable[FitterProvider]:
     """The fitter ``pod``."""
     yield FitterProvider(
         name="pod",
-        summary="proper orthogonal descriptors: LAMMPS' fitpod",
+        summary="proper orthogonal descriptors from LAMMPS, staged linear least squares",
         load="xpot_pod.fitter:PodFitter",
         options=PodOptions,
         packages=("lammps",),
         produces=("pod",),
+        frame_labels=("energy_sigma", "force_sigma", "force_mask", "weight"),
         citation=CITATION,
         contract="xpot_pod.contract:CONTRACT",
     )
@@ -37,5 +38,5 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
         packages=("lammps",),
         accepts=("pod",),
         citation=CITATION,
-        calculator="xpot_pod.predictor:PodCalculator",
+        calculator="xpot_pod.predictor:calculator",
     )

@@ -1,104 +1,63 @@
-"""The predictor ``pod`` and an ASE calculator, both through LAMMPS' ``pair_style pod``."""
+"""Predictor and ASE calculator of potentials of the fitter ``pod``, through LAMMPS' ``pair_style pod``."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
-
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
-from ase.calculators.lammps import Prism
+from xpot_lammps_session.box import PRESSURE_ORDER, lammps_box, neighbor_commands, tensor_of
+from xpot_lammps_session.calculator import LammpsCalculator
+from xpot_lammps_session.evaluator import PotentialEvaluator
+from xpot_lammps_session.predictor import LammpsPredictor
+from xpot_lammps_session.session import NKTV2P
 
-from xpot_core.api import FittedPotential, FloatArray, Frame, NoOptions, PredictError, Predictions
-from xpot_pod.lammps import boxed, start
+from xpot_core.api import FittedPotential, FloatArray
 
-_VIRIAL = 1 / 1.6021765e6  # eV/Å^3 per bar, as LAMMPS' units metal have it
-_COMMANDS = """units metal
-atom_style atomic
-atom_modify map array sort 0 0
-box tilt large
-region box prism 0 9 0 9 0 9 0 0 0 units box
-create_box {types} box
-mass * 1.0
-neighbor 0.1 nsq
-neigh_modify one 100000 page 1000000
-pair_style pod
-pair_coeff * * {place}/parameters {place}/coefficients {elements}
-compute w all pressure NULL virial"""
-Answer = tuple[float, FloatArray, FloatArray]
+_VACUUM = 20.0  # Å, more than any cutoff
 
 
-def evaluate(potential: FittedPotential, structures: Sequence[Atoms]) -> Iterator[Answer]:
-    """Energy (eV), forces (eV/Å) and virial (eV) of each structure."""
-    elements, cutoff = potential.elements, potential.metadata["cutoff"]
-    with tempfile.TemporaryDirectory() as place:  # LAMMPS reads neither blanks nor all letters in paths
-        for role in ("parameters", "coefficients"):
-            shutil.copyfile(potential.path(role), Path(place) / role)
-        lmp = start()
-        try:
-            lmp.commands_string(
-                _COMMANDS.format(types=len(elements), place=place, elements=" ".join(elements))
-            )
-            # pair_style pod makes its arrays as large as the first atoms need them, and writes beyond
-            # them where that is little (dimers, single atoms): a dense crystal goes first.
-            _one(lmp, elements, Atoms(elements[0], cell=[cutoff / 4] * 3, pbc=True))
-            for atoms in structures:
-                yield _one(lmp, elements, boxed(atoms, cutoff))
-        except Exception as error:
-            raise PredictError(f"LAMMPS: {error}") from error
-        finally:
-            lmp.close()
+class PodEvaluator(PotentialEvaluator):
+    """Keeps one pair style for all structures, a dense crystal first.
+
+    pair_style pod makes its arrays as large as the first atoms need them, and writes beyond them where that is little
+    (dimers, single atoms).
+    """
+
+    _loaded = False
+
+    def evaluate(self, atoms: Atoms, label: str = "structure") -> tuple[float, FloatArray, FloatArray]:
+        """See `PotentialEvaluator`; open directions get vacuum, since the box is kept periodic."""
+        if not self._loaded:
+            self._loaded = True
+            crystal = Atoms(next(iter(self._types)), cell=np.eye(3), pbc=True)
+            box = lammps_box(crystal.positions, np.eye(3), crystal.pbc)
+            self._session.commands([*box.commands(len(self._types)), *self._pair, *neighbor_commands(1)])
+            self._session.commands(["compute xpot_virial all pressure NULL virial"])
+            self.evaluate(crystal)
+        boxed = lammps_box(atoms.positions, np.array(atoms.cell), atoms.pbc, label, padding=_VACUUM / 2)
+        session = self._session
+        session.commands(["delete_atoms group all compress yes"])
+        session.reset_box(boxed.cell)
+        session.create_atoms(
+            np.array([self._types[s] for s in atoms.symbols], dtype=np.intp), boxed.positions
+        )
+        session.run()
+        pressure = session.global_vector("xpot_virial")[PRESSURE_ORDER]
+        virial = boxed.tensor_to_user(tensor_of(pressure * (boxed.box_volume / NKTV2P)))
+        return session.thermo("pe"), boxed.vectors_to_user(session.atom_array("f")), virial
 
 
-def _one(lmp: Any, elements: tuple[str, ...], atoms: Atoms) -> Answer:
-    prism, n = Prism(atoms.cell), len(atoms)
-    xx, yy, zz, xy, xz, yz = map(float, prism.get_lammps_prism())
-    lmp.command("delete_atoms group all compress yes")
-    lmp.reset_box([0.0] * 3, [xx, yy, zz], xy, yz, xz)
-    kinds = [elements.index(s) + 1 for s in atoms.symbols]
-    where = prism.vector_to_lammps(atoms.positions, wrap=True).ravel().tolist()
-    if lmp.create_atoms(n, list(range(1, n + 1)), kinds, where) != n:
-        raise PredictError("LAMMPS did not take all atoms")
-    lmp.command("run 0 post no")
-    forces = np.array(lmp.numpy.extract_atom("f")[:n])[np.argsort(lmp.numpy.extract_atom("id")[:n])]
-    xx, yy, zz, xy, xz, yz = np.array(lmp.numpy.extract_compute("w", 0, 1)) * _VIRIAL * atoms.get_volume()
-    virial = prism.tensor2_to_ase(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
-    return float(lmp.get_thermo("pe")), prism.vector_to_ase(forces), virial
+class PodPredictor(LammpsPredictor):
+    """Predictions of pair_style pod."""
+
+    evaluator = PodEvaluator
 
 
-class PodPredictor:
-    """Evaluates potentials of format ``pod``."""
+class PodCalculator(LammpsCalculator):
+    """The same for ASE."""
 
-    def __init__(self, options: NoOptions) -> None:
-        pass
-
-    def predict(
-        self, potential: FittedPotential, frames: Sequence[Frame], *, directory: Path, threads: int = 1
-    ) -> Predictions:
-        """Energies, forces and virials; NaN as the virial of a structure without a volume."""
-        found = list(evaluate(potential, [f.atoms for f in frames]))
-        virials = np.array([w for _, _, w in found]).reshape(-1, 3, 3)
-        virials[[not f.atoms.pbc.all() for f in frames]] = np.nan
-        return Predictions(np.array([e for e, _, _ in found]), [f for _, f, _ in found], virials)
+    evaluator = PodEvaluator
 
 
-class PodCalculator(Calculator):  # type: ignore[misc]
-    """ASE calculator of a `FittedPotential`."""
-
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
-
-    def __init__(self, potential: FittedPotential) -> None:
-        super().__init__()
-        self._potential = potential
-
-    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
-        """See `ase.calculators.calculator.Calculator.calculate`."""
-        super().calculate(atoms, properties, system_changes)
-        [(energy, forces, virial)] = evaluate(self._potential, [self.atoms])
-        self.results = {"energy": energy, "forces": forces}
-        if self.atoms.pbc.all():
-            self.results["stress"] = -virial.ravel()[[0, 4, 8, 5, 2, 1]] / self.atoms.get_volume()
+def calculator(potential: FittedPotential) -> PodCalculator:
+    """The predictor's tool of this name."""
+    return PodCalculator.of(potential)
