@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
-from gap_cases import make_data, make_frame, make_options, make_request
+from gap_cases import Ending, make_data, make_frame, make_options, make_request
 from xpot_gap import by_gap_fit, xml
 from xpot_gap.fitter import GapFitter
-from xpot_gap.native.build import linear_system
-from xpot_gap.native.choose import choose, choose_cur, choose_uniform, distinct
-from xpot_gap.native.terms import read_terms
+from xpot_gap.native import build as native
+from xpot_gap.native.choose import NESTED, choose, choose_cur, choose_uniform, distinct
+from xpot_gap.native.columns import KeptColumns
+from xpot_gap.native.terms import DescriptorOf, read_terms
+from xpot_gap.native.work import Structure, Task
+from xpot_gap.options import GapOptions
 from xpot_gap.plan import Plan
 from xpot_gap.predictor import GapPredictor
+from xpot_linear import run_tasks
 
-from xpot_core.api import Frame, InfeasibleError, TrainingData
+from xpot_core.api import BoundedCache, FitError, FitRequest, Frame, InfeasibleError, Limits, TrainingData
 
 pytest.importorskip("quippy")
 
@@ -86,20 +91,25 @@ def odd_frames() -> tuple[Frame, ...]:
 
 
 @pytest.mark.parametrize("kind", DESCRIPTORS)
-def test_rows_are_those_of_gap_fit(tmp_path: Path, kind: str) -> None:
+def test_rows_are_those_of_gap_fit(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = odd_frames()
     data = TrainingData(frames, (-1,) * len(frames), ("Al", "Cu"), ("AIMD-NVT", "Elastic"))
     options = make_options(
-        descriptors=[{kind: DESCRIPTORS[kind]}], e0={"Cu": -0.3, "Al": 0.2}, sparse_jitter=1e-7
+        descriptors=[{kind: DESCRIPTORS[kind]}],
+        e0={"Cu": -0.3, "Al": 0.2},
+        sparse_jitter=1e-7,
+        sparse_selection="gap_fit",
     )
     request = make_request(data, tmp_path, options=options)
     plan = Plan.make(request, data)
     theirs = by_gap_fit.build(plan, request, frames, None)
-    kernel, target, sparse = linear_system(plan, request, frames, read_terms(theirs.text))
-    assert kernel.shape == theirs.kernel.shape
-    assert np.abs(kernel - theirs.kernel).max() < 1e-12 * np.abs(theirs.kernel).max()
-    assert np.allclose(target, theirs.target, rtol=1e-10, atol=1e-10)
-    assert np.abs(sparse - theirs.sparse).max() < 1e-12 * np.abs(theirs.sparse).max()
+    monkeypatch.setattr(native, "_chosen_by_gap_fit", lambda *a: theirs.text)
+    ours, _ = native.build(plan, request, frames, (), KeptColumns(BoundedCache(tmp_path, 0)))
+    kernel = theirs.kernel[:]
+    assert ours.kernel.shape == theirs.kernel.shape
+    assert np.abs(ours.kernel[:] - kernel).max() < 1e-12 * np.abs(kernel).max()
+    assert np.allclose(ours.target, theirs.target, rtol=1e-10, atol=1e-10)
+    assert np.abs(ours.sparse - theirs.sparse).max() < 1e-12 * np.abs(theirs.sparse).max()
 
 
 def test_own_sparse_points_fit_as_well_as_those_of_gap_fit(tmp_path: Path) -> None:
@@ -174,3 +184,68 @@ def test_core_potential_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="no such file") as caught:
         GapFitter().fit(make_request(make_data(2), tmp_path, options=options))
     assert type(caught.value).__name__ == "InputError"
+
+
+@pytest.mark.parametrize("method", NESTED)
+def test_fewer_points_are_the_first_ones_of_more(method: str) -> None:
+    values = np.random.default_rng(3).random((50, 6))
+    few, many = (choose(method, values, np.zeros(50, dtype=int), n, 1) for n in (7, 20))
+    assert few.tolist() == many[:7].tolist()
+
+
+SOAP = {"cutoff": 4.0, "n_max": 3, "l_max": 2, "n_sparse": 20, "sparse_method": "cur_points"}
+KERNELS = [{"delta": 0.3}, {"zeta": 3}, {"n_sparse": 9}, {"n_sparse": 13, "zeta": 5, "delta": 2.0}]
+
+
+def with_soap(**changed: object) -> GapOptions:
+    return make_options(
+        descriptors=[{"distance_2b": {"cutoff": 4.0, "n_sparse": 8}}, {"soap": SOAP | changed}]
+    )
+
+
+@pytest.mark.parametrize("cache_gb", [0, 1])
+def test_other_kernels_need_no_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_gb: int
+) -> None:
+    """After a second zeta: rows for the others are made with it."""
+    data = make_data(8, folds=[-1] * 6 + [-2] * 2)
+
+    def request(changed: Mapping[str, object]) -> FitRequest:
+        options = with_soap(**changed).model_copy(update={"cache_gb": cache_gb})
+        return make_request(data, tmp_path, options=options)
+
+    fresh = [GapFitter().prepare(request(k)).errors(request(k).options) for k in KERNELS]
+    first = GapFitter().prepare(request({}))
+    design = first.with_kernel(request({"zeta": 2}))
+    monkeypatch.setattr("xpot_gap.native.work.environments", lambda *a: pytest.fail("computed again"))
+    for changed, expected in zip(KERNELS, fresh, strict=True):
+        design = design.with_kernel(request(changed))
+        found = design.errors(request(changed).options)
+        for quantity in ("energy", "force", "virial"):
+            same = expected.validation.total(quantity).rmse
+            assert found.validation.total(quantity).rmse == pytest.approx(same, rel=1e-6)
+        assert design.seconds["kernel"] >= 0.0
+
+
+def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
+    data = make_data(60, elements=("Cu", "Al"))
+    options = make_options(cache_gb=0)
+    one, two = (
+        GapFitter().prepare(make_request(data, tmp_path, options=options, threads=n)).errors(options)
+        for n in (1, 2)
+    )
+    assert one.train == two.train
+
+
+def test_structure_that_ends_the_process_is_named(tmp_path: Path) -> None:
+    work = Ending(DescriptorOf("distance_2b cutoff=4.0"))
+    structures = [Structure(Atoms("H"), True, None, False, f"frame {i}") for i in range(2)]
+    tasks = [Task([s], slice(0, 1), slice(0, 0)) for s in structures]
+    with pytest.raises(FitError, match=r"crashed twice \(exit status 3.*the structures frame 0"):
+        list(run_tasks(work, tasks, 2))
+
+
+def test_more_memory_than_the_study_allows(tmp_path: Path) -> None:
+    request = make_request(make_data(6), tmp_path, limits=Limits(memory_bytes=20_000))
+    with pytest.raises(InfeasibleError, match="the kernel would need 0.00 GB of memory"):
+        GapFitter().prepare(request)

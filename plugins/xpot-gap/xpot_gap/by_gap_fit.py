@@ -12,7 +12,7 @@ from xpot_gap import xml
 from xpot_gap.dump import read_dump
 from xpot_gap.plan import Plan
 from xpot_gap.rows import PROBE_SIGMAS, check_layout, row_map
-from xpot_gap.stored import Stored
+from xpot_gap.stored import KernelMatrix, Stored
 
 PROBE = [f"default_sigma={{{' '.join(map(str, PROBE_SIGMAS))} 0.0}}"]
 """Sigmas of the run; the rows do not depend on them."""
@@ -44,7 +44,7 @@ def build(plan: Plan, request: FitRequest, frames: Sequence[Frame], parent: Stor
     check_layout(system, rows, frames, plan.e0, core=bool(plan.options.core_param_file))
     if parent is not None and not np.allclose(system.sparse, parent.sparse, rtol=1e-9, atol=1e-12):
         raise FitError("gap_fit did not take the sparse points that it was given")
-    return Stored(system.kernel, system.target, system.sparse, text)
+    return Stored(KernelMatrix([system.kernel], [1.0]), system.target, system.sparse, text)
 
 
 def choose_sparse_points(plan: Plan, request: FitRequest, frames: Sequence[Frame]) -> str:

@@ -22,7 +22,6 @@ from pydantic import BaseModel
 from xpot_linear.solve.solution import Solution
 
 from xpot_core.api import (
-    EVALUATE_ONLY,
     BoundedCache,
     DesignErrors,
     ErrorTable,
@@ -37,12 +36,12 @@ from xpot_core.api import (
 )
 from xpot_gap import xml
 from xpot_gap.command import sigma_arguments
+from xpot_gap.native.columns import KeptColumns
 from xpot_gap.options import GapOptions
 from xpot_gap.plan import Plan
 from xpot_gap.potential import write_potential
 from xpot_gap.rows import (
     KINDS,
-    PROBE_SIGMAS,
     VIRIAL,
     RowMap,
     error_table,
@@ -50,11 +49,9 @@ from xpot_gap.rows import (
     sensitivity_weights,
 )
 from xpot_gap.solve import GramBlocks, WhiteKernel
-from xpot_gap.stored import Stored
-from xpot_gap.system import stored_system
+from xpot_gap.stored import KernelMatrix, Stored
+from xpot_gap.system import stored_systems
 
-_PROBE = [f"default_sigma={{{' '.join(map(str, PROBE_SIGMAS))} 0.0}}"]
-_DUMP = "system"
 _SHARE_OF_LIMIT = 0.5
 _GRAM_BYTES = 2_000_000_000
 
@@ -74,6 +71,8 @@ class GapDesign:
         What the preparation cost.
     gram_bytes
         Memory that sums kept for scans may take; without it every trial goes through the rows.
+    kept
+        Kernel rows that also serve other kernels.
     """
 
     def __init__(
@@ -83,9 +82,10 @@ class GapDesign:
         trained: Stored,
         held: Stored | None,
         seconds: Mapping[str, float],
-        gram_bytes: float = _GRAM_BYTES,
+        gram_bytes: float,
+        kept: KeptColumns,
     ) -> None:
-        self.plan = plan
+        self.plan, self.kept = plan, kept
         self.seconds = seconds
         self._elements, self._groups = data.elements, data.groups
         self._trained, self._held = trained, held
@@ -134,6 +134,10 @@ class GapDesign:
             },
         )
 
+    def with_kernel(self, request: FitRequest) -> GapDesign:
+        """A design for other options of stage ``kernel``."""
+        return prepare(request, self)
+
     def errors(self, options: BaseModel, *, leave_out: int | None = None) -> DesignErrors:
         """Solve, and compare with the reference values of all frames."""
         errors, _, _ = self._evaluate(self._checked(options), leave_out)
@@ -169,7 +173,7 @@ class GapDesign:
 
     def _evaluate(
         self, options: GapOptions, leave_out: int | None
-    ) -> tuple[DesignErrors, Solution | None, tuple[FloatArray, RowMap, FloatArray]]:
+    ) -> tuple[DesignErrors, Solution | None, tuple[KernelMatrix | FloatArray, RowMap, FloatArray]]:
         start = time.perf_counter()
         alpha, solution, notes = self._solve(options, leave_out)
         solved = time.perf_counter()
@@ -178,6 +182,7 @@ class GapDesign:
             self._rows.fold == leave_out if leave_out is not None else np.zeros(len(residual), dtype=bool)
         )
         train = error_table(residual[~outside], self._rows.take(~outside), self._groups)
+        unseen: tuple[KernelMatrix | FloatArray, RowMap, FloatArray]
         if leave_out is not None:
             unseen = (self._trained.kernel[outside], self._rows.take(outside), residual[outside])
         elif self._held is not None:
@@ -247,21 +252,20 @@ class GapDesign:
         return options
 
 
-def prepare(request: FitRequest) -> GapDesign:
-    """Make the linear system, or find what an equal study left in the cache."""
+def prepare(request: FitRequest, earlier: GapDesign | None = None) -> GapDesign:
+    """Make the linear system from what an earlier design or an equal study left, as far as that goes."""
     start = time.perf_counter()
-    training, evaluation = request.data.training(), request.data.evaluation()
+    training, held_out = request.data.training(), request.data.evaluation()
     plan = Plan.make(request, training)
     options = plan.options
     folder = Path(options.cache_dir) if options.cache_dir else cache_folder("gap")
     # mapped: a kernel may be large, and the workers of a study share one
     cache = BoundedCache(folder, options.cache_gb * 1e9, mapped=True)
-    trained = stored_system(cache, plan, request, training.frames)
-    held = None
-    if any(fold == EVALUATE_ONLY for fold in request.data.folds):
-        held = stored_system(cache, plan, request, evaluation.frames, trained)
+    kept = KeptColumns(cache, {} if earlier is None else dict(earlier.kept.used))
+    trained, held = stored_systems(plan, request, training.frames, held_out.frames, kept)
     limit = request.limits.memory_bytes
     gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)
-    seconds = {"descriptors": time.perf_counter() - start}
+    stage = "descriptors" if earlier is None else "kernel"
+    seconds = {stage: time.perf_counter() - start}
     plan = replace(plan, notes=(*plan.notes_on(trained.text), *cache.notes))
-    return GapDesign(plan, request.data, trained, held, seconds, gram_bytes)
+    return GapDesign(plan, request.data, trained, held, seconds, gram_bytes, kept)

@@ -21,6 +21,7 @@ from xpot_linear.solve.rows import solve_rows
 from xpot_linear.solve.solution import Penalty, Solution
 
 from xpot_core.api import FitError, FloatArray
+from xpot_gap.stored import KernelMatrix
 
 IntArray = npt.NDArray[np.int64]
 
@@ -39,7 +40,7 @@ class WhiteKernel:
         Shapes (n, m) and (n,).
     """
 
-    def __init__(self, sparse: FloatArray, kernel: FloatArray, target: FloatArray) -> None:
+    def __init__(self, sparse: FloatArray, kernel: KernelMatrix, target: FloatArray) -> None:
         try:
             self.factor: FloatArray = cholesky(sparse, lower=True, check_finite=False)
         except LinAlgError:

@@ -66,6 +66,7 @@ class BoundedCache:
         build: Callable[[], T],
         pack: Callable[[T], CacheEntry],
         unpack: Callable[[CacheEntry], T],
+        serves: Callable[[T], bool] = lambda found: True,
     ) -> T:
         """What stands under a key, else what `build` makes, which is kept.
 
@@ -79,14 +80,16 @@ class BoundedCache:
             Makes it.
         pack, unpack
             Turn it into an entry and back. An entry that `unpack` cannot read counts as damaged.
+        serves
+            Whether what was found is enough; else it is built and replaced.
         """
         if self.limit_bytes <= 0:
             return build()
         found = self.load(key, unpack)
-        if found is None:
+        if found is None or not serves(found):
             with _locked(self.folder, key):
                 found = self.load(key, unpack)
-                if found is None:
+                if found is None or not serves(found):
                     found = build()
                     if self.store(key, pack(found)) and self.mapped:
                         kept = self.load(key, unpack)

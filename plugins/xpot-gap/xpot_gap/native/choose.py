@@ -1,7 +1,6 @@
 """Which environments become sparse points, by the methods that need no program.
 
-They are gap_fit's methods with another generator of random numbers: `uniform` and `cur_points` choose among equals
-at random, so the points are others than gap_fit's and as good.
+They are gap_fit's methods with other random numbers: the points are others than gap_fit's and as good.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ def distinct(values: FloatArray) -> IntArray:
 
 
 def choose_random(values: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
-    """Any of them."""
-    return rng.choice(len(values), n, replace=False)
+    """Any of them; the first ones of a larger choice."""
+    return rng.permutation(len(values))[:n]
 
 
 def choose_uniform(values: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
@@ -57,13 +56,18 @@ def choose_uniform(values: FloatArray, n: int, rng: np.random.Generator) -> IntA
 
 
 def choose_cur(values: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
-    """By leverage scores (M. W. Mahoney and P. Drineas, PNAS 106, 697 (2009)), at random as gap_fit does."""
+    """At random by leverage scores (M. W. Mahoney and P. Drineas, PNAS 106, 697 (2009)), one after the other.
+
+    The next is drawn with a chance in proportion to its score: fewer points are the first ones of a larger choice.
+    """
     triangle = qr(values, mode="r", check_finite=False)[0]
     _, singular, right = svd(triangle[: values.shape[1]], full_matrices=False, check_finite=False)
     rank = max(1, int(np.count_nonzero(singular > _SMALLEST_SINGULAR_VALUE)) // 2)
     left = values @ (right[:rank].T / singular[:rank])
-    chance = np.minimum(1.0, np.square(left).sum(axis=1) * n / rank)
-    return np.argsort(rng.random(len(values)) - chance, kind="stable")[:n]
+    with np.errstate(divide="ignore"):
+        score = np.log(np.square(left).sum(axis=1))
+    # the largest of log(score) + Gumbel noise is a draw by score, the next ones draws among the others
+    return np.argsort(-(score + rng.gumbel(size=len(values))), kind="stable")[:n]
 
 
 METHODS: Mapping[str, Callable[[FloatArray, int, np.random.Generator], IntArray]] = {
@@ -72,12 +76,14 @@ METHODS: Mapping[str, Callable[[FloatArray, int, np.random.Generator], IntArray]
     "cur_points": choose_cur,
 }
 """Methods by their names; the others are left to gap_fit."""
+NESTED = ("random", "cur_points")
+"""Methods whose choice of fewer points are the first ones of a choice of more."""
 
 
 def choose(
     method: str, values: FloatArray, group: IntArray, n_sparse: int | Mapping[int, int], seed: int
 ) -> IntArray:
-    """Indices of the sparse points, in order.
+    """Indices of the sparse points, in the order of their choice.
 
     Parameters
     ----------
@@ -105,4 +111,4 @@ def choose(
         n = min(number, len(own))
         if n:
             parts.append(own[METHODS[method](values[own], n, rng)])
-    return np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

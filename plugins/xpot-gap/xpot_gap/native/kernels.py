@@ -7,6 +7,7 @@ of both environments.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +37,20 @@ class Kernel:
     zeta: float | None = None
     theta: FloatArray | None = None
 
+    def of_dot(self, dot: FloatArray) -> FloatArray:
+        """Kernel where the dot product is known, without cutoffs."""
+        assert self.zeta is not None
+        return self.delta**2 * _power(dot, self.zeta)
+
+    def slope_of_dot(self, dot: FloatArray) -> FloatArray:
+        """Its derivative by the dot product."""
+        assert self.zeta is not None
+        return self.delta**2 * self.zeta * _power(dot, self.zeta - 1)
+
     def between(self, x: FloatArray, s: FloatArray) -> FloatArray:
         """Kernel of environments, shape (n, d), with others, shape (m, d), without cutoffs: shape (n, m)."""
-        if self.zeta is not None:
-            return self.delta**2 * _power(x @ s.T, self.zeta)
-        assert self.theta is not None
+        if self.theta is None:
+            return self.of_dot(x @ s.T)
         scaled = (x[:, None, :] - s[None, :, :]) / self.theta
         value: FloatArray = self.delta**2 * np.exp(-0.5 * np.einsum("nmd,nmd->nm", scaled, scaled))
         return value
@@ -63,6 +73,10 @@ class SparsePoints:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def first(self, n: int) -> SparsePoints:
+        """The first of them."""
+        return SparsePoints(self.values[:n], self.cutoff[:n])
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,47 +106,45 @@ def sparse_kernel(kernel: Kernel, points: SparsePoints) -> FloatArray:
     return product
 
 
-def rows_of(kernel: Kernel, points: SparsePoints, found: Environments, n_atoms: int) -> Rows:
-    """Sum the kernels of one structure."""
+def rows_of(kernels: Sequence[Kernel], points: SparsePoints, found: Environments, n_atoms: int) -> list[Rows]:
+    """Sum the kernels of one structure; several of dot products share these products."""
     m = len(points)
-    rows = Rows(np.zeros(m), np.zeros((n_atoms, 3, m)), np.zeros((6, m)))
+    rows = [Rows(np.zeros(m), np.zeros((n_atoms, 3, m)), np.zeros((6, m))) for _ in kernels]
     n = len(found.values)
     per_environment = 8 * m * (3 * max(1, len(found.of) // max(n, 1)) + 3 + found.values.shape[1])
     step = max(1, _CHUNK_BYTES // per_environment)
     for first in range(0, n, step):
-        _add(rows, kernel, points, found.part(first, min(n, first + step)), n_atoms)
+        _add(rows, kernels, points, found.part(first, min(n, first + step)))
     return rows
 
 
-def _add(rows: Rows, kernel: Kernel, points: SparsePoints, part: Environments, n_atoms: int) -> None:
-    if kernel.zeta is not None:
-        dot = part.values @ points.values.T
-        bare = kernel.delta**2 * _power(dot, kernel.zeta)
-    else:
-        bare = kernel.between(part.values, points.values)
-    weighted = bare * points.cutoff
-    rows.energy[:] += part.cutoff @ weighted
-    if not len(part.of):
-        return
-    fade = part.cutoff[:, None] * points.cutoff
+def _add(rows: Sequence[Rows], kernels: Sequence[Kernel], points: SparsePoints, part: Environments) -> None:
+    dot = part.values @ points.values.T
     p, m = len(part.of), len(points)
-    if kernel.zeta is not None:
-        slope = kernel.delta**2 * kernel.zeta * _power(dot, kernel.zeta - 1) * fade
-        by_position = (part.gradient.reshape(3 * p, -1) @ points.values.T).reshape(p, 3, m)
-        by_position *= slope[part.of][:, None, :]
-    else:
-        assert kernel.theta is not None
-        by_position = np.zeros((p, 3, m))
-        for k, theta in enumerate(kernel.theta):
-            slope = -bare * (part.values[:, k, None] - points.values[:, k]) / theta**2 * fade
-            by_position += part.gradient[:, :, k, None] * slope[part.of][:, None, :]
-    if part.cutoff_gradient.any():
-        by_position += part.cutoff_gradient[:, :, None] * weighted[part.of][:, None, :]
-    flat = by_position.reshape(p, 3 * m)
-    gather = csr_matrix((np.ones(p), (part.atom, np.arange(p))), shape=(n_atoms, p))
-    rows.gradient[:] += (gather @ flat).reshape(n_atoms, 3, m)
-    strain = (part.position.T @ flat).reshape(3, 3, m)  # [position, gradient]
-    rows.strain[:] += strain[_POSITION, _GRADIENT]
+    fade = part.cutoff[:, None] * points.cutoff
+    gather = csr_matrix((np.ones(p), (part.atom, np.arange(p))), shape=(len(rows[0].gradient), p))
+    along: FloatArray | None = None
+    for one, kernel in zip(rows, kernels, strict=True):
+        bare = kernel.of_dot(dot) if kernel.theta is None else kernel.between(part.values, points.values)
+        weighted = bare * points.cutoff
+        one.energy[:] += part.cutoff @ weighted
+        if not p:
+            continue
+        if kernel.theta is None:
+            if along is None:
+                along = (part.gradient.reshape(3 * p, -1) @ points.values.T).reshape(p, 3, m)
+            by_position = along * (kernel.slope_of_dot(dot) * fade)[part.of][:, None, :]
+        else:
+            by_position = np.zeros((p, 3, m))
+            for k, theta in enumerate(kernel.theta):
+                slope = -bare * (part.values[:, k, None] - points.values[:, k]) / theta**2 * fade
+                by_position += part.gradient[:, :, k, None] * slope[part.of][:, None, :]
+        if part.cutoff_gradient.any():
+            by_position += part.cutoff_gradient[:, :, None] * weighted[part.of][:, None, :]
+        flat = by_position.reshape(p, 3 * m)
+        one.gradient[:] += (gather @ flat).reshape(-1, 3, m)
+        strain = (part.position.T @ flat).reshape(3, 3, m)  # [position, gradient]
+        one.strain[:] += strain[_POSITION, _GRADIENT]
 
 
 # xx, xy, xz, yy, yz, zz

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from ase import Atoms
 
 from xpot_core.api import FloatArray
 from xpot_gap.native.environments import environments
-from xpot_gap.native.kernels import rows_of
-from xpot_gap.native.terms import DescriptorOf, Term
+from xpot_gap.native.kernels import Kernel, SparsePoints, rows_of
+from xpot_gap.native.terms import DescriptorOf
+
+_ATOMS_OF_A_TASK = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,55 +38,90 @@ class Structure:
     source: str = ""
 
     @property
-    def gradients(self) -> bool:
-        """Whether gradients are needed."""
-        return self.forces is not None or self.virial
+    def n_forces(self) -> int:
+        """Number of force rows."""
+        return 0 if self.forces is None else 3 * int(self.forces.sum())
+
+    @property
+    def n_rest(self) -> int:
+        """Number of rows beside that of the energy."""
+        return self.n_forces + 6 * self.virial
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Some structures, and where their rows stand: energies first, then forces and virial of each."""
+
+    structures: Sequence[Structure]
+    energy: slice
+    rest: slice
+
+
+def tasks_of(structures: Sequence[Structure]) -> list[Task]:
+    """Consecutive structures of about equal numbers of atoms."""
+    tasks = []
+    energy, rest = 0, sum(s.energy for s in structures)
+    first = atoms = 0
+    for i, structure in enumerate(structures):
+        atoms += len(structure.atoms)
+        if atoms >= _ATOMS_OF_A_TASK or i + 1 == len(structures):
+            part = structures[first : i + 1]
+            ends = energy + sum(s.energy for s in part), rest + sum(s.n_rest for s in part)
+            tasks.append(Task(part, slice(energy, ends[0]), slice(rest, ends[1])))
+            energy, rest = ends
+            first, atoms = i + 1, 0
+    return tasks
 
 
 @dataclass(eq=False)
-class Values:
-    """Gives for each structure the values and cutoff factors of all its environments, term by term."""
+class _OfDescriptor:
+    """What all work on one descriptor has."""
 
-    descriptors: Sequence[DescriptorOf]
+    descriptor: DescriptorOf
 
-    def __call__(self, structures: Sequence[Structure]) -> list[list[tuple[FloatArray, FloatArray]]]:
-        """Values, shape (n, d), and factors, shape (n,): for each structure a list over terms."""
-        found = []
-        for structure in structures:
-            parts = [environments(d.calculator, structure.atoms, gradients=False) for d in self.descriptors]
-            found.append([(part.values, part.cutoff) for part in parts])
-        return found
+    def describe(self, task: Task) -> str:
+        """The structures, for messages."""
+        sources = [s.source for s in task.structures]
+        return "the structures " + ", ".join(sources[:5]) + (" and others" if len(sources) > 5 else "")
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
 
 @dataclass(eq=False)
-class KernelRows:
-    """Gives for each structure its rows of the kernel matrix."""
+class Values(_OfDescriptor):
+    """Gives the values and cutoff factors of all environments."""
 
-    terms: Sequence[Term]
-    _descriptors: list[DescriptorOf] = field(init=False)
+    def do(self, task: Task) -> list[tuple[FloatArray, FloatArray]]:
+        """Values, shape (n, d), and factors, shape (n,), of each structure."""
+        of = self.descriptor.calculator
+        parts = [environments(of, s.atoms, gradients=False) for s in task.structures]
+        return [(part.values, part.cutoff) for part in parts]
 
-    def __post_init__(self) -> None:
-        self._descriptors = [DescriptorOf(term.descriptor) for term in self.terms]
 
-    def __call__(self, structures: Sequence[Structure]) -> list[tuple[FloatArray, FloatArray]]:
-        """Energy row, shape (0 or 1, m), and the rows of counted forces and then virial, shape (n, m)."""
-        return [self._of(structure) for structure in structures]
+@dataclass(eq=False)
+class KernelRows(_OfDescriptor):
+    """Gives rows of the kernel matrix, for several kernels."""
+
+    kernels: Sequence[Kernel]
+    points: SparsePoints
+
+    def do(self, task: Task) -> tuple[FloatArray, FloatArray]:
+        """Rows of energies, and of counted forces and virials; shapes (n_kernels, n, m)."""
+        parts = [self._of(structure) for structure in task.structures]
+        return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts], axis=1)
 
     def _of(self, structure: Structure) -> tuple[FloatArray, FloatArray]:
-        n_atoms = len(structure.atoms)
-        m = sum(len(term.points) for term in self.terms)
-        energy = np.zeros((int(structure.energy), m))
-        counted = np.zeros(n_atoms, dtype=bool) if structure.forces is None else structure.forces
-        n_forces = 3 * int(counted.sum())
-        rest = np.zeros((n_forces + 6 * structure.virial, m))
-        start = 0
-        for term, descriptor in zip(self.terms, self._descriptors, strict=True):
-            columns = slice(start, start := start + len(term.points))
-            found = environments(descriptor.calculator, structure.atoms, gradients=structure.gradients)
-            rows = rows_of(term.kernel, term.points, found, n_atoms)
-            if structure.energy:
-                energy[0, columns] = rows.energy
-            rest[:n_forces, columns] = rows.gradient[counted].reshape(-1, len(term.points))
+        k, m = len(self.kernels), len(self.points)
+        energy, rest = np.zeros((k, int(structure.energy), m)), np.zeros((k, structure.n_rest, m))
+        wanted = structure.forces is not None or structure.virial
+        found = environments(self.descriptor.calculator, structure.atoms, gradients=wanted)
+        rows = rows_of(self.kernels, self.points, found, len(structure.atoms))
+        n_forces = structure.n_forces
+        for i, one in enumerate(rows):
+            energy[i] = one.energy
+            if structure.forces is not None:
+                rest[i, :n_forces] = one.gradient[structure.forces].reshape(-1, m)
             if structure.virial:
-                rest[n_forces:, columns] = rows.strain
+                rest[i, n_forces:] = one.strain
         return energy, rest

@@ -1,0 +1,89 @@
+"""Passes over all structures: their environments, and their kernel rows; with forecasts of time and memory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from xpot_linear import Work, run_tasks
+from xpot_linear.processes.work import Made
+
+from xpot_core.api import FitRequest, FloatArray, InfeasibleError, Limits
+from xpot_gap.native.choose import IntArray
+from xpot_gap.native.kernels import Kernel, SparsePoints
+from xpot_gap.native.terms import DescriptorOf
+from xpot_gap.native.work import KernelRows, Structure, Task, Values, tasks_of
+from xpot_gap.plan import available_bytes
+
+_LOG = logging.getLogger("xpot_gap")
+_SECONDS_BETWEEN_WORDS = 10.0
+
+
+def all_values(
+    descriptor: DescriptorOf, structures: Sequence[Structure], request: FitRequest, title: str
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Values (n, d) and cutoff factors (n,) of all environments, and their number in each structure."""
+    values: list[FloatArray] = []
+    cutoffs: list[FloatArray] = []
+    taken = held = 0
+    for task, found in _each(Values(descriptor), structures, request, f"environments of {title}"):
+        values += [part[0] for part in found]
+        cutoffs += [part[1] for part in found]
+        taken += len(task.structures)
+        held += sum(part[0].nbytes for part in found)
+        # twice, since they are put together
+        check_memory(2.0 * held * len(structures) / taken, request.limits, f"the environments of {title}")
+    return np.concatenate(values), np.concatenate(cutoffs), np.array([len(part) for part in values])
+
+
+def kernel_rows(
+    descriptor: DescriptorOf,
+    kernels: Sequence[Kernel],
+    points: SparsePoints,
+    structures: Sequence[Structure],
+    request: FitRequest,
+    title: str,
+) -> FloatArray:
+    """Rows for several kernels, shape (n_kernels, n, m), filled task by task."""
+    n = sum(s.energy + s.n_rest for s in structures)
+    rows = np.empty((len(kernels), n, len(points)))
+    work = KernelRows(descriptor, kernels, points)
+    for task, (energy, rest) in _each(work, structures, request, f"kernel of {title}"):
+        rows[:, task.energy] = energy
+        rows[:, task.rest] = rest
+    return rows
+
+
+def _each(
+    work: Work[Task, Made], structures: Sequence[Structure], request: FitRequest, what: str
+) -> Iterator[tuple[Task, Made]]:
+    """Results of all tasks; a long pass tells how far it is and how long it will take."""
+    begin = told = time.perf_counter()
+    done, total = 0, sum(len(s.atoms) for s in structures)
+    for task, result in run_tasks(work, tasks_of(structures), request.threads):
+        yield task, result
+        done += sum(len(s.atoms) for s in task.structures)
+        now = time.perf_counter()
+        if now - told >= _SECONDS_BETWEEN_WORDS and done < total:
+            told = now
+            left = (now - begin) * (total - done) / done
+            _LOG.info("%s: %d of %d atoms, about %.0f s left", what, done, total, left)
+
+
+def check_memory(needed: float, limits: Limits, what: str) -> None:
+    """Refuse what cannot be held.
+
+    Raises
+    ------
+    InfeasibleError
+        If it is more than the trial may use or the machine has free.
+    """
+    limit = limits.memory_bytes if limits.memory_bytes is not None else available_bytes()
+    if limit is not None and needed > limit:
+        whose = "the trial may use" if limits.memory_bytes is not None else "the machine has free"
+        raise InfeasibleError(
+            f"{what} would need {needed / 1e9:.2f} GB of memory, {whose} {limit / 1e9:.2f} GB",
+            remedy="lower n_sparse, or raise the limit",
+        )
