@@ -31,7 +31,7 @@ PerElement = Union[T, dict[str, T]]  # noqa: UP007
 """One value, or one per chemical element."""
 
 Expansion = Literal["group", "element"]
-Stage = Literal["descriptors", "regression"]
+Stage = Literal["descriptors", "kernel", "regression"]
 _KEY = "xpot"
 
 
@@ -145,7 +145,7 @@ def option(
     per
         ``"group"`` and/or ``"element"``: the option may be given for each of these.
     stage
-        In a staged fitter: whether the option changes the descriptors or only the regression.
+        In a staged fitter: whether the option changes the descriptors, what is made of them, or only the regression.
     converges
         Larger is more accurate but costs more: never tuned unless a range is written out.
     tunable

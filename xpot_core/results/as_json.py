@@ -8,7 +8,7 @@ from typing import Any
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.trials import Trial
 
-SECONDS = ("descriptors", "solve", "predict", "total")
+SECONDS = ("descriptors", "kernel", "solve", "predict", "total")
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:

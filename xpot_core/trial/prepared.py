@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from xpot_core.options.declare import list_item, option_info, submodel
-from xpot_core.types.fitting import Design, FitRequest, FittedPotential
+from xpot_core.types.fitting import Design, FitRequest, FittedPotential, KernelDesign
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class PreparedFitter:
     design: Design
     leave_out: int | None = None
 
+    def prepare(self, request: FitRequest) -> Design:
+        """Make a design for other options of stage ``kernel``."""
+        assert isinstance(self.design, KernelDesign)
+        return self.design.with_kernel(request)
+
     def fit(self, request: FitRequest) -> FittedPotential:
         """Solve for the regression options of the request and write the potential."""
         return self.design.fit(
@@ -34,13 +40,13 @@ class PreparedFitter:
         )
 
 
-def descriptor_key(options: BaseModel) -> str:
-    """JSON of every option that does not belong to the regression stage."""
+def options_key(options: BaseModel, without: Collection[str]) -> str:
+    """JSON of every option but those of some stages."""
 
     def keep(model: BaseModel) -> dict[str, Any]:
         kept: dict[str, Any] = {}
         for name, info in type(model).model_fields.items():
-            if option_info(info).stage == "regression":
+            if option_info(info).stage in without:
                 continue
             value = getattr(model, name)
             if submodel(info.annotation) is not None and isinstance(value, BaseModel):

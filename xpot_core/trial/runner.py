@@ -34,7 +34,7 @@ from xpot_core.space.read import build_space
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
 from xpot_core.trial.inner_search import inner_names
-from xpot_core.trial.prepared import PreparedFitter, descriptor_key
+from xpot_core.trial.prepared import PreparedFitter, options_key
 from xpot_core.trial.run_validators import check_validators, effort
 from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable
@@ -44,6 +44,7 @@ from xpot_core.types.fitting import (
     DifferentiableDesign,
     FitRequest,
     FittedPotential,
+    KernelDesign,
     Limits,
     Sensitivity,
 )
@@ -101,7 +102,7 @@ class TrialRunner:
             self._predictor = self.registry.create("predictor", *next(iter(config.predictor.items())))
         # Sparse points of a design may be drawn with the seed, so it belongs to what is shared.
         of = (self.dataset.fingerprint, name, config.seed, config.plugins, config.limits.model_dump())
-        self._designs: OrderedDict[str, Design] = get_or_make("designs", of, OrderedDict)
+        self._designs: OrderedDict[tuple[str, str], Design] = get_or_make("designs", of, OrderedDict)
 
     @classmethod
     def of_results(cls, results: StudyResults) -> TrialRunner:
@@ -282,17 +283,20 @@ class TrialRunner:
         times: StageTimes,
         data: TrainingData | None = None,
     ) -> Design:
-        """Descriptors of all frames, made or kept from an earlier trial."""
+        """Descriptors of all frames, made or kept from an earlier trial; or with another kernel on such ones."""
         data = data or self.dataset.data
-        key = f"{len(data.frames)} frames {descriptor_key(options)}"
+        outer = f"{len(data.frames)} frames {options_key(options, ('kernel', 'regression'))}"
+        key = outer, options_key(options, ("regression",))
         if key in self._designs:
             self._designs.move_to_end(key)
             times.add({"descriptors": 0.0})
             return self._designs[key]
+        alike = [d for (of, _), d in self._designs.items() if of == outer and isinstance(d, KernelDesign)]
+        fitter = replace(self.fitter, instance=PreparedFitter(alike[-1])) if alike else self.fitter
         while len(self._designs) >= _DESIGNS_KEPT:
             self._designs.popitem(last=False)
         design: Design = self.registry.hook.xpot_prepare(
-            fitter=self.fitter, request=self._request(options, data, directory, seed)
+            fitter=fitter, request=self._request(options, data, directory, seed)
         )
         self._designs[key] = design
         times.add(design.seconds)

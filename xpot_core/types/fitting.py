@@ -222,6 +222,23 @@ class Design(Protocol):
 
 
 @runtime_checkable
+class KernelDesign(Design, Protocol):
+    """A design whose descriptors also serve other options of stage ``kernel``."""
+
+    def with_kernel(self, request: FitRequest) -> Design:
+        """Make a design for other options of stage ``kernel``, with all that this one can lend it.
+
+        It equals a new design in every respect but the time, and this one stays as it is.
+
+        Parameters
+        ----------
+        request
+            As for `StagedFitter.prepare`; the data and the options of stage ``descriptors`` equal the prepared ones.
+        """
+        ...
+
+
+@runtime_checkable
 class DifferentiableDesign(Design, Protocol):
     """A design that knows how errors change with the regression options."""
 

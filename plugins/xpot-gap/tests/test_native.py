@@ -229,7 +229,7 @@ def test_other_kernels_need_no_descriptors(
 
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     data = make_data(60, elements=("Cu", "Al"))
-    options = make_options(cache_gb=0)
+    options = make_options(cache_gb=0, e0="average")
     one, two = (
         GapFitter().prepare(make_request(data, tmp_path, options=options, threads=n)).errors(options)
         for n in (1, 2)
@@ -241,11 +241,11 @@ def test_structure_that_ends_the_process_is_named(tmp_path: Path) -> None:
     work = Ending(DescriptorOf("distance_2b cutoff=4.0"))
     structures = [Structure(Atoms("H"), True, None, False, f"frame {i}") for i in range(2)]
     tasks = [Task([s], slice(0, 1), slice(0, 0)) for s in structures]
-    with pytest.raises(FitError, match=r"crashed twice \(exit status 3.*the structures frame 0"):
+    with pytest.raises(FitError, match=r"crashed twice \(exit status 3.*the structures frame [01]"):
         list(run_tasks(work, tasks, 2))
 
 
 def test_more_memory_than_the_study_allows(tmp_path: Path) -> None:
     request = make_request(make_data(6), tmp_path, limits=Limits(memory_bytes=20_000))
-    with pytest.raises(InfeasibleError, match="the kernel would need 0.00 GB of memory"):
+    with pytest.raises(InfeasibleError, match=r"the kernel would need 0.00 GB of memory"):
         GapFitter().prepare(request)

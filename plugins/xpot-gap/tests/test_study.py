@@ -103,6 +103,22 @@ def test_faults_of_gap_fit_cost_one_trial_each(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "gap" / "best" / "gap.xml").is_file()
 
 
+def test_trials_with_another_delta_need_no_descriptors(tmp_path: Path) -> None:
+    write_frames(tmp_path / "train.xyz", 6)
+    delta = {"choices": [0.5, 1.0, 2.0]}
+    fitter = {
+        "descriptors": [{"distance_2b": {"cutoff": 4.0, "n_sparse": 8, "delta": delta}}],
+        "e0": "average",
+    }
+    (tmp_path / "study.yaml").write_text(study(fitter))
+    done = xpot(tmp_path, "run", "study.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = json.loads(xpot(tmp_path, "show", "study.yaml", "--json").stdout)["trials"]
+    assert [t["seconds"]["descriptors"] > 0 for t in trials] == [True, False, False]
+    assert [t["seconds"]["kernel"] > 0 for t in trials] == [False, True, True]
+    assert len({t["loss"] for t in trials}) == 3
+
+
 def test_variance_stands_in_the_files_of_predictions(tmp_path: Path) -> None:
     write_frames(tmp_path / "train.xyz", 6)
     fitter = {"descriptors": [{"distance_2b": {"cutoff": 4.0, "n_sparse": 8}}], "e0": "average"}

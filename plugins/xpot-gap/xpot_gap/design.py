@@ -266,6 +266,6 @@ def prepare(request: FitRequest, earlier: GapDesign | None = None) -> GapDesign:
     limit = request.limits.memory_bytes
     gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)
     stage = "descriptors" if earlier is None else "kernel"
-    seconds = {stage: time.perf_counter() - start}
+    seconds = {"descriptors": 0.0, stage: time.perf_counter() - start}
     plan = replace(plan, notes=(*plan.notes_on(trained.text), *cache.notes))
     return GapDesign(plan, request.data, trained, held, seconds, gram_bytes, kept)

@@ -45,7 +45,7 @@ def _delta(default: float, tune: Range) -> Any:
         "Standard deviation of the energy that this term describes (per pair, triplet or atom).",
         unit="eV",
         tune=tune,
-        stage="descriptors",
+        stage="kernel",
         gt=0,
     )
 
@@ -55,7 +55,7 @@ def _n_sparse(default: int) -> Any:
         default,
         "Number of sparse points for each pair, triplet or central species; a mapping gives them per group.",
         per="group",
-        stage="descriptors",
+        stage="kernel",
         role="size",
     )
 
@@ -109,7 +109,7 @@ class Distance2b(Descriptor):
     sparse_method: SparseMethod = _sparse_method("uniform")
     delta: float = _delta(1.0, Range(0.1, 10.0, log=True))
     theta_uniform: float = option(
-        1.0, "Length scale of the kernel.", unit="Å", tune=Range(0.3, 2.0), stage="descriptors", gt=0
+        1.0, "Length scale of the kernel.", unit="Å", tune=Range(0.3, 2.0), stage="kernel", gt=0
     )
     species: list[str] | None = _species("one pair of species")
 
@@ -129,7 +129,7 @@ class Angle3b(Descriptor):
         "Length scales of the kernel in units of the spread of each coordinate in the data.",
         unit="",
         tune=Range(0.1, 3.0),
-        stage="descriptors",
+        stage="kernel",
         gt=0,
     )
     species: list[str] | None = _species("one triplet (centre first)")
@@ -150,7 +150,7 @@ class Soap(Descriptor):
     )
     n_max: int = option(8, "Number of radial functions.", stage="descriptors", role="size", ge=1, le=20)
     l_max: int = option(4, "Highest angular momentum.", stage="descriptors", role="size", ge=0, le=20)
-    zeta: int = option(4, "Power of the kernel.", tune=Range(2, 6), stage="descriptors", ge=1, le=20)
+    zeta: int = option(4, "Power of the kernel.", tune=Range(2, 6), stage="kernel", ge=1, le=20)
     n_sparse: PerGroup[int] = _n_sparse(500)
     sparse_method: SparseMethod = _sparse_method("cur_points")
     delta: float = _delta(0.5, Range(0.05, 5.0, log=True))
@@ -205,7 +205,7 @@ class SoapTurbo(Descriptor):
     # Beyond 11 the basis is numerically unstable and the program stops.
     alpha_max: int = option(8, "Number of radial functions.", stage="descriptors", role="size", ge=2, le=11)
     l_max: int = option(8, "Highest angular momentum.", stage="descriptors", role="size", ge=0, le=20)
-    zeta: int = option(4, "Power of the kernel.", tune=Range(2, 6), stage="descriptors", ge=1, le=20)
+    zeta: int = option(4, "Power of the kernel.", tune=Range(2, 6), stage="kernel", ge=1, le=20)
     n_sparse: PerGroup[int] = _n_sparse(500)
     sparse_method: SparseMethod = _sparse_method("cur_points")
     delta: float = _delta(0.5, Range(0.05, 5.0, log=True))

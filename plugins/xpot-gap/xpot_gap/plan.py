@@ -93,6 +93,8 @@ class Plan:
             raise InputError("there is no training structure")
         if not data.elements:
             raise InputError("the training structures have no atoms")
+        if options.core_param_file and not Path(options.core_param_file).is_file():
+            raise InputError("no such file", key="core_param_file", value=options.core_param_file)
         _check_mappings(options, data.groups)
         names = safe_names(data.groups)
         descriptors = describe_descriptors(options, data.elements, names)
@@ -113,12 +115,7 @@ class Plan:
     @property
     def core_file(self) -> Path | None:
         """File of the core potential."""
-        if not self.options.core_param_file:
-            return None
-        source = Path(self.options.core_param_file)
-        if not source.is_file():
-            raise InputError("no such file", key="core_param_file", value=str(source))
-        return source
+        return Path(self.options.core_param_file) if self.options.core_param_file else None
 
     def arguments(
         self, data_file: str, sigmas: Sequence[str] | None = None, extra: Sequence[str] = ()

@@ -19,7 +19,7 @@ from xpot_core.plugins.interfaces.provider import (
     ValidatorProvider,
 )
 from xpot_core.plugins.interfaces.validator import CheckedValidator, Validator
-from xpot_core.types.fitting import Design, DesignErrors, DifferentiableDesign
+from xpot_core.types.fitting import Design, DesignErrors, DifferentiableDesign, KernelDesign
 
 __all__ = [
     "CheckedValidator",
@@ -36,6 +36,7 @@ __all__ = [
     "FitterProvider",
     "Importer",
     "ImporterProvider",
+    "KernelDesign",
     "Loss",
     "LossProvider",
     "NoOptions",

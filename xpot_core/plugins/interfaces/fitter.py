@@ -33,7 +33,7 @@ class StagedFitter(Fitter, Protocol):
     """A fitter whose descriptors can be kept while only the regression changes."""
 
     def prepare(self, request: FitRequest) -> Design:
-        """Do everything that depends on options of stage ``descriptors``.
+        """Do everything that depends on options of the stages ``descriptors`` and ``kernel``.
 
         ``request.data`` holds the frames of all folds and the evaluation-only frames.
         """

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from xpot_core.options.check import validate_options
+from xpot_core.options.declare import Stage
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.rules.bench import FitterBench, assert_same
 from xpot_core.testing.rules.perturb import accepts, leaves, other_value, put
 from xpot_core.types.error_sums import ErrorTable, error_table
-from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.fitting import FitRequest, FittedPotential, KernelDesign
 from xpot_core.types.structures import EVALUATE_ONLY, TrainingData
 
 _FOLDS = 3
@@ -82,7 +83,7 @@ class StagedRules(FitterBench):
     def test_regression_options_need_no_new_design(self) -> None:
         """Every option of stage ``regression`` may change on a design made for another value of it."""
         options, data = self.options(self.most), self.data(self.most)
-        changed = self._other_regression_options(options)
+        changed = self._other_options(options, "regression")
         with scratch() as folder:
             design = self.prepare(options, data, folder / "design")
             for name, chosen in changed.items():
@@ -90,13 +91,40 @@ class StagedRules(FitterBench):
                 plain = self.fit(chosen, data, folder / f"plain-{name}")
                 self._assert_same(staged, plain, data, f"with another '{name}' the fits")
 
+    def test_kernel_options_need_no_new_descriptors(self) -> None:
+        """A design made from another one for other options of stage ``kernel`` equals a new one, in any order."""
+        options, data = self.options(self.most), self.data(self.most, folds=_FOLDS)
+        changed = self._other_options(options, "kernel")
+        with scratch() as folder:
+            design = self.prepare(options, data, folder / "design")
+            assert isinstance(design, KernelDesign), (
+                f"options of stage kernel ({', '.join(list(changed)[:-1])}) need a design with `with_kernel`"
+            )
+            before = design.errors(options, leave_out=1)
+            for name, chosen in changed.items():
+                design = self._with_kernel(design, self.request(chosen, data, folder / f"kernel-{name}"))
+                found = design.errors(chosen, leave_out=1)
+                new = self.prepare(chosen, data, folder / f"new-{name}").errors(chosen, leave_out=1)
+                same_errors(found.validation, new.validation, f"with another '{name}'")
+                assert found.validation.to_json() != before.validation.to_json(), f"'{name}' had no effect"
+            back = self._with_kernel(design, self.request(options, data, folder / "back"))
+            same_errors(
+                back.errors(options, leave_out=1).validation, before.validation, "with the first options"
+            )
+
+    @staticmethod
+    def _with_kernel(design: KernelDesign, request: FitRequest) -> KernelDesign:
+        made = design.with_kernel(request)
+        assert isinstance(made, KernelDesign), "`with_kernel` gives a design without `with_kernel`"
+        return made
+
     def test_a_design_remembers_nothing_of_earlier_fits(self) -> None:
         """Thousands of fits come from one design in any order."""
         options, data = self.options(), self.data(folds=_FOLDS)
         with scratch() as folder:
             design = self.prepare(options, data, folder / "design")
             before = design.errors(options, leave_out=1)
-            for chosen in self._other_regression_options(options).values():
+            for chosen in self._other_options(options, "regression").values():
                 design.errors(chosen, leave_out=0)
             design.fit(options, directory=self._folder(folder / "fit"), leave_out=2)
             after = design.errors(options, leave_out=1)
@@ -121,12 +149,12 @@ class StagedRules(FitterBench):
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _other_regression_options(self, options: BaseModel) -> dict[str, BaseModel]:
-        """Option -> options with another value of it, and one set with all changed at once."""
+    def _other_options(self, options: BaseModel, stage: Stage) -> dict[str, BaseModel]:
+        """Option of a stage -> options with another value of it, and one set with all changed at once."""
         everything = options.model_dump(mode="json")
         found: dict[str, BaseModel] = {}
         for leaf in leaves(options):
-            if leaf.info.stage != "regression":
+            if leaf.info.stage != stage:
                 continue
 
             def validated(value: Any, leaf: Any = leaf) -> BaseModel:
@@ -141,7 +169,7 @@ class StagedRules(FitterBench):
             found[leaf.name] = validated(value)
             put(everything, leaf.path, value)
         if not found:
-            raise NotApplicable("no option belongs to the regression")
+            raise NotApplicable(f"no option belongs to the stage {stage}")
         found["everything"] = validate_options(type(options), everything)
         return found
 

@@ -17,7 +17,7 @@ from xpot_gap.keys import columns_key, digest_of, run_key
 from xpot_gap.native.choose import METHODS, NESTED, choose
 from xpot_gap.native.columns import Columns, KeptColumns
 from xpot_gap.native.kernels import Kernel, SparsePoints, sparse_kernel
-from xpot_gap.native.passes import all_values, check_memory, kernel_rows
+from xpot_gap.native.passes import all_values, check_memory, kernel_rows, memory_bound
 from xpot_gap.native.structures import Part
 from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms, setting
 from xpot_gap.plan import Plan
@@ -26,6 +26,8 @@ from xpot_gap.stored import KernelMatrix, Stored
 _SMALLEST_THETA = 1e-8
 USUAL_ZETA = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 """Made together as soon as a second one is wanted."""
+_ROOM = 1e9
+"""Bytes of rows that may be made beyond those that are wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +172,9 @@ def _at(
     check_memory(needed, request.limits, f"the kernel of {wanted.title}")
     if before is not None and wanted.zeta:
         several = sorted({*before.rows, wanted.zeta, *USUAL_ZETA})
-        limit = request.limits.memory_bytes
-        room = kept.cache.largest if limit is None else min(kept.cache.largest, limit / 2)
+        room = max(kept.cache.largest, _ROOM)
+        bound = memory_bound(request.limits)
+        room = room if bound is None else min(room, bound / 2)
         powers = several if needed * len(several) <= room else powers
     kernels = [Kernel(1.0, zeta) if zeta else Kernel(1.0, theta=theta) for zeta in powers]
     descriptor = DescriptorOf(wanted.text)

@@ -72,6 +72,11 @@ def _each(
             _LOG.info("%s: %d of %d atoms, about %.0f s left", what, done, total, left)
 
 
+def memory_bound(limits: Limits) -> int | None:
+    """Bytes that the trial may use, or else those that the machine has free; None where it does not tell."""
+    return available_bytes() if limits.memory_bytes is None else limits.memory_bytes
+
+
 def check_memory(needed: float, limits: Limits, what: str) -> None:
     """Refuse what cannot be held.
 
@@ -80,7 +85,7 @@ def check_memory(needed: float, limits: Limits, what: str) -> None:
     InfeasibleError
         If it is more than the trial may use or the machine has free.
     """
-    limit = limits.memory_bytes if limits.memory_bytes is not None else available_bytes()
+    limit = memory_bound(limits)
     if limit is not None and needed > limit:
         whose = "the trial may use" if limits.memory_bytes is not None else "the machine has free"
         raise InfeasibleError(
