@@ -146,7 +146,9 @@ class AceOptions(LinearOptions):
         0.001, "Spacing of the tables of radial functions.", unit="Å", tunable=False, gt=0.0
     )
     virials: bool = _descriptor(
-        True, "Compute rows of virials; without them, descriptors take about 40 % less time.", tunable=False
+        True,
+        "Compute rows of virials; without them, descriptors take about a third less time.",
+        tunable=False,
     )
     ridge: float = option(
         1.0e-10,

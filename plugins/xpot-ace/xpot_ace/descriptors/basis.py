@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import math
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -102,8 +105,7 @@ class AceBasis(Basis):
         energy = np.zeros(functions.size)
         for element, own in zip(found.species_type[:n_atoms], calculator.projections[:n_atoms], strict=True):
             energy[functions.element == element] += own
-        by_image = np.array(calculator.forces_bfuncs).reshape(len(origins), functions.size, 3)
-        by_image = by_image[:, self.columns]
+        by_image = _gradients(calculator, (len(origins), functions.size, 3))[:, self.columns]
         forces = _of_atoms(by_image, origins, n_atoms)
         virial = None
         if with_virial:
@@ -140,6 +142,21 @@ class AceBasis(Basis):
         free = len(by_image) == found.n_atoms_extended
         virial = voigt(np.array(found.x).T @ by_image) if free else None
         return Fixed(float(calculator.energy), forces, virial)
+
+
+def _gradients(calculator: Any, shape: tuple[int, int, int]) -> FloatArray:
+    """What python-ace gives as tens of thousands of lists: atoms, functions, directions.
+
+    Making them calls the garbage collector again and again, which takes as long as the gradients themselves.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        numbers = chain.from_iterable(chain.from_iterable(calculator.forces_bfuncs))
+        return np.fromiter(numbers, dtype=float, count=math.prod(shape)).reshape(shape)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _of_atoms(by_image: FloatArray, origins: npt.NDArray[np.intp], n_atoms: int) -> FloatArray:
