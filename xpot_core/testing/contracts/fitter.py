@@ -18,9 +18,10 @@ from xpot_core.testing.rules.gradients import GradientRules
 from xpot_core.testing.rules.labels import LabelRules
 from xpot_core.testing.rules.predictions import PredictorRules
 from xpot_core.testing.rules.staged_fits import StagedRules
+from xpot_core.testing.rules.uncertainty import UncertaintyRules
 
 
-class FitterContract(FitRules, StagedRules, GradientRules, LabelRules, PredictorRules):
+class FitterContract(FitRules, StagedRules, GradientRules, UncertaintyRules, LabelRules, PredictorRules):
     """All rules of a fitter, staged or not, and of its predictor.
 
     See the bases for attributes: `FitterBench` (``tiny_options``, ``two_element_options``, ``elements``,

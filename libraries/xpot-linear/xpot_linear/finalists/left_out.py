@@ -5,7 +5,8 @@ r_i, the fit without the frame is ``y - R^-1 Q_i (1 - Q_i^T Q_i)^-1 r_i`` (Sherm
 from normal equations it would have half the digits. Where a frame alone decides a direction, ``1 - Q_i^T Q_i`` is
 singular, and the rows of all others are solved anew.
 
-Ridge and held directions are those of the fit to all frames.
+A ridge that is relative to the normal equations is smaller without the frame; that is a change of the whole diagonal,
+and is iterated with the inverse at hand. Held directions are those of the fit to all frames.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from xpot_linear.regression.regression import Regression
 from xpot_linear.regression.weights import Weights
 from xpot_linear.solve.rows import Triangle, solve_rows, triangle_of
 
+ROUNDS = 40
 NEAR_ONE = 1e-7
 """Smallest share of a direction that frames other than the one left out must decide."""
 
@@ -136,6 +138,18 @@ class Factor:
         white: FloatArray = solve_triangular(t.factor[:n, :n], scaled.T, trans="T", check_finite=False)
         return white
 
+    def solved_white(self, vector: FloatArray) -> FloatArray:
+        """``R^-T v`` for v (n,) in scaled columns."""
+        n = len(vector)
+        white: FloatArray = solve_triangular(self.triangle.factor[:n, :n], vector, trans="T")
+        return white
+
+    def unwhitened(self, white: FloatArray) -> FloatArray:
+        """``R^-1 v``: the change of the scaled coefficients, shape (n,)."""
+        n = len(white)
+        change: FloatArray = solve_triangular(self.triangle.factor[:n, :n], white)
+        return change
+
     def coefficients(self, solved: FloatArray) -> FloatArray:
         """Coefficients of all columns, shape (K,)."""
         full = np.zeros(len(self.triangle.used))
@@ -176,10 +190,12 @@ def _diagonal_of(blocks: list[FloatArray]) -> FloatArray:
 
 def leave_out_each(regression: Regression, weights: Weights, factor: Factor) -> Iterator[FrameLeftOut]:
     """What the fit without each frame says of it."""
+    relative = regression.penalty(weights).relative
     for own in rows_by_frame(regression, weights):
         white = factor.whitened(own.rows[:, :-1])
         inside = white @ own.to_fit.T
         fitted = own.rows[:, :-1] @ factor.coefficients(factor.solved)
+        diagonal = np.einsum("nk,nk->k", weighted := own.to_fit @ own.rows[:, :-1], weighted)
         residual = own.to_fit @ (own.rows[:, -1] - fitted)
         remaining = np.eye(len(residual)) - inside.T @ inside
         try:
@@ -191,22 +207,51 @@ def leave_out_each(regression: Regression, weights: Weights, factor: Factor) -> 
             variance = np.einsum("kn,kn->n", white, white) + np.einsum(
                 "kn,kn->n", mixed, cho_solve(factored, mixed)
             )
+            lost = relative * diagonal
+            step -= _ridge_step(factor, inside, factored, factor.solved - factor.unwhitened(step), lost)
             deviation = fitted - white.T @ step - own.rows[:, -1]
             shift = float(step @ step)
         except LinAlgError:
-            deviation, variance, shift = _solved_anew(regression, weights, factor, own)
+            deviation, variance, shift = _solved_anew(regression, weights, factor, own, diagonal)
         yield FrameLeftOut(own, deviation, variance, shift)
 
 
+def _ridge_step(
+    factor: Factor,
+    inside: FloatArray,
+    factored: tuple[FloatArray, bool],
+    solved: FloatArray,
+    lost: FloatArray,
+) -> FloatArray:
+    """How R times the coefficients change since the ridge is smaller by `lost` (K,), shape (n,).
+
+    With N the normal matrix of the other frames and C the ridge lost, ``(N - C) y = N solved``; each round gains the
+    digits by which C is smaller than N.
+    """
+    t = factor.triangle
+    lost = lost[t.used] * t.scale[t.used] ** 2
+    change = np.zeros(len(solved))
+    if not lost.any():
+        return change
+    for _ in range(ROUNDS):
+        white = factor.solved_white(lost * (solved + factor.unwhitened(change)))
+        following = white + inside @ cho_solve(factored, inside.T @ white)
+        done = np.linalg.norm(following - change) <= 1e-12 * np.linalg.norm(following)
+        change = following
+        if done:
+            break
+    return change
+
+
 def _solved_anew(
-    regression: Regression, weights: Weights, factor: Factor, own: FrameRows
+    regression: Regression, weights: Weights, factor: Factor, own: FrameRows, diagonal: FloatArray
 ) -> tuple[FloatArray, FloatArray, float]:
     """The same from the rows of all other frames; variances are infinite, as far as can be told."""
     columns = np.flatnonzero(factor.triangle.used)
     kept = np.append(columns, len(factor.triangle.used))
     solution = solve_rows(
         (rows[frames != own.frame][:, kept] for rows, frames in regression.owned_rows(weights)),
-        regression.diagonal_of(weights)[columns],
+        (regression.diagonal_of(weights) - diagonal)[columns],
         regression.penalty(weights).take(columns),
         regression.free[:, columns],
     )

@@ -21,7 +21,7 @@ COVERED = 0.9
 Z = 1.6448536269514722
 """Half-width of the interval that covers 90 % of a normal distribution, in standard deviations."""
 ENOUGH = 20
-"""Deviations of a group below which those of all groups are taken together."""
+"""Frames of a group below which those of all groups are taken together."""
 
 
 @dataclass
@@ -39,16 +39,14 @@ class Calibration:
 
     def scale(self, kind: str, group: str) -> float:
         """Factor s of a kind of row in a group."""
-        own = np.concatenate([np.zeros(0), *self.ratios.get((kind, group), [])])
+        own = self.ratios.get((kind, group), [])
         if len(own) < ENOUGH:
-            own = np.concatenate(
-                [np.zeros(0), *(r for (k, _), rs in self.ratios.items() if k == kind for r in rs)]
-            )
-        if not len(own):
+            own = [ratio for (k, _), ratios in self.ratios.items() if k == kind for ratio in ratios]
+        if not own:
             return float("nan")
-        # the next larger one of n + 1, so that few deviations promise less
+        # of n + 1 frames, so that few promise less; the deviations within a frame are not independent
         share = min(1.0, np.ceil((len(own) + 1) * COVERED) / len(own))
-        return float(np.quantile(own, share, method="higher")) / Z
+        return float(np.quantile(np.concatenate(own), share, method="higher")) / Z
 
 
 def noise(weight: float) -> float:
