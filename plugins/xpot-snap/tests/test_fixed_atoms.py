@@ -36,7 +36,9 @@ def study(name: str) -> dict[str, object]:
     return {
         "study": name,
         "data": {"train": file, "validation": {"kfold": 3}, "test": file},
-        "fitter": {"snap": {"twojmax": 4, "rcutfac": {"min": 4.3, "max": 4.7}, "vweight": 0.1}},
+        "fitter": {
+            "snap": {"twojmax": 4, "rcutfac": {"min": 4.3, "max": 4.7}, "vweight": 0.1, "cache": False}
+        },
         "budget": {"trials": 2},
     }
 
