@@ -217,7 +217,9 @@ def test_other_kernels_need_no_descriptors(
     fresh = [GapFitter().prepare(request(k)).errors(request(k).options) for k in KERNELS]
     first = GapFitter().prepare(request({}))
     design = first.with_kernel(request({"zeta": 2}))
-    monkeypatch.setattr("xpot_gap.native.work.environments", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr(
+        "xpot_gap.native.terms.DescriptorOf.of", lambda *a, **k: pytest.fail("computed again")
+    )
     for changed, expected in zip(KERNELS, fresh, strict=True):
         design = design.with_kernel(request(changed))
         found = design.errors(request(changed).options)

@@ -189,7 +189,9 @@ def test_second_preparation_comes_from_the_cache(
 ) -> None:
     first = GapFitter().prepare(make_request(data, tmp_path))
     monkeypatch.setattr("xpot_gap.plan.run", lambda *a, **k: pytest.fail("gap_fit ran again"))
-    monkeypatch.setattr("xpot_gap.native.work.environments", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr(
+        "xpot_gap.native.terms.DescriptorOf.of", lambda *a, **k: pytest.fail("computed again")
+    )
     second = GapFitter().prepare(make_request(data, tmp_path, options=make_options(**SIGMAS)))
     before, after = first.errors(make_options()), second.errors(make_options())
     assert before.validation == after.validation

@@ -18,8 +18,9 @@ from xpot_gap.native.choose import METHODS, NESTED, choose
 from xpot_gap.native.columns import Columns, KeptColumns
 from xpot_gap.native.kernels import Kernel, SparsePoints, sparse_kernel
 from xpot_gap.native.passes import all_values, check_memory, kernel_rows, memory_bound
+from xpot_gap.native.settings import setting
 from xpot_gap.native.structures import Part
-from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms, setting
+from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms
 from xpot_gap.plan import Plan
 from xpot_gap.stored import KernelMatrix, Stored
 

@@ -32,6 +32,8 @@ class Environments:
         Shape (p, 3, d): derivative of the descriptor; 1/Å times its unit.
     cutoff_gradient
         Shape (p, 3): derivative of the factor; 1/Å.
+    times
+        How often each counts.
     """
 
     values: FloatArray
@@ -41,11 +43,13 @@ class Environments:
     position: FloatArray
     gradient: FloatArray
     cutoff_gradient: FloatArray
+    times: float = 1.0
 
-    @property
-    def nbytes(self) -> int:
-        """Memory that they take."""
-        return sum(value.nbytes for value in vars(self).values())
+    @classmethod
+    def without_gradients(cls, values: FloatArray, cutoff: FloatArray, times: float = 1.0) -> Environments:
+        """Values and factors alone."""
+        nothing, none = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
+        return cls(values, cutoff, nothing, nothing, none, np.zeros((0, 3, values.shape[1])), none, times)
 
     def part(self, first: int, last: int) -> Environments:
         """Those from `first` up to `last`; gradients are in order of environment."""
@@ -59,6 +63,7 @@ class Environments:
             self.position[span],
             self.gradient[span],
             self.cutoff_gradient[span],
+            self.times,
         )
 
 
@@ -80,10 +85,7 @@ def environments(descriptor: Any, atoms: Atoms, *, gradients: bool) -> Environme
     values = np.asarray(found["data"], dtype=float).reshape(n, d)
     cutoff = np.asarray(found["covariance_cutoff"], dtype=float) if n else np.zeros(0)
     if not gradients or n == 0:
-        nothing = np.zeros(0, dtype=np.int64)
-        return Environments(
-            values, cutoff, nothing, nothing, np.zeros((0, 3)), np.zeros((0, 3, d)), np.zeros((0, 3))
-        )
+        return Environments.without_gradients(values, cutoff)
     counts = [len(index) for index in found["ii"]]
     return Environments(
         values,

@@ -122,12 +122,12 @@ def _add(rows: Sequence[Rows], kernels: Sequence[Kernel], points: SparsePoints, 
     dot = part.values @ points.values.T
     p, m = len(part.of), len(points)
     fade = part.cutoff[:, None] * points.cutoff
-    gather = csr_matrix((np.ones(p), (part.atom, np.arange(p))), shape=(len(rows[0].gradient), p))
+    gather = csr_matrix((np.full(p, part.times), (part.atom, np.arange(p))), shape=(len(rows[0].gradient), p))
     along: FloatArray | None = None
     for one, kernel in zip(rows, kernels, strict=True):
         bare = kernel.of_dot(dot) if kernel.theta is None else kernel.between(part.values, points.values)
         weighted = bare * points.cutoff
-        one.energy[:] += part.cutoff @ weighted
+        one.energy[:] += part.times * (part.cutoff @ weighted)
         if not p:
             continue
         if kernel.theta is None:
@@ -143,7 +143,7 @@ def _add(rows: Sequence[Rows], kernels: Sequence[Kernel], points: SparsePoints, 
             by_position += part.cutoff_gradient[:, :, None] * weighted[part.of][:, None, :]
         flat = by_position.reshape(p, 3 * m)
         one.gradient[:] += (gather @ flat).reshape(-1, 3, m)
-        strain = (part.position.T @ flat).reshape(3, 3, m)  # [position, gradient]
+        strain = part.times * (part.position.T @ flat).reshape(3, 3, m)  # [position, gradient]
         one.strain[:] += strain[_POSITION, _GRADIENT]
 
 

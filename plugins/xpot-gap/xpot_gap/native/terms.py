@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from xpot_core.api import FloatArray
 from xpot_gap import xml
+from xpot_gap.native.environments import Environments, environments
+from xpot_gap.native.geometric import pairs, triplets
 from xpot_gap.native.kernels import Kernel, SparsePoints
+from xpot_gap.native.settings import setting
 
 _SQUARED_EXPONENTIAL, _DOT_PRODUCT = 1, 2
+_GEOMETRIC = {"distance_2b": pairs, "angle_3b": triplets}
 _SLICE = 50
 """Coordinates that QUIP's reader takes in one piece."""
 _VERSION = 1769700636
@@ -50,8 +54,15 @@ class DescriptorOf:
     def __getstate__(self) -> dict[str, Any]:
         return {"text": self.text}
 
+    def of(self, atoms: Atoms, *, gradients: bool) -> Environments:
+        """All environments of a structure in a periodic cell."""
+        kind = self.text.split(maxsplit=1)[0]
+        if kind in _GEOMETRIC:
+            return _GEOMETRIC[kind](self.text, atoms, gradients=gradients)
+        return environments(self._calculator, atoms, gradients=gradients)
+
     @cached_property
-    def calculator(self) -> Any:
+    def _calculator(self) -> Any:
         """A `quippy.descriptors.Descriptor`."""
         from quippy.descriptors import Descriptor
 
@@ -61,12 +72,6 @@ class DescriptorOf:
 def quippy_text(settings: str) -> str:
     """Settings of a descriptor outside of ``gap={...}``, whose parser takes one pair of braces away."""
     return settings.replace("{{", "{").replace("}}", "}")
-
-
-def setting(text: str, name: str) -> float | None:
-    """The number that a descriptor gives to a key."""
-    match = re.search(rf"\b{name}=(\S+)", text)
-    return float(match[1]) if match else None
 
 
 def read_terms(text: str) -> list[Term]:

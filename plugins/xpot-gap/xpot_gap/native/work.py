@@ -10,7 +10,6 @@ import numpy as np
 from ase import Atoms
 
 from xpot_core.api import FloatArray
-from xpot_gap.native.environments import environments
 from xpot_gap.native.kernels import Kernel, SparsePoints, rows_of
 from xpot_gap.native.terms import DescriptorOf
 
@@ -94,8 +93,7 @@ class Values(_OfDescriptor):
 
     def do(self, task: Task) -> list[tuple[FloatArray, FloatArray]]:
         """Values, shape (n, d), and factors, shape (n,), of each structure."""
-        of = self.descriptor.calculator
-        parts = [environments(of, s.atoms, gradients=False) for s in task.structures]
+        parts = [self.descriptor.of(s.atoms, gradients=False) for s in task.structures]
         return [(part.values, part.cutoff) for part in parts]
 
 
@@ -115,7 +113,7 @@ class KernelRows(_OfDescriptor):
         k, m = len(self.kernels), len(self.points)
         energy, rest = np.zeros((k, int(structure.energy), m)), np.zeros((k, structure.n_rest, m))
         wanted = structure.forces is not None or structure.virial
-        found = environments(self.descriptor.calculator, structure.atoms, gradients=wanted)
+        found = self.descriptor.of(structure.atoms, gradients=wanted)
         rows = rows_of(self.kernels, self.points, found, len(structure.atoms))
         n_forces = structure.n_forces
         for i, one in enumerate(rows):
