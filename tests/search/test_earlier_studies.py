@@ -164,3 +164,23 @@ def test_extend_with_another_change_leaves_everything_as_it_was(study: Make) -> 
     assert after.facts["identity"] == before.facts["identity"]
     assert [t.from_prior for t in after.trials] == [False] * len(before.trials)
     assert not list(before.directory.glob("before-*.sqlite"))
+
+
+def test_a_table_of_trials_is_a_prior(study: Make, folder: Path) -> None:
+    Path("old.csv").write_text(
+        "iteration,loss,cutoff,wj\n1,0.2,4.5,1\n2,0.1,5.0,1\n3,nan,5.5,1\n4,0.1,9.0,1\n"
+    )
+    heard = Listener()
+    space = toy(cutoff={"min": 4.0, "max": 6.0})
+    _, results = run(study({**space, "study": "new", "prior": ["old.csv"]}), observer=heard)
+    prior = [t for t in results.trials if t.from_prior]
+    assert [(t.values, t.loss) for t in prior] == [({"cutoff": 4.5}, 0.2), ({"cutoff": 5.0}, 0.1)]
+    assert not any(t.comparable for t in prior)  # their errors are not known here
+    assert sum(not t.from_prior for t in results.trials) == 4
+    assert heard.texts[0].startswith("2 trials of old.csv are known beforehand")
+    assert heard.texts[1] == "old.csv: iteration, wj is no hyperparameter of this study"
+    assert heard.texts[2].startswith("old.csv: 2 trials have no loss")
+    for text, message in [("loss,rfac0\n1,1\n", "has no column cutoff"), ("\0", "has no column loss")]:
+        Path("bad.csv").write_text(text)
+        with pytest.raises(InputError, match=message):
+            run(study({**space, "study": "refused", "prior": "bad.csv"}))

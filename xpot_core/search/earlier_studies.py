@@ -21,6 +21,7 @@ from xpot_core.optimize.objectives import Objective, loss_again
 from xpot_core.options.check import validate_options
 from xpot_core.plugins.interfaces import TableLoss
 from xpot_core.results.read import StudyResults
+from xpot_core.search.trial_tables import table_trials
 from xpot_core.space.as_json import space_from_json, space_to_json
 from xpot_core.space.parameters import Space, fill
 from xpot_core.store.store import STORE_NAME, Store
@@ -46,11 +47,14 @@ class Translation:
         ``(which trial, why)`` of the others.
     outside
         Numbers of the usable ones that lie beyond the present ranges.
+    remarks
+        What else the user should know.
     """
 
     trials: tuple[Trial, ...]
     left_out: tuple[tuple[str, str], ...] = ()
     outside: tuple[int, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
         """What the user should know about them: one line for each reason."""
@@ -58,8 +62,11 @@ class Translation:
         for which, why in self.left_out:
             by_reason.setdefault(why, []).append(which)
         lines = [
-            f"{len(which)} trials are of no use here, {which[0]} first: {why}"
-            for why, which in by_reason.items()
+            *self.remarks,
+            *(
+                f"{len(which)} trials are of no use here, {which[0]} first: {why}"
+                for why, which in by_reason.items()
+            ),
         ]
         if self.outside:
             lines.append(
@@ -297,7 +304,11 @@ def adopt_priors(store: Store, runner: TrialRunner, file: StudyFile, directory: 
         if str(folder) in done:
             continue
         try:
-            found = prior_trials(folder, key, runner)
+            found = (
+                _of_table(folder, key, runner)
+                if folder.suffix == ".csv"
+                else prior_trials(folder, key, runner)
+            )
         except InputError as error:
             raise file.located(error) from error
         done = [*done, str(folder)]
@@ -351,6 +362,13 @@ def extend_store(
         f"the study as it was is kept in {backup.name}",
         *found.sentences(),
     ]
+
+
+def _of_table(path: Path, key: str, runner: TrialRunner) -> Translation:
+    if [o.name for o in runner.objectives] != ["loss"]:
+        raise InputError("a table knows the loss alone, not several objectives", key=key, value=str(path))
+    trials, sentences = table_trials(path, key, runner.space, PRIOR)
+    return Translation(tuple(trials), remarks=tuple(sentences))
 
 
 def _run_folder(name: str, file: StudyFile, directory: Path) -> Path:

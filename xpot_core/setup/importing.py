@@ -6,10 +6,12 @@ import textwrap
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from xpot_core.errors import InputError
 from xpot_core.plugins.interfaces import ImporterProvider
-from xpot_core.plugins.registry import Registry
+from xpot_core.plugins.registry import Registry, load_registry
+from xpot_core.types.importing import ImportedStudy
 
 _WIDTH = 100
 
@@ -31,12 +33,34 @@ def import_study(registry: Registry, source: str, tool: str | None = None) -> st
     InputError
         If no importer has the name or recognises the source, or it holds what a study cannot express.
     """
-    name = tool.replace("_", "-") if tool is not None else _recognised(registry, source)
-    importer = registry.create("importer", name)
-    found = registry.hook.xpot_import(importer=importer, source=source)
+    found = imported_by(tool if tool is not None else _recognised(registry, source), source, registry)
     header = "".join(f"# {line}\n" for note in found.notes for line in textwrap.wrap(note, _WIDTH - 2))
     body: dict[str, Any] = dict(found.study)
     return header + yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+
+
+def imported_by(tool: str, source: str, registry: Registry | None = None) -> ImportedStudy:
+    """What an importer makes of a source; an importer whose inputs hold those of another program calls it, too.
+
+    Parameters
+    ----------
+    tool
+        Name of the importer.
+    source
+        A file, or a text such as a command line.
+    registry
+        The plugins; by default all that are installed.
+    """
+    registry = registry or load_registry()
+    importer = registry.create("importer", tool.replace("_", "-"))
+    found: ImportedStudy = registry.hook.xpot_import(importer=importer, source=source)
+    return found
+
+
+def fitter_options() -> dict[str, type[BaseModel]]:
+    """Options of every fitter that is installed, those that a study would choose first."""
+    registry = load_registry()
+    return {name: registry.provider("fitter", name).options for name in registry.preferred("fitter")}
 
 
 def _recognised(registry: Registry, source: str) -> str:

@@ -263,7 +263,8 @@ class StudyConfig(OptionsModel):
         list, "Physical tests that every trial must pass; one that does not is INFEASIBLE."
     )
     prior: Annotated[list[str], OneOrMany] = option(
-        list, "Run folders of earlier studies whose trials the optimizer learns from."
+        list,
+        "Run folders of earlier studies whose trials the optimizer learns from, or CSV tables of trials.",
     )
     fidelity: FidelityConfig | None = option(
         None, "Successive halving: cheap trials first, the best of them again at more cost."

@@ -34,7 +34,12 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "hyperopt-random": "xpot-hyperopt",
     },
     "executor": {"dask": "xpot-dask"},
-    "importer": {"fitsnap": "xpot-fitsnap", "gap-fit": "xpot-gap", "pacemaker": "xpot-ace"},
+    "importer": {
+        "fitsnap": "xpot-fitsnap",
+        "gap-fit": "xpot-gap",
+        "xpot": "xpot-v1",
+        "pacemaker": "xpot-ace",
+    },
     "validator": {
         "dimer": "xpot-lammps",
         "equation-of-state": "xpot-lammps",

@@ -16,7 +16,7 @@ class FitsnapImporter:
         pass
 
     def load(self, source: str) -> ImportedStudy:
-        """Translate an input file.
+        """Translate an input file, or its text.
 
         Raises
         ------
@@ -25,7 +25,7 @@ class FitsnapImporter:
         """
         from xpot_fitsnap.importing.study import study_from_fitsnap
 
-        if not os.path.isfile(source):  # a Path raises where a text is too long for a name
+        if "\n" not in source and not os.path.isfile(source):  # a Path raises where a text is too long
             raise InputError("does not exist", value=source, remedy="name a FitSNAP input")
         study = study_from_fitsnap(source)
         notes = tuple(study.pop("#", ()))
@@ -35,7 +35,7 @@ class FitsnapImporter:
 def recognises(source: str) -> bool:
     """Whether a path is that of a FitSNAP input: it has sections of FitSNAP."""
     try:
-        text = Path(source).read_text(encoding="utf-8", errors="replace")
+        text = source if "\n" in source else Path(source).read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError):
         return False
     return re.search(r"^\[(BISPECTRUM|CALCULATOR|SCRAPER)\]", text, re.MULTILINE) is not None

@@ -15,14 +15,14 @@ TRANSLATED: dict[str, set[str]] = {
     "CALCULATOR": {"calculator", "energy", "force", "stress"},
     "PATH": {"dataPath", "groupFile"},
     "REFERENCE": {"units", "atom_style", "pair_style", "pair_coeff"},
-    "SCRAPER": {"scraper"},
+    "SCRAPER": {"scraper", "property_array"},
     "SOLVER": {"solver", "compute_testerrs", "detailed_errors"},
 }  # fmt: skip
 """What is translated, or says nothing about the fit."""
 LEFT: dict[str, set[str]] = {
     "BISPECTRUM": {"bikflag", "dgradflag"},
     "CALCULATOR": {"nonlinear", "per_atom_energy", "per_atom_scalar"},
-    "SCRAPER": {"property_array", "read_group_scrape", "save_group_scrape"},
+    "SCRAPER": {"read_group_scrape", "save_group_scrape"},
     "SOLVER": {
         "cov_nugget", "mcmc_gamma", "mcmc_num", "merr_cfs", "merr_method", "merr_mult", "normalweight", "normratio",
         "nsam",

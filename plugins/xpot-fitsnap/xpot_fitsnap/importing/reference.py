@@ -22,7 +22,7 @@ def reference_options(
     if section.get("units", "metal").lower() != "metal":
         raise InputError("only units metal can be translated", key="REFERENCE.units", value=section["units"])
     if section.get("atom_style", "atomic").lower() != "atomic":
-        notes.append(f"atom_style {section['atom_style']} is not supported: charges and spins are lost.")
+        notes.append(f"atom_style {section['atom_style']} is not supported: charges are lost.")
     words = section.get("pair_style", "zero 10.0").split()
     order = {i + 1: sorted(types).index(t) + 1 for i, t in enumerate(types)}
     lines = [_renumbered(v, order) for k, v in section.items() if k.startswith("pair_coeff")]

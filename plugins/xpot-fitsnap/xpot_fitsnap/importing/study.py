@@ -9,9 +9,11 @@ from typing import Any
 from xpot_core.api import InputError
 from xpot_fitsnap.importing.data import convert
 from xpot_fitsnap.importing.keys import left_out
+from xpot_fitsnap.importing.older import of_today
 from xpot_fitsnap.importing.reference import reference_options
+from xpot_fitsnap.importing.solvers import refuse_others, solver_options
 from xpot_fitsnap.importing.values import per_element, to_flag, to_number
-from xpot_fitsnap.importing.weights import groups_of, weight_options
+from xpot_fitsnap.importing.weights import groups_of, trained, weight_options
 
 DEFAULTS = {"twojmax": "6", "rcutfac": "4.67637", "rfac0": "0.99363", "rmin0": "0.0"}
 """FitSNAP's own defaults, which an input may rely on."""
@@ -31,12 +33,12 @@ FLAGS = {
 def study_from_fitsnap(source: str) -> dict[str, Any]:
     """Translate a FitSNAP input; the importer ``fitsnap``.
 
-    JSON data are converted to one extended XYZ file beside the input.
+    Data are converted to extended XYZ beside the input: what FitSNAP trains on, and what it tests.
 
     Parameters
     ----------
     source
-        Path of the input file.
+        Path of the input file; or its text, whose paths start from the working folder.
 
     Returns
     -------
@@ -48,21 +50,22 @@ def study_from_fitsnap(source: str) -> dict[str, Any]:
     InputError
         If FitSNAP would refuse the input, or a file that holds other data lies where they would go.
     """
+    if "\n" in source:
+        config = _parsed(source, Path("text"))
+        path = Path(f"{config.get('OUTFILE', 'potential', fallback='fitsnap')}.in")
+    else:
+        path = Path(source)
+        config = _read(path)
     try:
-        return _translated(Path(source))
+        return _translated(config, path)
     except InputError as error:
-        raise error.at(file=source) from error
+        raise error.at(file=path) from error
 
 
-def _translated(path: Path) -> dict[str, Any]:
-    config = _read(path)
+def _translated(config: configparser.ConfigParser, path: Path) -> dict[str, Any]:
     notes = [f"Translated from {path.name}. The values are fixed as they were: write `tune` to search one."]
-    if config.has_section("CALCULATOR"):
-        kind = config.get("CALCULATOR", "calculator", fallback="LAMMPSSNAP")
-        if kind.upper() != "LAMMPSSNAP":
-            raise InputError(
-                "only LAMMPSSNAP can be translated", file=path, key="CALCULATOR.calculator", value=kind
-            )
+    of_today(config, notes)
+    refuse_others(config)
     if not config.has_section("BISPECTRUM"):
         raise InputError("has no section BISPECTRUM", file=path, remedy="is it a FitSNAP input for SNAP?")
     notes += left_out(config, path)
@@ -70,16 +73,18 @@ def _translated(path: Path) -> dict[str, Any]:
     options = _bispectrum(config, types)
     options |= reference_options(config, types, notes)
     groups = groups_of(config, path)
-    data = {
+    data: dict[str, Any] = {
         "train": f"{path.stem}_train.xyz",
         "validation": {"kfold": 5},
         "keys": {"energy": "REF_energy", "forces": "REF_forces", "virial": "REF_virial"},
         "group_by": "config_type",
     }
-    frames = convert(config, path, groups, path.with_name(f"{path.stem}_train.xyz"), notes)
+    converted = convert(config, path, groups, notes)
+    if converted.test:
+        data["test"] = f"{path.stem}_test.xyz"
     options |= _energies(config, types)
-    options |= weight_options(config, groups, frames, options, notes)
-    _solver(config, options, notes)
+    options |= weight_options(config, trained(groups), converted.frames, options, notes)
+    options |= solver_options(config, notes)
     return {
         "#": notes,
         "study": path.stem,
@@ -93,13 +98,17 @@ def _translated(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> configparser.ConfigParser:
+    try:
+        return _parsed(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", file=path) from error
+
+
+def _parsed(text: str, path: Path) -> configparser.ConfigParser:
     config = configparser.ConfigParser(inline_comment_prefixes="#", interpolation=None)
     config.optionxform = str  # type: ignore[method-assign,assignment]
     try:
-        with path.open(encoding="utf-8") as file:
-            config.read_file(file)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+        config.read_string(text)
     except configparser.Error as error:
         raise InputError(f"is not a FitSNAP input: {error.message}", file=path) from error
     return config
@@ -130,12 +139,3 @@ def _energies(config: configparser.ConfigParser, types: list[str]) -> dict[str, 
         return {}
     shifts = {t: -to_number(config.get("ESHIFT", t, fallback="0.0"), f"ESHIFT.{t}") + 0.0 for t in types}
     return {"energy_shift": shifts} if any(shifts.values()) else {"energy_shift": dict.fromkeys(types, 0.0)}
-
-
-def _solver(config: configparser.ConfigParser, options: dict[str, Any], notes: list[str]) -> None:
-    solver = config.get("SOLVER", "solver", fallback="SVD")
-    if solver.upper() != "SVD":
-        notes.append(
-            f"Solver {solver} is not translated: the fit is plain weighted least squares (option ridge)."
-        )
-    options["ridge"] = 0.0

@@ -53,6 +53,11 @@ def groups_of(config: configparser.ConfigParser, path: Path) -> dict[str, dict[s
     return groups
 
 
+def trained(groups: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+    """Groups that FitSNAP fits to, not only tests."""
+    return {g: row for g, row in groups.items() if row.get("training_size", row.get("size", 1.0)) != 0}
+
+
 def weight_options(
     config: configparser.ConfigParser,
     groups: Mapping[str, Mapping[str, float]],
@@ -70,22 +75,32 @@ def weight_options(
     for name, factor in factors.items():
         table = {g: (values.get(name, 1.0) * factor if used[name] else 0.0) for g, values in groups.items()}
         result[name] = table
-    sizes = {"size": 1.0, "training_size": 1.0, "testing_size": 0.0}
-    if any(values.get(name, all_) != all_ for values in groups.values() for name, all_ in sizes.items()):
-        notes.append(
-            "Testing sizes are not translated, nor are training sizes: FitSNAP picks those files itself, and here all "
-            "are trained on. Use validation or test."
-        )
     temperature = _boltzmann_temperature(config)
     if temperature:
         result["boltzmann_temperature"] = temperature
         _boltzmann(result, temperature, groups, frames, options, notes, energies=used["eweight"])
     if to_flag(config.get("GROUPS", "smartweights", fallback="0"), "smartweights"):
-        notes.append(
-            "smartweights divides every weight by the size of its group, and force weights by the number of "
-            "components of each structure; the weights below are those before that division."
-        )
+        _smart(result, frames, notes)
     return {name: one_if_equal(value) for name, value in result.items()}
+
+
+def _smart(result: dict[str, Any], frames: Mapping[str, list[Atoms]], notes: list[str]) -> None:
+    """FitSNAP divides weights by the number of structures of the group, and by the rows of each structure."""
+    for group, own in frames.items():
+        sizes = {len(atoms) for atoms in own}
+        result["eweight"][group] /= len(own)
+        result["fweight"][group] /= len(own) * 3 * (sum(map(len, own)) / len(own))
+        result["vweight"][group] /= len(own) * 6
+        if len(sizes) > 1:
+            notes.append(
+                f"smartweights divides force weights by the size of each structure; in group {group} sizes differ, "
+                "and the mean is taken."
+            )
+    if not frames:
+        notes.append(
+            "smartweights divides every weight by the number of structures of its group, and force and virial "
+            "weights by the rows of each structure; the weights below are those before that division."
+        )
 
 
 def _boltzmann_temperature(config: configparser.ConfigParser) -> float:

@@ -1,0 +1,211 @@
+"""Data that FitSNAP's scrapers read, and which part of them it trains on."""
+
+import json
+import os
+from configparser import ConfigParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.io import read, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xpot_fitsnap.importing.sizes import Sizes
+from xpot_fitsnap.importing.study import study_from_fitsnap
+from xpot_fitsnap.options import FitsnapOptions
+from xpot_fitsnap.writing.export import write_fitsnap
+from xpot_fitsnap.writing.plan import Plan
+from xpot_fitsnap.writing.sections import fitsnap_settings
+from xpot_lammps_session.session import NKTV2P
+from xpot_lammps_session.testing import small_data
+
+from xpot_core.api import InputError, resolve
+
+INPUT = """
+[BISPECTRUM]
+type = In P
+numTypes = 2
+[CALCULATOR]
+stress = 1
+[SCRAPER]
+scraper = {scraper}
+[PATH]
+dataPath = data
+[GROUPS]
+group_sections = name training_size testing_size eweight fweight vweight
+group_types = str float float float float float
+{groups}
+"""
+
+
+def written(folder: Path, scraper: str, groups: str) -> Path:
+    path = folder / "x.in"
+    path.write_text(INPUT.format(scraper=scraper, groups=groups))
+    return path
+
+
+def json_data(folder: Path, group: str, n: int) -> None:
+    """One file for each structure, its energy the number of the file."""
+    own = folder / "data" / group
+    own.mkdir(parents=True)
+    for i in range(n):
+        record = {
+            "AtomTypes": ["In"],
+            "Positions": [[0, 0, 0]],
+            "Lattice": (9 * np.eye(3)).tolist(),
+            "Energy": i,
+        }
+        (own / f"{i}.json").write_text(json.dumps({"Dataset": {"Data": [record]}}))
+
+
+def test_what_fitsnap_tests_is_not_trained_on(tmp_path):
+    json_data(tmp_path, "whole", 3)
+    json_data(tmp_path, "parts", 10)
+    json_data(tmp_path, "tested", 2)
+    path = written(
+        tmp_path, "JSON", "whole = 1.0 0.0 1 1 0\nparts = 0.5 0.2 2 1 0\ntested = 0.0 1.0 1000 1000 0"
+    )
+    study = study_from_fitsnap(str(path))
+    assert study["fitter"]["snap"]["eweight"] == {"whole": 1.0, "parts": 2.0}
+    assert study["data"]["test"] == "x_test.xyz"
+    order = [int(Path(n).stem) for n in os.listdir(tmp_path / "data" / "parts")]
+    for name, parts, others in (("x_train.xyz", order[:5], 3), ("x_test.xyz", order[5:7], 2)):
+        frames = read(tmp_path / name, ":")
+        found = [int(a.info["REF_energy"]) for a in frames if a.info["config_type"] == "parts"]
+        assert sorted(found) == sorted(parts)
+        assert len(frames) == len(parts) + others
+
+
+def test_sizes_are_counted_as_fitsnap_counts_them():
+    config = ConfigParser()
+    config.read_string(
+        "[GROUPS]\ngroup_sections = name training_size testing_size\ngroup_types = str int float\n"
+    )
+
+    def counts(n, training, testing=0.0, column="training_size"):
+        sizes = Sizes(config, {"a": {column: training, "testing_size": testing}}, [])
+        return tuple(len(part) for part in sizes.split("a", range(n)))
+
+    assert counts(10, 0.26) == (3, 0)
+    assert counts(10, 0.01, 0.01) == (1, 1)
+    assert counts(10, 1) == (1, 0)  # an int column counts
+    assert counts(10, 1.0, column="size") == (10, 0)
+    assert counts(10, 0.7, column="size") == (7, 3)  # the rest is tested
+    assert counts(10, 0.8, 0.8) == (8, 2)
+    with pytest.raises(InputError, match="asks for 11 of 10"):
+        counts(10, 11)
+
+
+def test_random_sampling_draws_what_fitsnap_draws():
+    import random
+
+    config = ConfigParser()
+    config.read_string("[GROUPS]\nrandom_sampling = 1\nrandom_seed = 7\n")
+    sizes = Sizes(config, {"a": {"size": 0.5}, "b": {"size": 0.5}}, [])
+    found = [sizes.split(g, range(8))[0] for g in "ab"]
+    random.seed(7)
+    for own in found:
+        items = list(range(8))
+        random.shuffle(items)
+        assert own == items[:4]
+
+
+@pytest.mark.parametrize(
+    ("unit", "bar"), [("", 1.0), ("property_array = Stress: pressure kbar metal", 1000.0)]
+)
+def test_groups_of_xyz_files(unit, bar, tmp_path):
+    (tmp_path / "data").mkdir()
+    frames = [f for f in small_data(9, 0, 0).frames if f.virial is not None][:4]
+    for name, own in (("one.xyz", frames[:1]), ("more.extxyz", frames[1:])):
+        images = []
+        for frame in own:
+            atoms = frame.atoms.copy()
+            atoms.info |= {
+                "energy": frame.energy,
+                "stress": (frame.virial * NKTV2P / atoms.get_volume() / bar).ravel(),
+            }
+            atoms.arrays["forces"] = np.array(frame.forces)
+            images.append(atoms)
+        write(tmp_path / "data" / name, images, format="extxyz")
+    path = written(tmp_path, f"XYZ\n{unit}", "one = 1.0 0.0 1 1 1e-8\nmore = 0.67 0.33 1 1 1e-8")
+    study_from_fitsnap(str(path))
+    found = [*read(tmp_path / "x_train.xyz", ":"), *read(tmp_path / "x_test.xyz", ":")]
+    assert [a.info["config_type"] for a in found] == ["one", "more", "more", "more"]
+    for atoms, frame in zip(found, frames, strict=True):
+        assert atoms.info["REF_energy"] == pytest.approx(frame.energy)
+        assert atoms.arrays["REF_forces"] == pytest.approx(frame.forces, abs=1e-7)
+        assert atoms.info["REF_virial"] == pytest.approx(frame.virial.ravel(), rel=1e-6, abs=1e-7)
+
+
+def test_smartweights_are_divided(tmp_path):
+    json_data(tmp_path, "a", 4)
+    path = written(tmp_path, "JSON", "smartweights = 1\na = 1.0 0.0 100 3 6e-4")
+    options = study_from_fitsnap(str(path))["fitter"]["snap"]
+    weights = [options[name] for name in ("eweight", "fweight", "vweight")]
+    assert weights == pytest.approx([25.0, 0.25, 0.25])
+
+
+def test_sections_of_older_versions(tmp_path):
+    (tmp_path / "groups.in").write_text("# name size eweight fweight vweight\nA 1.0 10 2 0\n")
+    (tmp_path / "old.in").write_text(
+        "[BISPECTRUM]\nnumTypes = 2\ntwojmax = 6\nwj1 = 1.0\nwj2 = 0.8\ntype1 = In\ntype2 = P\nBOLTZT = 0\n"
+        "[MODEL]\nbzeroflag = 1\nquadraticflag = 1\nsolver = SVD\ncompute_dbvb = 1\n"
+        "[PATH]\njsonPath = JSON\ngroupFile = groups.in\n[OUTFILE]\nconfigs = c.gz\n"
+    )
+    study = study_from_fitsnap(str(tmp_path / "old.in"))
+    options = study["fitter"]["snap"]
+    assert options["wj"] == {"In": 1.0, "P": 0.8}
+    assert options["quadratic"] is options["bzero"] is True
+    assert options["eweight"] == 10.0
+
+
+def test_a_text_is_an_input_of_the_working_folder(tmp_path, monkeypatch):
+    json_data(tmp_path, "a", 2)
+    monkeypatch.chdir(tmp_path)
+    text = INPUT.format(scraper="JSON", groups="a = 1.0 0.0 1 1 0") + "[OUTFILE]\npotential = pot\n"
+    assert study_from_fitsnap(text)["data"]["train"] == "pot_train.xyz"
+    assert len(read("pot_train.xyz", ":")) == 2
+
+
+numbers = st.floats(0.3, 3.0).map(lambda x: round(x, 6))
+by_element = numbers | st.fixed_dictionaries({"In": numbers, "P": numbers})
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "twojmax": st.integers(0, 8),
+            "quadratic": st.booleans(),
+            "rcutfac": numbers,
+            "rfac0": numbers,
+            "wj": by_element,
+            "radelem": by_element,
+            "switch": st.booleans(),
+            "constant": st.booleans(),
+            "sinner": st.none() | by_element,
+            "dinner": by_element,
+            "reference": st.sampled_from(["none", "zbl"]),
+            "zbl_inner": numbers,
+            "eweight": numbers,
+            "fweight": st.fixed_dictionaries(dict.fromkeys(("bulk", "cluster", "strained"), numbers)),
+            "vweight": numbers,
+            "energy_shift": st.fixed_dictionaries({"In": numbers, "P": numbers}),
+        }
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_import_of_an_export_is_the_identity(tmp_path_factory, given):
+    data = small_data(9, 0, 0)
+    folder = tmp_path_factory.mktemp("round")
+    options = FitsnapOptions(**given)
+    study = study_from_fitsnap(str(folder / write_fitsnap(folder, options, data)))
+    back = FitsnapOptions(
+        **{k: v for k, v in study["fitter"]["snap"].items() if k not in ("ridge", "solver")}
+    )
+    plan = Plan.of(options, data)
+    assert fitsnap_settings(back, data.elements) == plan.settings
+    assert back.energy_shift == options.energy_shift
+    for group, weights in plan.table.items():
+        assert resolve(back.eweight, group) == pytest.approx(weights.eweight)
+        assert resolve(back.fweight, group) == pytest.approx(weights.fweight)
+        assert resolve(back.vweight, group) == pytest.approx(weights.vweight * 1e4)

@@ -1,0 +1,1 @@
+"""Inputs of the published XPOT (1.x) as study files."""
