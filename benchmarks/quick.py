@@ -39,6 +39,7 @@ COMMANDS = {
     "snap": "snap_parity_and_speed.py --structures 30",
     "snap-memory": "snap_memory.py --twojmax 4 --sizes 50,100",
     "gap": "gap_speed.py --frames 15 --n-sparse 60",
+    "gap-native": "gap_native.py --structures 12 --n-sparse 60",
     "optimizer-cost": "optimizer_cost.py --sizes 50",
     "regret": "optimizer_regret.py --only random skopt-gp --seeds 1 --trials 60",
     "executors": "executor_efficiency.py --quick",

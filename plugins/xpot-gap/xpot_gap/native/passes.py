@@ -17,7 +17,7 @@ from xpot_gap.native.terms import DescriptorOf
 from xpot_gap.native.work import KernelRows, Structure, Task, Values, tasks_of
 from xpot_gap.plan import available_bytes
 
-_LOG = logging.getLogger("xpot_gap")
+_LOG = logging.getLogger("xpot.gap")
 _SECONDS_BETWEEN_WORDS = 10.0
 
 

@@ -1,0 +1,247 @@
+"""GAP without gap_fit: what new descriptors, new kernels and a whole fit cost, against gap_fit on the same frames.
+
+    python benchmarks/gap_native.py [--structures 43 214] [--n-sparse 200 1000] [--replicas]
+
+Each step runs in a process of its own (`fresh.spend`), so that imports and peak memory are its own. Reads
+``$XPOT_DATA/zuo2020/Si_train.xyz`` and writes ``benchmarks/results/gap_native.csv`` and ``.md``. CPU seconds and
+their ratios mean something on a shared machine, wall times do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ase.io import write
+from fresh import environment, spend
+from gap_speed import FOLDS, RESULTS, SEED, load, options
+from xpot_gap.design import GapDesign
+from xpot_gap.fitter import GapFitter
+from xpot_gap.options import GapOptions
+from xpot_linear.processes import pool
+
+from xpot_core.api import FitRequest, TrainingData
+
+XPOT = [sys.executable, "-c", "from xpot_core.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the result."""
+
+    structures: int
+    n_sparse: int
+    what: str
+    seconds: float
+    of: float
+    target: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """How many times less than what it is compared with."""
+        return self.of / self.seconds
+
+
+def worker_seconds() -> list[float]:
+    """CPU seconds of the worker processes."""
+    times = []
+    for worker in pool._pool._workers if pool._pool else []:
+        fields = Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()
+        times.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+    return times
+
+
+def with_soap(points: int, **changed: Any) -> GapOptions:
+    """Options with other ones of the soap."""
+    raw = options(points).model_dump(mode="json")
+    raw["descriptors"][1]["soap"] |= changed
+    return GapOptions.model_validate(raw)
+
+
+def repeated(n: int) -> TrainingData:
+    """As many structures as wanted: copies, which cost what others would."""
+    data = load(min(n, 214))
+    again = [i % len(data.frames) for i in range(n)]
+    frames = tuple(replace(data.frames[i], identity=f"copy {k}") for k, i in enumerate(again))
+    return replace(data, frames=frames, folds=tuple(data.folds[i] for i in again))
+
+
+def child(structures: int, n_sparse: int, threads: int, kernels: bool) -> dict[str, float]:
+    """CPU seconds of each step of a design; of the busiest process where there are several."""
+    data = repeated(structures)
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+
+        def request(chosen: GapOptions) -> FitRequest:
+            return FitRequest(chosen, data, Path(folder), SEED, threads=threads)
+
+        # a study keeps its processes: what they import is no part of a trial
+        warm = FitRequest(options(10), repeated(12), Path(folder), SEED, threads=threads)
+        GapFitter().prepare(warm)
+        chosen = options(n_sparse)
+        before = [time.process_time(), *worker_seconds()]
+        design: GapDesign = GapFitter().prepare(request(chosen))
+        after = [time.process_time(), *worker_seconds()]
+        found["design"] = max(b - a for a, b in zip(before, after, strict=True))
+        begin = time.process_time()
+        for fold in range(FOLDS):
+            design.errors(chosen, leave_out=fold)
+        found["folds"] = time.process_time() - begin
+        changes: dict[str, dict[str, Any]] = {
+            "second zeta": {"zeta": 3},
+            "another zeta": {"zeta": 5},
+            "another delta": {"delta": 0.3},
+            "another n_sparse": {"n_sparse": n_sparse // 2},
+        }
+        for name, change in changes.items() if kernels else ():
+            begin = time.process_time()
+            chosen = with_soap(n_sparse, **change)
+            design = design.with_kernel(request(chosen))
+            design.errors(chosen)
+            found[name] = time.process_time() - begin
+    return found
+
+
+def run_child(folder: Path, *arguments: Any) -> tuple[dict[str, float], float]:
+    """Steps and peak memory in GB."""
+    run = spend([sys.executable, __file__, "--child", json.dumps(arguments)], folder)
+    return run.facts, run.memory
+
+
+def compare(structures: int, n_sparse: int) -> Iterator[Row]:
+    """All ratios for one size."""
+    data = load(structures)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        program = options(n_sparse).model_copy(update={"engine": "gap_fit"})
+        potential = GapFitter().fit(FitRequest(program, data, folder, SEED))
+        alone = spend(_resolved(potential.metadata["command"]), folder).cpu
+        one, _ = run_child(folder, structures, n_sparse, 1, True)
+        two, _ = run_child(folder, structures, n_sparse, 2, False)
+
+        def row(what: str, seconds: float, of: float, target: str = "") -> Row:
+            return Row(structures, n_sparse, what, seconds, of, target)
+
+        yield row("new descriptors, one thread, of gap_fit alone", one["design"], alone, ">= 3")
+        both = one["design"] + one["folds"]
+        yield row("the same with 5-fold cross-validation, of gap_fit alone", both, alone, ">= 2.9")
+        yield row("busiest of two processes, of one process", two["design"], one["design"], ">= 1.8")
+        yield row("busiest of two processes, of gap_fit alone", two["design"], alone, ">= 5.5")
+        for what in ("second zeta", "another zeta", "another delta", "another n_sparse"):
+            target = "" if what == "second zeta" else ">= 10"
+            yield row(f"{what}, of new descriptors", one[what], one["design"], target)
+        write_study(folder, data, n_sparse)
+        variables = {**environment(), "XPOT_CACHE": str(folder / "cache")}
+        whole = spend([*XPOT, "fit", "study.yaml"], folder, variables).cpu
+        yield row("xpot fit with 5 folds, imports included, of gap_fit alone", whole, alone, ">= 2.5")
+
+
+def _resolved(command: list[str]) -> list[str]:
+    from xpot_gap.runner import gap_fit_program
+
+    return [str(gap_fit_program(None)), *command[1:]]
+
+
+def write_study(folder: Path, data: TrainingData, n_sparse: int) -> None:
+    """Data and study file of the same fit."""
+    images = []
+    for frame in data.frames:
+        atoms = frame.atoms.copy()
+        assert frame.virial is not None
+        atoms.info.update(REF_energy=frame.energy, REF_virial=frame.virial.ravel(), config_type=frame.group)
+        atoms.arrays["REF_forces"] = frame.forces
+        images.append(atoms)
+    write(folder / "train.xyz", images)
+    gap = options(n_sparse).model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    gap["descriptors"] = [{"distance_2b": {"n_sparse": 20}}, {"soap": {"n_sparse": n_sparse}}]
+    study = {
+        "study": "native",
+        "data": {"train": "train.xyz", "validation": {"kfold": FOLDS}},
+        "fitter": {"gap": gap},
+        "budget": {"trials": 1},
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+
+
+def memory(sizes: list[int], n_sparse: int) -> list[str]:
+    """Peak memory of a design against the number of structures."""
+    lines = [
+        "",
+        f"Peak memory of a design with {n_sparse} sparse points, structures repeated, nothing kept on disk:",
+        "",
+        "| structures | rows (GB) | peak (GB) |",
+        "|---|---|---|",
+    ]
+    for size in sizes:
+        data = repeated(size)
+        rows = sum(1 + 3 * f.n_atoms + 6 for f in data.frames) * 8e-9 * (n_sparse + 20)
+        with tempfile.TemporaryDirectory() as name:
+            _, peak = run_child(Path(name), size, n_sparse, 1, False)
+        lines.append(f"| {size} | {rows:.3f} | {peak:.2f} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main() -> None:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--structures", type=int, nargs="+", default=[43, 214])
+    parser.add_argument("--n-sparse", type=int, nargs="+", default=[200, 1000])
+    parser.add_argument("--replicas", type=int, nargs="*", default=[], help="sizes for the table of memory")
+    parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        print(json.dumps(child(*given.child)))
+        return
+    rows: list[Row] = []
+    for structures in given.structures:
+        for n_sparse in given.n_sparse:
+            for row in compare(structures, n_sparse):
+                print(f"{row.what}: {row.seconds:.2f} s, {row.ratio:.2f} {row.target}", flush=True)
+                rows.append(row)
+    _store(rows, memory(given.replicas, given.n_sparse[0]) if given.replicas else [])
+
+
+def _store(rows: list[Row], further: list[str]) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with (RESULTS / "gap_native.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["structures", "n_sparse", "what", "cpu_s", "of_cpu_s", "ratio", "target"])
+        for r in rows:
+            numbers = (round(r.seconds, 3), round(r.of, 3), round(r.ratio, 2))
+            writer.writerow([r.structures, r.n_sparse, r.what, *numbers, r.target])
+    when = datetime.datetime.now(datetime.UTC).date().isoformat()
+    lines = [
+        "# GAP's own kernels against gap_fit",
+        "",
+        f"{when}; {platform.machine()}, {os.cpu_count()} shared cores; Python {platform.python_version()}, "
+        f"numpy {version('numpy')}, quippy-ase {version('quippy-ase')}. `python benchmarks/gap_native.py`; "
+        "distance_2b with 20 and soap with n_sparse points on every k-th structure of zuo2020 Si_train.xyz; "
+        "CPU seconds, `ratio` is how many times less.",
+        "",
+        "| structures | n_sparse | | CPU s | compared with | ratio | target |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {r.structures} | {r.n_sparse} | {r.what} | {r.seconds:.2f} | {r.of:.2f} | {r.ratio:.1f} | {r.target} |"
+            for r in rows
+        ),
+        *further,
+    ]
+    (RESULTS / "gap_native.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
