@@ -16,7 +16,7 @@ from xpot_core.types.importing import ImportedStudy
 _WIDTH = 100
 
 
-def import_study(registry: Registry, source: str, tool: str | None = None) -> str:
+def import_study(registry: Registry, source: str, tool: str | None = None, *, lossy: bool = False) -> str:
     """Text of a study file made of another program's input.
 
     Parameters
@@ -27,14 +27,24 @@ def import_study(registry: Registry, source: str, tool: str | None = None) -> st
         A file, or a text such as a command line.
     tool
         Name of the importer; None asks every importer whether it recognises the source.
+    lossy
+        Whether a study is made where some of the source has no counterpart.
 
     Raises
     ------
     InputError
-        If no importer has the name or recognises the source, or it holds what a study cannot express.
+        If no importer has the name or recognises the source, or it holds what a study cannot express: without
+        `lossy` also what changes the result and has no counterpart.
     """
     found = imported_by(tool if tool is not None else _recognised(registry, source), source, registry)
-    header = "".join(f"# {line}\n" for note in found.notes for line in textwrap.wrap(note, _WIDTH - 2))
+    if found.lost and not lossy:
+        raise InputError(
+            f"cannot be carried over: {' '.join(found.lost)}",
+            key="--from",
+            remedy="change it in the source, or give --lossy for a study without it",
+        )
+    notes = [*found.notes, *(f"Lost: {text}" for text in found.lost)]
+    header = "".join(f"# {line}\n" for note in notes for line in textwrap.wrap(note, _WIDTH - 2))
     body: dict[str, Any] = dict(found.study)
     return header + yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
 

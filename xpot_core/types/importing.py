@@ -17,7 +17,10 @@ class ImportedStudy:
         The study file as plain data.
     notes
         What the user should know: what was translated how, what has no effect here.
+    lost
+        What changes the result and has no counterpart; the user must agree (``--lossy``).
     """
 
     study: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()

@@ -286,7 +286,7 @@ def test_sigmas_that_gap_fit_did_not_take(tmp_path: Path, program) -> None:
         "arguments = [a for a in arguments if not a.startswith('config_type_sigma')]\n"
         "sys.exit(subprocess.call([real, *arguments]))"
     )
-    with pytest.raises(FitError, match="did not take the sigmas of config type 'AIMD-NVT'"):
+    with pytest.raises(FitError, match="did not take the sigmas of config type 'Elastic'"):
         fit(tmp_path, program=fake, sigma_energy={"Elastic": 0.001, "AIMD-NVT": 0.02})
 
 

@@ -13,8 +13,8 @@ import pytest
 from ase import Atoms
 from ase.io import write
 from gap_cases import make_data, make_options, make_request
+from test_importing import study_from_command
 from xpot_gap.fitter import GapFitter
-from xpot_gap.from_command import study_from_command
 from xpot_gap.hooks import xpot_register_fitters
 from xpot_gap.predictor import GapPredictor
 from xpot_gap.runner import gap_fit_program

@@ -70,7 +70,7 @@ def test_written_potential_is_what_gap_fit_refits(
     assert np.max(np.abs(one.energies - two.energies)) / 8 < 1e-6
     assert max(np.max(np.abs(a - b)) for a, b in zip(one.forces, two.forces, strict=True)) < 1e-5
     text = staged.path("potential").read_text()
-    assert "config_type_sigma={AIMD-NVT:0.02:0.2:0.4:0.0:Elastic:0.001:0.02:0.02:0.0}" in text
+    assert "config_type_sigma={Elastic:0.001:0.02:0.02:0.0:AIMD-NVT:0.02:0.2:0.4:0.0}" in text
 
 
 @pytest.mark.parametrize("leave_out", [None, 1])

@@ -11,14 +11,10 @@ from xpot_core.api import FitError, FitRequest, Frame
 from xpot_gap import xml
 from xpot_gap.dump import read_dump
 from xpot_gap.plan import Plan
-from xpot_gap.rows import PROBE_SIGMAS, check_layout, row_map
+from xpot_gap.rows import check_layout, row_map
 from xpot_gap.stored import KernelMatrix, Stored
 
-PROBE = [f"default_sigma={{{' '.join(map(str, PROBE_SIGMAS))} 0.0}}"]
-"""Sigmas of the run; the rows do not depend on them."""
 DUMP = "system"
-
-
 DATA = "train.xyz"
 
 
@@ -34,7 +30,7 @@ def build(plan: Plan, request: FitRequest, frames: Sequence[Frame], parent: Stor
     for name, content in files.items():
         (directory / name).write_text(content, encoding="ascii")
     given = plan.write_inputs(directory, frames, DATA, virials=True, sigmas=False)
-    arguments = plan.arguments(DATA, PROBE, [f"linear_system_dump_file={DUMP}"])
+    arguments = plan.arguments(DATA, plan.probe, [f"linear_system_dump_file={DUMP}"])
     plan.foresee(directory, arguments, request.limits, request.threads)
     _, text = plan.execute(directory, arguments, given, request.limits, request.threads)
     for name in files:
@@ -54,6 +50,6 @@ def choose_sparse_points(plan: Plan, request: FitRequest, frames: Sequence[Frame
     """
     bare = [replace(f, energy=0.0, forces=None, virial=None, force_mask=None) for f in frames]
     given = plan.write_inputs(request.directory, bare, DATA, virials=False, sigmas=False)
-    arguments = plan.arguments(DATA, PROBE, ["sparsify_only_no_fit=T"])
+    arguments = plan.arguments(DATA, plan.probe, ["sparsify_only_no_fit=T"])
     plan.foresee(request.directory, arguments, request.limits, request.threads)
     return plan.execute(request.directory, arguments, given, request.limits, request.threads)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
 from typing import Any
@@ -11,12 +11,16 @@ from typing import Any
 from ase.data import atomic_numbers
 
 from xpot_core.api import InputError, resolve
-from xpot_gap.options import Angle3b, DescriptorChoice, Distance2b, GapOptions, Soap, SoapTurbo
+from xpot_gap.descriptors.choice import DescriptorChoice
+from xpot_gap.descriptors.declare import ANY, POOL
+from xpot_gap.descriptors.distances import Angle3b, Distance2b, DistanceNb
+from xpot_gap.descriptors.soap import Soap
+from xpot_gap.descriptors.soap_turbo import SoapTurbo
+from xpot_gap.options import GapOptions
 from xpot_gap.settings import by_group, descriptor_list
+from xpot_gap.sigmas import pool_groups
 
 CORE_FILE = "core.xml"
-MOST_GROUPS = 20
-"""gap_fit's parser of ``config_type_sigma`` holds about 30 groups; beyond this, sigmas go with the frames."""
 MOST_SPARSE_GROUPS = 100
 """gap_fit's parser of ``config_type_n_sparse`` holds 200 fields, two for each group."""
 
@@ -68,7 +72,8 @@ class DescriptorCommand:
         if isinstance(self.n_sparse, int):
             number = f"n_sparse={self.n_sparse}"
         else:
-            given = by_group([f"{g}:{n}" for g, n in self.n_sparse.items() if n])
+            # A group that is not named has a part in the pool.
+            given = by_group([f"{g}:{n}" for g, n in self.n_sparse.items() if n or POOL in self.n_sparse])
             number = f"config_type_n_sparse={{{{{given}}}}}"
         return f"{self.settings} {number} sparse_method={self.sparse_method}"
 
@@ -109,136 +114,139 @@ def describe_descriptors(
     commands = []
     for index, entry in enumerate(options.descriptors):
         chosen = entry.chosen
-        unknown = [s for s in chosen.species or () if s not in elements]
+        named = [*(chosen.wanted_species or ()), *neighbours(chosen, ())]
+        unknown = [s for s in named if s not in (*elements, ANY)]
         if unknown:
             raise InputError(
                 f"no element '{unknown[0]}' in the data",
-                key=f"descriptors.{index}.{entry.kind}.species",
-                value=chosen.species,
+                key=f"descriptors.{index}.{entry.kind}",
+                value=named,
                 remedy=f"the data has {', '.join(elements)}",
             )
         n_sparse = chosen.n_sparse
-        points = n_sparse if isinstance(n_sparse, int) else {names[g]: n for g, n in n_sparse.items()}
+        points = n_sparse
+        if not isinstance(n_sparse, int):
+            shared = pool_groups(options)
+            points = {names[g]: n for g, n in n_sparse.items() if g not in shared}
+            if chosen.pool:
+                points[POOL] = chosen.pool
         for title, settings in _expand(entry, sorted(elements, key=lambda s: atomic_numbers[s])):
-            pairs = {**settings, "delta": chosen.delta, "add_species": "F"}
+            pairs = {**settings, **chosen.more, "delta": chosen.delta, "add_species": False}
             text = " ".join([entry.kind, *(f"{k}={_show(v)}" for k, v in pairs.items())])
             commands.append(DescriptorCommand(title, text, points, chosen.sparse_method))
     return commands
 
 
+def neighbours(chosen: Any, elements: Sequence[str]) -> list[str]:
+    """The species that the environments of a descriptor are made of; `elements` where it does not say."""
+    given = getattr(chosen, "neighbours", None)
+    return [given] if isinstance(given, str) else list(given or elements)
+
+
+_NUMBER = {**atomic_numbers, ANY: 0}
+
+
 def _expand(entry: DescriptorChoice, elements: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Title and settings for each pair, triplet or central species; elements ascend in Z."""
+    """Title and settings for each pair, triplet, cluster or central species; elements ascend in Z."""
     chosen = entry.chosen
-    given = chosen.species
-    z = atomic_numbers
+    given = chosen.wanted_species
+    z = _NUMBER
     rows: list[tuple[str, dict[str, Any]]] = []
     if isinstance(chosen, Distance2b):
-        common = _squared_exponential(chosen) | {"theta_uniform": chosen.theta_uniform}
         for a, b in [_by_number(given)] if given else combinations_with_replacement(elements, 2):
-            rows.append((f"distance_2b {a}-{b}", {**common, "Z1": z[a], "Z2": z[b]}))
+            rows.append((f"distance_2b {a}-{b}", _fading(chosen) | {"Z1": z[a], "Z2": z[b]}))
     elif isinstance(chosen, Angle3b):
-        common = _squared_exponential(chosen) | {"theta_fac": chosen.theta_fac}
         pairs = list(combinations_with_replacement(elements, 2))
         triplets = (
             [(given[0], *_by_number(given[1:]))] if given else [(c, *p) for c, p in product(elements, pairs)]
         )
         for centre, a, b in triplets:
-            rows.append((f"angle_3b {a}-{centre}-{b}", {**common, "Z": z[centre], "Z1": z[a], "Z2": z[b]}))
-    else:
-        # Doubled braces: the parser of gap={...} takes one pair away.
-        numbers = f"{{{{{' '.join(str(z[s]) for s in elements)}}}}}"
+            settings = _fading(chosen) | {"Z": z[centre], "Z1": z[a], "Z2": z[b]}
+            rows.append((f"angle_3b {a}-{centre}-{b}", settings))
+    elif isinstance(chosen, DistanceNb):
+        common = {"order": chosen.order, "compact_clusters": chosen.compact_clusters} | _fading(chosen)
+        for cluster in [given] if given else combinations_with_replacement(elements, chosen.order):
+            rows.append((f"distance_Nb {'-'.join(cluster)}", {**common, "Z": _numbers(cluster)}))
+    elif isinstance(chosen, Soap | SoapTurbo):
+        around = neighbours(chosen, elements)
         for centre in given or elements:
-            position = elements.index(centre) + 1
+            settings = _soap(chosen) if isinstance(chosen, Soap) else _soap_turbo(chosen, around)
+            settings |= {"n_species": len(around), "species_Z": _numbers(around)}
             if isinstance(chosen, Soap):
-                settings = _soap(chosen) | {"n_species": len(elements), "Z": z[centre], "species_Z": numbers}
+                settings["Z"] = z[centre]
             else:
-                settings = _soap_turbo(chosen, len(elements), position, numbers)
+                settings["central_index"] = around.index(centre) + 1
             rows.append((f"{entry.kind} of {centre}", settings))
+    else:
+        rows.append((entry.kind, {"cutoff": chosen.cutoff} | chosen.hyperparameters))
     return rows
 
 
 def _by_number(symbols: Sequence[str]) -> list[str]:
-    return sorted(symbols, key=lambda s: atomic_numbers[s])
+    return sorted(symbols, key=lambda s: _NUMBER[s])
 
 
-def _squared_exponential(chosen: Distance2b | Angle3b) -> dict[str, Any]:
+def _numbers(symbols: Sequence[str]) -> list[int]:
+    return [_NUMBER[s] for s in symbols]
+
+
+def _fading(chosen: Distance2b | Angle3b | DistanceNb) -> dict[str, Any]:
     return {
         "cutoff": chosen.cutoff,
         "cutoff_transition_width": chosen.cutoff_transition_width,
-        "covariance_type": "ard_se",
+        **chosen.hyperparameters,
     }
 
 
 def _soap(chosen: Soap) -> dict[str, Any]:
-    return {
+    settings = {
         "cutoff": chosen.cutoff,
         "cutoff_transition_width": chosen.cutoff_transition_width,
         "atom_sigma": chosen.atom_sigma,
         "n_max": chosen.n_max,
         "l_max": chosen.l_max,
-        "zeta": chosen.zeta,
-        "covariance_type": "dot_product",
+        **chosen.hyperparameters,
     }
+    if chosen.central_weight != 1.0:
+        settings["central_weight"] = chosen.central_weight
+    if not chosen.normalise:
+        settings["normalise"] = False
+    return settings
 
 
-def _soap_turbo(chosen: SoapTurbo, n_species: int, central_index: int, numbers: str) -> dict[str, Any]:
-    def each(value: float) -> str:
-        return f"{{{{{' '.join([_show(value)] * n_species)}}}}}"
+_OF_SPECIES = (
+    "alpha_max",
+    "atom_sigma_r",
+    "atom_sigma_t",
+    "atom_sigma_r_scaling",
+    "atom_sigma_t_scaling",
+    "amplitude_scaling",
+    "central_weight",
+)
 
+
+def _soap_turbo(chosen: SoapTurbo, around: Sequence[str]) -> dict[str, Any]:
     return {
         "rcut_hard": chosen.rcut_hard,
         "rcut_soft": chosen.rcut_hard - chosen.rcut_width,
         "l_max": chosen.l_max,
-        "alpha_max": each(chosen.alpha_max),
-        "atom_sigma_r": each(chosen.atom_sigma_r),
-        "atom_sigma_t": each(chosen.atom_sigma_t),
-        "atom_sigma_r_scaling": each(chosen.atom_sigma_r_scaling),
-        "atom_sigma_t_scaling": each(chosen.atom_sigma_t_scaling),
-        "amplitude_scaling": each(chosen.amplitude_scaling),
-        "central_weight": each(chosen.central_weight),
+        **{name: [resolve(getattr(chosen, name), s) for s in around] for name in _OF_SPECIES},
         "radial_enhancement": chosen.radial_enhancement,
-        "basis": "poly3gauss",
+        "basis": chosen.basis,
         "scaling_mode": "polynomial",
-        "n_species": n_species,
-        "central_index": central_index,
-        "species_Z": numbers,
-        "zeta": chosen.zeta,
-        "covariance_type": "dot_product",
+        **chosen.hyperparameters,
     }
 
 
 def _show(value: Any) -> str:
+    """A value inside ``gap={...}``, whose parser takes one pair of braces away."""
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    if isinstance(value, list):
+        return f"{{{{{' '.join(map(_show, value))}}}}}"
+    if isinstance(value, str) and " " in value:
+        return f"{{{{{value}}}}}"
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def sigmas_by_group(options: GapOptions, groups: Iterable[str]) -> dict[str, tuple[float, float, float]]:
-    """Group -> sigma of energy (eV/atom), force (eV/Å) and virial (eV/atom); empty if all are alike."""
-    given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
-    if not any(isinstance(v, dict) for v in given):
-        return {}
-    return all_sigmas(options, groups)
-
-
-def all_sigmas(options: GapOptions, groups: Iterable[str]) -> dict[str, tuple[float, float, float]]:
-    """Group -> sigma of energy (eV/atom), force (eV/Å) and virial (eV/atom)."""
-    given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
-    return {g: (resolve(given[0], g), resolve(given[1], g), resolve(given[2], g)) for g in groups}
-
-
-def sigma_arguments(options: GapOptions, names: Mapping[str, str]) -> list[str]:
-    """``default_sigma`` and ``config_type_sigma``: energy, force, virial, hessian (not used).
-
-    The values of every group are written out, so the default is never the one that counts unless
-    nothing is given per group.
-    """
-    given = (options.sigma_energy, options.sigma_force, options.sigma_virial)
-    default = " ".join(repr(max(v.values()) if isinstance(v, dict) else v) for v in given)
-    arguments = [f"default_sigma={{{default} 0.0}}"]
-    own = sigmas_by_group(options, names)
-    if own and len(names) <= MOST_GROUPS:
-        parts = [":".join([names[g], *map(repr, values), "0.0"]) for g, values in own.items()]
-        arguments.append(f"config_type_sigma={{{by_group(parts)}}}")
-    return arguments
 
 
 def gap_fit_arguments(

@@ -166,28 +166,37 @@ def reference_energies(options: GapOptions, data: TrainingData) -> tuple[dict[st
     data
         Training frames only.
     """
-    if isinstance(options.e0, dict):
-        missing = [s for s in data.elements if s not in options.e0]
+    energies, notes = _energies(options.e0, data)
+    return {s: float(energies[s]) + options.e0_offset for s in data.elements}, notes
+
+
+def _energies(
+    e0: str | float | Mapping[str, float], data: TrainingData
+) -> tuple[Mapping[str, float], tuple[str, ...]]:
+    if isinstance(e0, int | float):
+        return dict.fromkeys(data.elements, e0), ()
+    if not isinstance(e0, str):
+        missing = [s for s in data.elements if s not in e0]
         if missing:
             raise InputError(
                 f"gives no energy for {', '.join(missing)}",
                 key="e0",
-                value=options.e0,
+                value=e0,
                 remedy="gap_fit would silently take 0: name every element",
             )
-        return {s: float(options.e0[s]) for s in data.elements}, ()
+        return e0, ()
     known = isolated_energies(data.frames, data.reference_energies)
     missing = [s for s in data.elements if s not in known]
-    if options.e0 == "average" or (options.e0 == "auto" and missing):
+    if e0 == "average" or (e0 == "auto" and missing):
         notes: tuple[str, ...] = ()
-        if missing and options.e0 == "auto":
+        if missing and e0 == "auto":
             notes = (f"e0 is an average: the energy of an isolated {missing[0]} atom is not known",)
         return average_energies(data), notes
     if missing:
         raise InputError(
             f"the data has no isolated atom of {', '.join(missing)}",
             key="e0",
-            value=options.e0,
+            value=e0,
             remedy="add the isolated atom, give e0 as a mapping, or write e0: average",
         )
-    return {s: float(known[s]) for s in data.elements}, ()
+    return known, ()

@@ -35,7 +35,6 @@ from xpot_core.api import (
     resolve,
 )
 from xpot_gap import xml
-from xpot_gap.command import sigma_arguments
 from xpot_gap.native.columns import KeptColumns
 from xpot_gap.options import GapOptions
 from xpot_gap.plan import Plan
@@ -48,6 +47,7 @@ from xpot_gap.rows import (
     row_map,
     sensitivity_weights,
 )
+from xpot_gap.sigmas import sigma_arguments
 from xpot_gap.solve import GramBlocks, WhiteKernel
 from xpot_gap.stored import KernelMatrix, Stored
 from xpot_gap.system import stored_systems

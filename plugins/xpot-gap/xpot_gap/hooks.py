@@ -55,8 +55,8 @@ def xpot_register_importers() -> Iterable[ImporterProvider]:
     """What others wrote for the same framework."""
     yield ImporterProvider(
         name="gap-fit",
-        summary="command lines of gap_fit",
-        load="xpot_gap.importer:GapFitImporter",
-        recognises="xpot_gap.importer:recognises",
+        summary="fits by gap_fit: command lines, scripts, config files, potentials, dictionaries of wfl and autoplex",
+        load="xpot_gap.importing.importer:GapFitImporter",
+        recognises="xpot_gap.importing.importer:recognises",
         contract="xpot_gap.contract:IMPORTER",
     )

@@ -71,7 +71,9 @@ def run_key(plan: Plan, frames: Sequence[Frame], parent: str | None, what: str) 
         )
         for frame in frames
     ]
-    return digest_of(what, _FORMAT, plan.arguments("", ()), of_frames, _program(plan), core_key(plan), parent)
+    # gap_fit chooses sparse points in the order in which groups are named
+    arguments = plan.arguments("", plan.probe[1:])
+    return digest_of(what, _FORMAT, arguments, of_frames, _program(plan), core_key(plan), parent)
 
 
 def core_key(plan: Plan) -> list[str] | None:

@@ -21,19 +21,17 @@ from xpot_core.api import (
 from xpot_gap import xml
 from xpot_gap.command import (
     CORE_FILE,
-    MOST_GROUPS,
     MOST_SPARSE_GROUPS,
     DescriptorCommand,
-    all_sigmas,
     describe_descriptors,
     gap_fit_arguments,
     safe_names,
-    sigma_arguments,
-    sigmas_by_group,
 )
 from xpot_gap.data_file import Counts, reference_energies, write_data_file
+from xpot_gap.descriptors.soap_turbo import SoapTurbo
 from xpot_gap.frame_sigmas import WrittenSigmas
-from xpot_gap.options import GapOptions, SoapTurbo
+from xpot_gap.options import GapOptions
+from xpot_gap.rows import PROBE_SIGMAS
 from xpot_gap.runner import (
     TAIL,
     DryRun,
@@ -50,6 +48,15 @@ from xpot_gap.settings import (
     check_descriptor_list,
     descriptor_list,
     write_settings,
+)
+from xpot_gap.sigmas import (
+    all_sigmas,
+    named_sigmas,
+    pool_groups,
+    probe_arguments,
+    sigma_arguments,
+    sigmas_by_group,
+    sigmas_with_frames,
 )
 
 LOG = "fit.log"
@@ -132,13 +139,18 @@ class Plan:
             extra=extra,
         )
 
+    @property
+    def probe(self) -> list[str]:
+        """Sigmas of a run for kernels or sparse points, which do not depend on them."""
+        return probe_arguments(self.options, self.names, PROBE_SIGMAS)
+
     def write_inputs(
         self, directory: Path, frames: Sequence[Frame], data_file: str, *, virials: bool, sigmas: bool
     ) -> Counts:
         """Write data file and core potential; with `sigmas`, those of frames and what the arguments cannot hold."""
         if self.core_file is not None:
             shutil.copyfile(self.core_file, directory / CORE_FILE)
-        every_frame = bool(sigmas_by_group(self.options, self.names)) and len(self.names) > MOST_GROUPS
+        every_frame = sigmas_with_frames(self.options, self.names)
         written = WrittenSigmas(all_sigmas(self.options, self.names), every_frame=every_frame)
         return write_data_file(
             directory / data_file,
@@ -249,8 +261,9 @@ class Plan:
     def check_sigmas(self, log: str) -> None:
         """Compare the sigmas in the log with the options."""
         by_group = sigmas_by_group(self.options, self.names)
-        if by_group and len(self.names) <= MOST_GROUPS:
-            check_sigmas(log, {self.names[g]: values for g, values in by_group.items()})
+        if by_group and not sigmas_with_frames(self.options, self.names):
+            named = named_sigmas(self.options, self.names)
+            check_sigmas(log, {self.names[g]: values for g, values in named.items()})
         elif not by_group:
             options = self.options
             single = (options.sigma_energy, options.sigma_force, options.sigma_virial)
@@ -272,8 +285,18 @@ class Plan:
 def _check_mappings(options: GapOptions, groups: Sequence[str]) -> None:
     """gap_fit takes its default for groups that a mapping forgets, and ignores names it does not know."""
     given = {f"sigma_{kind}": getattr(options, f"sigma_{kind}") for kind in ("energy", "force", "virial")}
+    shared = pool_groups(options)
     for index, entry in enumerate(options.descriptors):
-        given[f"descriptors.{index}.{entry.kind}.n_sparse"] = entry.chosen.n_sparse
+        key, numbers = f"descriptors.{index}.{entry.kind}.n_sparse", entry.chosen.n_sparse
+        given[key] = numbers
+        if isinstance(numbers, dict) and any(numbers.get(group) for group in shared):
+            raise InputError("must be 0 for the groups of a pool", key=key, value=numbers)
+        if entry.chosen.pool and sorted(entry.chosen.pool_groups) != sorted({*shared} & {*groups}):
+            raise InputError(
+                "must be groups of the data, and the same in all descriptors",
+                key=key.replace("n_sparse", "pool_groups"),
+                value=entry.chosen.pool_groups,
+            )
     for key, value in given.items():
         giving = sum(map(bool, value.values())) if isinstance(value, dict) else 0
         if key.endswith("n_sparse") and giving > MOST_SPARSE_GROUPS:

@@ -55,6 +55,11 @@ class _Init(click.Command):
     help="Turn the input of another program, SOURCE, into a study file; without SOURCE the program is recognised. "
     "`xpot plugins` lists the importers.",
 )
+@click.option(
+    "--lossy",
+    is_flag=True,
+    help="With --from: leave out what cannot be carried over, and list it in the study file.",
+)
 @click.argument("source", required=False)
 @click.pass_context
 def init(
@@ -69,6 +74,7 @@ def init(
     from_data: tuple[Path, ...],
     validation: Path | None,
     tool: str | None,
+    lossy: bool,
     source: str | None,
 ) -> None:
     """Print a study file with each option's meaning, unit, default and range; or propose one from data.
@@ -112,7 +118,9 @@ def init(
         from xpot_core.plugins.registry import load_registry
         from xpot_core.setup.importing import import_study
 
-        text = import_study(load_registry(), source or tool, tool if source is not None else None)
+        text = import_study(
+            load_registry(), source or tool, tool if source is not None else None, lossy=lossy
+        )
     else:
         text = study_template(
             fitter,

@@ -22,6 +22,7 @@ from xpot_gap.native.settings import setting
 from xpot_gap.native.structures import Part
 from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms
 from xpot_gap.plan import Plan
+from xpot_gap.sigmas import pool_groups
 from xpot_gap.stored import KernelMatrix, Stored
 
 _SMALLEST_THETA = 1e-8
@@ -189,7 +190,9 @@ def _descriptor_of(command: DescriptorCommand, term: Term | None) -> str:
 
 def _chosen_natively(plan: Plan) -> bool:
     """Whether no program is needed to choose the sparse points."""
-    return all(d.sparse_method in METHODS or d.sparse_method == "none" for d in plan.descriptors)
+    return not pool_groups(plan.options) and all(
+        d.sparse_method in METHODS or d.sparse_method == "none" for d in plan.descriptors
+    )
 
 
 def _length_scales(settings: str, values: FloatArray) -> FloatArray:

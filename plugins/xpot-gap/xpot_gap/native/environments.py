@@ -87,12 +87,16 @@ def environments(descriptor: Any, atoms: Atoms, *, gradients: bool) -> Environme
     if not gradients or n == 0:
         return Environments.without_gradients(values, cutoff)
     counts = [len(index) for index in found["ii"]]
+    of = np.repeat(np.arange(n), counts)
+    atom = np.concatenate(found["ii"]).astype(np.int64) - 1
+    # neighbours of species that the descriptor does not see have no atom
+    seen = slice(None) if atom.min(initial=0) >= 0 else atom >= 0
     return Environments(
         values,
         cutoff,
-        np.repeat(np.arange(n), counts),
-        np.concatenate(found["ii"]).astype(np.int64) - 1,
-        found["pos"],
-        found["grad_data"],
-        found["grad_covariance_cutoff"],
+        of[seen],
+        atom[seen],
+        found["pos"][seen],
+        found["grad_data"][seen],
+        found["grad_covariance_cutoff"][seen],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ from xpot_gap.native.settings import setting
 
 _SQUARED_EXPONENTIAL, _DOT_PRODUCT = 1, 2
 _GEOMETRIC = {"distance_2b": pairs, "angle_3b": triplets}
+_QUIPPY_ONLY = re.compile(r"\b(Z[12]?=0\b|n_exponents=|exponents=|tail_)")
+"""Any species, or other coordinates than the distances."""
 _SLICE = 50
 """Coordinates that QUIP's reader takes in one piece."""
 _VERSION = 1769700636
@@ -57,7 +60,7 @@ class DescriptorOf:
     def of(self, atoms: Atoms, *, gradients: bool) -> Environments:
         """All environments of a structure in a periodic cell."""
         kind = self.text.split(maxsplit=1)[0]
-        if kind in _GEOMETRIC:
+        if kind in _GEOMETRIC and not _QUIPPY_ONLY.search(self.text):
             return _GEOMETRIC[kind](self.text, atoms, gradients=gradients)
         return environments(self._calculator, atoms, gradients=gradients)
 

@@ -1,0 +1,115 @@
+"""Inputs of other tools, converted, fitted and compared with the tool's own run on the same data.
+
+    python benchmarks/migration.py FOLDER [--only PART] [--json FILE]
+
+Every file in the folder that an importer recognises is an input; its data stand where the input says, seen from the
+folder. The table says whether the input converts, or why it is refused, what the fit took, its training errors, and the
+largest differences of energies and forces between the fit of the study and that of the tool itself.
+
+What a tool's own run is, its module ``migration_*.py`` knows: ``own_run(source, folder, frames)`` and
+``evaluate(file, frames)``, both with energies (eV) and forces (eV/Å).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from ase.io import read
+
+from xpot_core.errors import XpotError
+from xpot_core.plugins.interfaces import ImporterProvider
+from xpot_core.plugins.registry import load_registry
+from xpot_core.setup.importing import import_study
+from xpot_core.study_file.read import study_from_dict
+from xpot_core.trial.final_model import final_model
+from xpot_core.trial.runner import TrialRunner
+
+MODULES = {"gap-fit": "migration_gap", "fitsnap": "migration_fitsnap", "xpot": "migration_xpot"}
+_LARGEST = 5_000_000
+
+
+def inputs(folder: Path) -> list[tuple[Path, str]]:
+    """Files that exactly one importer recognises, and its name."""
+    registry = load_registry()
+    tools = {
+        name: registry.get(ImporterProvider, name).tool("recognises") for name in registry.names("importer")
+    }
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.stat().st_size < _LARGEST):
+        names = [name for name, recognises in tools.items() if recognises and recognises(str(path))]
+        if len(names) == 1:
+            found.append((path, names[0]))
+    return found
+
+
+def row_of(source: Path, tool: str, folder: Path) -> dict[str, Any]:
+    """What became of one input, in a copy of the folder."""
+    row: dict[str, Any] = {"input": str(source), "tool": tool, "converts": False}
+    try:
+        study = yaml.safe_load(import_study(load_registry(), str(source), tool))
+    except XpotError as error:
+        return row | {"why": str(error).splitlines()[0]}
+    row["converts"] = True
+    module = importlib.import_module(MODULES[tool])
+    frames = read(folder / study["data"]["train"], ":")
+    try:
+        start = time.perf_counter()
+        runner = TrialRunner(study_from_dict(study, str(folder)))
+        outcome = final_model(runner, {}, folder / "ours", seed=study.get("seed", 0))
+        row["seconds"] = time.perf_counter() - start
+        ours = module.evaluate(outcome.potential.path("potential"), frames)
+        start = time.perf_counter()
+        own = module.own_run(source, folder, frames)
+        row["own_seconds"] = time.perf_counter() - start
+    except Exception as error:  # the table shows it
+        return row | {"why": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
+    n_atoms = np.array([len(frame) for frame in frames])
+    row["energy_difference"] = float(np.max(np.abs(np.subtract(ours[0], own[0])) / n_atoms))
+    row["force_difference"] = float(
+        max(np.max(np.abs(np.subtract(a, b))) for a, b in zip(ours[1], own[1], strict=True))
+    )
+    return row
+
+
+def main() -> None:
+    """Run and print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="inputs whose name holds this")
+    parser.add_argument("--json", type=Path, help="also write the rows to a file")
+    arguments = parser.parse_args()
+    rows = []
+    print("| input | converts | seconds (own) | dE eV/atom | dF eV/Å | remarks |\n|---|---|---|---|---|---|")
+    for path, tool in inputs(arguments.folder.resolve()):
+        if arguments.only not in path.name:
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "folder"
+            shutil.copytree(arguments.folder, folder)
+            os.chdir(folder)
+            row = row_of(path.relative_to(arguments.folder.resolve()), tool, folder)
+        rows.append(row)
+        numbers = [row.get(k) for k in ("energy_difference", "force_difference")]
+        seconds = f"{row['seconds']:.1f} ({row['own_seconds']:.1f})" if "own_seconds" in row else ""
+        cells = ["" if n is None else f"{n:.1e}" for n in numbers]
+        answer = "yes" if row["converts"] else "no"
+        print(
+            f"| {row['input']} | {answer} | {seconds} | {cells[0]} | {cells[1]} | {row.get('why', '')} |",
+            flush=True,
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Descriptors of a GAP and their options."""

@@ -1,0 +1,1 @@
+"""Fits that others wrote down for gap_fit become studies."""
