@@ -168,7 +168,7 @@ def test_extend_with_another_change_leaves_everything_as_it_was(study: Make) -> 
 
 def test_a_table_of_trials_is_a_prior(study: Make, folder: Path) -> None:
     Path("old.csv").write_text(
-        "iteration,loss,cutoff,wj\n1,0.2,4.5,1\n2,0.1,5.0,1\n3,nan,5.5,1\n4,0.1,9.0,1\n"
+        "iteration,loss,cutoff,wj\n1,2e-01,45e-1,1\n2,0.1,5.0,1\n3,nan,5.5,1\n4,0.1,9.0,1\n"
     )
     heard = Listener()
     space = toy(cutoff={"min": 4.0, "max": 6.0})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from xpot_core.errors import InputError
 from xpot_core.space.parameters import Space
@@ -57,7 +56,7 @@ def table_trials(path: Path, key: str, space: Space, optimizer: str) -> tuple[li
     trials = []
     for number, row in enumerate(rows):
         loss = _number(row[LOSS])
-        values = {name: yaml.safe_load(row[name] or "") for name in space.names}
+        values = {name: _value(row[name] or "") for name in space.names}
         if loss is None or not all(p.contains(values[p.name]) for p in space):
             continue
         trials.append(
@@ -81,6 +80,14 @@ def table_trials(path: Path, key: str, space: Space, optimizer: str) -> tuple[li
             f"{path.name}: {len(rows) - len(trials)} trials have no loss, or a value outside of the present ranges"
         )
     return trials, sentences
+
+
+def _value(text: str) -> Any:
+    """A whole number, a number, a truth value or a text."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def _number(text: Any) -> float | None:

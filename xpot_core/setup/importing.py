@@ -70,7 +70,8 @@ def imported_by(tool: str, source: str, registry: Registry | None = None) -> Imp
 def fitter_options() -> dict[str, type[BaseModel]]:
     """Options of every fitter that is installed, those that a study would choose first."""
     registry = load_registry()
-    return {name: registry.provider("fitter", name).options for name in registry.preferred("fitter")}
+    names = dict.fromkeys([*registry.preferred("fitter"), *registry.names("fitter")])
+    return {name: registry.provider("fitter", name).options for name in names}
 
 
 def _recognised(registry: Registry, source: str) -> str:

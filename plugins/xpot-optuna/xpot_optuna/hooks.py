@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xpot_core.api import OptimizerProvider, hookimpl
+from xpot_core.api import ImporterProvider, OptimizerProvider, hookimpl
 from xpot_optuna.options import CMAESOptions, GPOptions, NSGA2Options, TPEOptions
 
 _OPTUNA = "T. Akiba et al., Proc. 25th ACM SIGKDD, 2623 (2019)"
@@ -52,4 +52,20 @@ def xpot_register_optimizers() -> list[OptimizerProvider]:
             citation="K. Deb et al., IEEE Trans. Evol. Comput. 6, 182 (2002); " + _OPTUNA,
             objectives=True,
         ),
+    ]
+
+
+@hookimpl
+def xpot_register_importers() -> list[ImporterProvider]:
+    """`optuna`."""
+    return [
+        ImporterProvider(
+            name="optuna",
+            summary="the trials of a study of Optuna, as a prior",
+            load="xpot_optuna.importer:OptunaImporter",
+            recognises="xpot_optuna.importer:recognises",
+            packages=("optuna",),
+            contract="xpot_optuna.contract:IMPORTER",
+            citation=_OPTUNA,
+        )
     ]

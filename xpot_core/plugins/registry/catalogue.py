@@ -38,6 +38,7 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "fitsnap": "xpot-fitsnap",
         "gap-fit": "xpot-gap",
         "xpot": "xpot-v1",
+        "optuna": "xpot-optuna",
         "pacemaker": "xpot-ace",
     },
     "validator": {
