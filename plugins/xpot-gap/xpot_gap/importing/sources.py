@@ -56,7 +56,11 @@ def recognises(source: str) -> bool:
     if arguments is None:
         return _is_command(text)
     named = {"general", *KINDS, "_gap"} & set(arguments)
-    return len(named) > 1 or "_gap" in named or ("gap" in arguments and bool(_OF_A_FIT.search(text)))
+    return (
+        len(named) > 1
+        or "_gap" in named
+        or ("gap" in arguments and any(_OF_A_FIT.match(f"{k}=") for k in arguments))
+    )
 
 
 def as_file(source: str) -> Path | None:
