@@ -59,7 +59,8 @@ def test_the_group_does_not_matter(
             "descriptors": [
                 {"distance_2b": {"cutoff": 4.0, "n_sparse": 8}},
                 {"soap": {"cutoff": 4.0, "n_max": 4, "l_max": 3, "n_sparse": 20}},
-            ]
+            ],
+            "sparse_selection": "gap_fit",  # the loss is that of gap_fit's own sparse points
         },
         "numpy-pair": {},
     }[fitter]
