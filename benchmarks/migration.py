@@ -34,7 +34,8 @@ from xpot_core.study_file.read import study_from_dict
 from xpot_core.trial.final_model import final_model
 from xpot_core.trial.runner import TrialRunner
 
-MODULES = {"gap-fit": "migration_gap", "fitsnap": "migration_fitsnap", "xpot": "migration_xpot"}
+MODULES = {"gap-fit": "migration_gap", "fitsnap": "migration_fitsnap"}
+"""Importer -> what runs its program. Of others, only the conversion is told: an input of XPOT 1.x is a search."""
 _LARGEST = 5_000_000
 
 
@@ -60,14 +61,20 @@ def row_of(source: Path, tool: str, folder: Path) -> dict[str, Any]:
     except XpotError as error:
         return row | {"why": str(error).splitlines()[0]}
     row["converts"] = True
+    if tool not in MODULES:
+        return row
     module = importlib.import_module(MODULES[tool])
-    frames = read(folder / study["data"]["train"], ":")
+    # FitSNAP's files start from its input, those of gap_fit from the working folder
+    base = folder if (folder / study["data"]["train"]).is_file() else (folder / source).parent
+    if not (base / study["data"]["train"]).is_file():
+        return row | {"why": "its data are not in the folder"}
+    frames = read(base / study["data"]["train"], ":")
     try:
         start = time.perf_counter()
-        runner = TrialRunner(study_from_dict(study, str(folder)))
+        runner = TrialRunner(study_from_dict(study, str(base)))
         outcome = final_model(runner, {}, folder / "ours", seed=study.get("seed", 0))
         row["seconds"] = time.perf_counter() - start
-        ours = module.evaluate(outcome.potential.path("potential"), frames)
+        ours = module.evaluate(outcome.potential.path(getattr(module, "POTENTIAL", "potential")), frames)
         start = time.perf_counter()
         own = module.own_run(source, folder, frames)
         row["own_seconds"] = time.perf_counter() - start

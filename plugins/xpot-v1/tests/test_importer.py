@@ -9,10 +9,11 @@ import yaml
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
-from xpot_v1.dimensions import find
+from xpot_v1.dimensions import fill, find
 from xpot_v1.importer import XpotImporter, recognises
 
 from xpot_core.api import InputError, NoOptions
+from xpot_core.plugins.registry import load_registry
 from xpot_core.study_file.schema import StudyConfig
 
 SNAP = """{
@@ -150,4 +151,20 @@ def test_every_expression_is_found_in_its_place():
         ("a c 1", (1, 5), True),
         ("a c 3", (2.0, 3.0), False),
     ]
+    values = iter([1.5, 4, 2.5])
+    assert fill(tree, lambda: next(values)) == {"a": {"b": [1, 1.5], "c": "1 4 x 2.5"}}
     assert not recognises(str(Path(__file__)))
+
+
+@pytest.mark.skipif("pacemaker" not in load_registry().names("importer"), reason="needs xpot-ace")
+def test_sections_of_pacemaker_go_to_its_importer(tmp_path):
+    text = """{
+        "xpot": {"fitting_executable": "pacemaker", "sweep_name": "ace"}
+        "cutoff": 6
+        "data": {"filename": "train.pckl.gzip"}
+        "potential": {"elements": ["Cu"], "embeddings": {"ALL": {"npot": "FinnisSinclairShiftedScaled",
+            "fs_parameters": [1, 1, 1, "skopt.space.Real(0.1, 2)"], "ndensity": 2}}}
+        "fit": {"loss": {"kappa": "auto"}}
+    }"""
+    with pytest.raises(InputError, match="potential"):  # ACE here is linear
+        load(text, tmp_path)

@@ -71,6 +71,8 @@ def fill(tree: Any, next_value: Callable[[], Any]) -> Any:
         return [fill(value, next_value) for value in tree]
     if not isinstance(tree, str):
         return tree
+    if _EXPRESSION.fullmatch(tree.strip()):
+        return next_value()
     return _EXPRESSION.sub(lambda _: str(next_value()), tree)
 
 

@@ -17,7 +17,7 @@ class PacemakerImporter:
         pass
 
     def load(self, source: str) -> ImportedStudy:
-        """Translate an input file.
+        """Translate an input file, or its text, whose paths start from the working folder.
 
         Raises
         ------
@@ -29,7 +29,7 @@ class PacemakerImporter:
         content = _content(source)
         if content is None:
             raise InputError("is no input of pacemaker", value=source[:200], remedy="name an input.yaml")
-        study, notes = study_from_input(content, Path(source))
+        study, notes = study_from_input(content, Path("pacemaker.yaml" if "\n" in source else source))
         return ImportedStudy(study, tuple(notes))
 
 
@@ -40,7 +40,8 @@ def recognises(source: str) -> bool:
 
 def _content(source: str) -> dict[str, Any] | None:
     try:
-        content = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
+        text = source if "\n" in source else Path(source).read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError):
         return None
     if not isinstance(content, dict) or not {"potential", "data", "fit"} <= set(content):
