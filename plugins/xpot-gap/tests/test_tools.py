@@ -47,7 +47,8 @@ def test_export_runs_in_ase_and_lammps(tmp_path: Path) -> None:
     request = make_request(data, tmp_path)
     potential = GapFitter().fit(request)
     written = export(ExportRequest(potential, tmp_path, request.options, data))
-    assert set(written) == {"ase_example.py", "in.quip", "lammps_quippy.py"}
+    inputs = {"gap_fit/gap_fit.settings", "gap_fit/train.xyz"}
+    assert set(written) == {"ase_example.py", "in.quip", "lammps_quippy.py", *inputs}
     label = potential.metadata["label"]
     assert (
         f'pair_coeff      * * gap.xml "Potential xml_label={label}" 29' in (tmp_path / "in.quip").read_text()

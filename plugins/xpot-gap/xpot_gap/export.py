@@ -6,6 +6,7 @@ from ase.data import atomic_masses, atomic_numbers
 
 from xpot_core.api import ExportRequest, FittedPotential
 from xpot_gap import xml
+from xpot_gap.native_input import gap_fit_input
 
 _ASE = '''"""Runs the potential in ASE: python {name} structure.xyz"""
 
@@ -130,8 +131,8 @@ def export(request: ExportRequest) -> dict[str, str]:
     Returns
     -------
     dict
-        File name -> what it is: an ASE script, LAMMPS input for ML-QUIP, and a script for any LAMMPS
-        with Python through quippy.
+        File name -> what it is: an ASE script, LAMMPS input for ML-QUIP, a script for any LAMMPS
+        with Python through quippy, and the input of gap_fit for the same fit.
     """
     potential = request.potential
     name = potential.files["potential"]
@@ -156,6 +157,7 @@ def export(request: ExportRequest) -> dict[str, str]:
         "ase_example.py": "runs the potential in ASE (needs quippy-ase)",
         "in.quip": "LAMMPS input for pair_style quip (needs a LAMMPS with ML-QUIP)",
         "lammps_quippy.py": "runs the potential in any LAMMPS with Python, through fix external and quippy",
+        **gap_fit_input(request),
     }
 
 

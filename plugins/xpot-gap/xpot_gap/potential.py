@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from xpot_gap.plan import LOG, XML
 
 
 def write_potential(directory: Path, text: str, elements: tuple[str, ...], **facts: Any) -> FittedPotential:
-    """Write a potential and describe it."""
+    """Write a potential and describe it; the log ends with the one command that makes this fit."""
     (directory / XML).write_text(text, encoding="utf-8")
-    facts["metadata"] = {**facts.get("metadata", {}), "label": xml.label(text), "log": LOG}
+    with (directory / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"\nThis fit as one command:\n{shlex.join(facts['metadata']['command'])}\n")
+    facts["metadata"] = {**facts["metadata"], "label": xml.label(text), "log": LOG}
     return FittedPotential.from_files("gap-xml", directory, {"potential": XML}, elements, **facts)

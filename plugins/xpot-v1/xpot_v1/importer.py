@@ -87,7 +87,7 @@ def _study(sweep: Sweep) -> ImportedStudy:
     if table is not None:
         study["prior"] = [_prior(table, translation, folder, study["study"], notes)]
     study["seed"] = SEED
-    return ImportedStudy(study, (f"Translated from {sweep.path.name} of XPOT 1.x.", *notes))
+    return ImportedStudy(study, (f"Translated from {sweep.path.name} of XPOT 1.x.", *notes), translation.lost)
 
 
 def _placed(blocks: dict[str, Any], own: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class Translation:
         The study file as plain data.
     notes
         Remarks of the importer of the sections, and on hyperparameters without effect.
+    lost
+        What the importer of the sections cannot carry over.
     names
         Dimension -> names of hyperparameters that it became.
     """
@@ -38,6 +40,7 @@ class Translation:
         self._translate = translate
         base = translate(self._base)
         self.notes = list(base.notes)
+        self.lost = base.lost
         self.study = copy.deepcopy(dict(base.study))
         self.names: dict[Dimension, dict[str, Callable[[Any], Any]]] = {}
         here = _leaves(base.study["fitter"])

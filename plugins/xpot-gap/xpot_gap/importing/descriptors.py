@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -187,7 +188,15 @@ def _more(kind: str, own: Mapping[str, str], findings: Findings) -> dict[str, An
     useless = [f"{key}={own[key]}" for key in own if key not in known and key not in used]
     if useless:
         findings.note(f"{kind}: gap_fit knows no {', '.join(useless)}: without effect.")
-    return {key: own[key] for key in own if key in known and not _same(own[key], known[key], key)}
+    return {key: _plain(own[key]) for key in own if key in known and not _same(own[key], known[key], key)}
+
+
+def _plain(value: str) -> bool | int | float | str:
+    """A value as a study file has it."""
+    for read in (whole, real, is_true):
+        with contextlib.suppress(InputError):
+            return read(value, "")
+    return value
 
 
 def _same(value: str, default: str, key: str) -> bool:
@@ -252,7 +261,7 @@ def _other(kind: str, own: Mapping[str, str], data: Data, findings: Findings) ->
     if is_true(own.get("add_species", "T"), "add_species") and len(data.elements) != 1:
         findings.lose(f"{kind}: add_species=T for several elements; write one descriptor for each.")
     kept = {k: v for k, v in own.items() if k in {*_READ - species.KEYS, *_FILES, "cutoff", "add_species"}}
-    more = {key: value for key, value in own.items() if key not in kept}
+    more: dict[str, Any] = {key: _plain(value) for key, value in own.items() if key not in kept}
     if is_true(own.get("add_species", "T"), "add_species") and data.elements:
         more |= _one_element(kind, data.elements[0])
     return {"cutoff": real(own["cutoff"], f"{kind}: cutoff"), "more": more}
