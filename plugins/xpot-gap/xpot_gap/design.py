@@ -261,7 +261,7 @@ def prepare(request: FitRequest, earlier: GapDesign | None = None) -> GapDesign:
     folder = Path(options.cache_dir) if options.cache_dir else cache_folder("gap")
     # mapped: a kernel may be large, and the workers of a study share one
     cache = BoundedCache(folder, options.cache_gb * 1e9, mapped=True)
-    kept = KeptColumns(cache, {} if earlier is None else dict(earlier.kept.used))
+    kept = KeptColumns(cache, {} if earlier is None else earlier.kept.used)
     trained, held = stored_systems(plan, request, training.frames, held_out.frames, kept)
     limit = request.limits.memory_bytes
     gram_bytes = _GRAM_BYTES if limit is None else min(_GRAM_BYTES, _SHARE_OF_LIMIT * limit)

@@ -61,18 +61,21 @@ class KeptColumns:
     ----------
     cache
         On disk.
+    earlier
+        Those of the earlier design.
     used
-        Of this process.
+        Those that the present one takes: what it does not take is let go.
     """
 
     cache: BoundedCache
+    earlier: Mapping[str, Columns] = field(default_factory=dict)
     used: dict[str, Columns] = field(default_factory=dict)
 
     def get(
         self, key: str, serves: Callable[[Columns], bool], make: Callable[[Columns | None], Columns]
     ) -> Columns:
         """What is kept under a key if it serves, else what `make` makes of what there was."""
-        found = self.used.get(key) or self.cache.load(key, Columns.from_entry)
+        found = self.earlier.get(key) or self.cache.load(key, Columns.from_entry)
         if found is None or not serves(found):
             before = found
             found = self.cache.fetch(
