@@ -12,6 +12,7 @@ from xpot_gap.importing import species
 from xpot_gap.importing.data import Data
 from xpot_gap.importing.dictionaries import KINDS
 from xpot_gap.importing.findings import Findings
+from xpot_gap.importing.folding import folded
 from xpot_gap.importing.grammar import is_true, read_descriptors, real, whole
 from xpot_gap.importing.names import plain_names
 from xpot_gap.importing.sparse import SparsePoints
@@ -131,7 +132,7 @@ def descriptor_entries(
             entries.append({kind: {**chosen, **part}})
     for entry in entries:
         validate_options(DescriptorChoice, entry)
-    return entries
+    return folded(entries, data)
 
 
 def _kind(pairs: Mapping[str, str]) -> str:
