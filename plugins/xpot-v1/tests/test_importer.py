@@ -168,3 +168,25 @@ def test_sections_of_pacemaker_go_to_its_importer(tmp_path):
     }"""
     with pytest.raises(InputError, match="potential"):  # ACE here is linear
         load(text, tmp_path)
+
+
+@pytest.mark.skipif("gap-fit" not in load_registry().names("importer"), reason="needs xpot-gap")
+def test_sections_of_gap_fit_go_to_its_importer(tmp_path):
+    text = """{
+        "xpot": {"fitting_executable": "gap_fit", "sweep_name": "gap", "alpha": 0.5}
+        "at_file": "train.xyz"
+        "gap": {
+            "distance_2b": {"cutoff": "skopt.space.Real(4,7)", "n_sparse": 15, "delta": 2.0, "theta_uniform": 1.0,
+                "covariance_type": "ard_se", "config_type_n_sparse": ""}
+        }
+        "default_sigma": ["skopt.space.Real(0.001, 0.1, 'log-uniform')", 0.2, 0.0, 0.0]
+        "config_type_sigma energy": ""
+        "e0": "0.0", "rnd_seed": "6", "energy_parameter_name": "energy"
+    }"""
+    study = load(text, tmp_path).study
+    StudyConfig.model_validate(dict(study))
+    gap = study["fitter"]["gap"]
+    assert gap["descriptors"][0]["distance_2b"]["cutoff"] == uniform(4.0, 7.0)
+    assert gap["sigma_energy"] == uniform(0.001, 0.1, log=True)
+    assert gap["sigma_force"] == 0.2
+    assert study["seed"] == 5

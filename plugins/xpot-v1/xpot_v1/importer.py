@@ -22,7 +22,7 @@ SILENT = {
 """Settings of the block ``xpot`` that say nothing about the search."""
 READ = {"sweep_name", "error_method", "alpha", "training_data", "validation_data", "validaton_data"}
 SEED = 42
-"""Of every sweep of XPOT 1.x."""
+"""Of the optimizer in every sweep of XPOT 1.x."""
 
 
 class XpotImporter:
@@ -86,8 +86,10 @@ def _study(sweep: Sweep) -> ImportedStudy:
     table = sweep.table or _beside(folder / str(own.get("project_name")) / study["study"] / "parameters.csv")
     if table is not None:
         study["prior"] = [_prior(table, translation, folder, study["study"], notes)]
-    study["seed"] = SEED
-    return ImportedStudy(study, (f"Translated from {sweep.path.name} of XPOT 1.x.", *notes), translation.lost)
+    if tool != "gap-fit":  # there the seed chooses sparse points
+        study["seed"] = SEED
+    first = f"Translated from {sweep.path.name} of XPOT 1.x."
+    return ImportedStudy(study, (first, *notes), lost=translation.lost)
 
 
 def _placed(blocks: dict[str, Any], own: dict[str, Any], folder: Path) -> dict[str, Any]:
