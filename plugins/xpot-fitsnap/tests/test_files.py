@@ -160,7 +160,7 @@ def test_import_of_a_typical_input(tmp_path):
     assert options["eweight"] == 100.0
     assert options["fweight"] == {"Bulk": 1.0, "aa": 2.0}
     assert options["vweight"] == 0.0
-    notes = " ".join(study["#"])
+    notes = " ".join(study["#"] + study["lost"])
     for word in ("RIDGE", "smartweights", "No JSON files"):
         assert word in notes
 

@@ -10,6 +10,7 @@ import pytest
 from ase.io import read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xpot_fitsnap.importing.importer import FitsnapImporter
 from xpot_fitsnap.importing.sizes import Sizes
 from xpot_fitsnap.importing.study import study_from_fitsnap
 from xpot_fitsnap.options import FitsnapOptions
@@ -19,7 +20,7 @@ from xpot_fitsnap.writing.sections import fitsnap_settings
 from xpot_lammps_session.session import NKTV2P
 from xpot_lammps_session.testing import small_data
 
-from xpot_core.api import InputError, resolve
+from xpot_core.api import InputError, NoOptions, resolve
 
 INPUT = """
 [BISPECTRUM]
@@ -209,3 +210,15 @@ def test_import_of_an_export_is_the_identity(tmp_path_factory, given):
         assert resolve(back.eweight, group) == pytest.approx(weights.eweight)
         assert resolve(back.fweight, group) == pytest.approx(weights.fweight)
         assert resolve(back.vweight, group) == pytest.approx(weights.vweight * 1e4)
+
+
+def test_other_solvers_are_lost_and_said(tmp_path):
+    json_data(tmp_path, "a", 2)
+    path = written(tmp_path, "JSON", "a = 1.0 0.0 1 1 0")
+    for solver, said in [("SVD", 0), ("ANL", 0), ("RIDGE", 1), ("ARD", 1), ("LASSO", 1)]:
+        path.write_text(f"{path.read_text().partition('[SOLVER]')[0]}[SOLVER]\nsolver = {solver}\n")
+        found = FitsnapImporter(NoOptions()).load(str(path))
+        assert [solver in text.upper() for text in found.lost] == [True] * said
+        assert found.study["fitter"]["snap"]["solver"] == "qr"
+        assert set(found.study) >= {"study", "data", "fitter"}
+        assert not {"#", "lost"} & set(found.study)

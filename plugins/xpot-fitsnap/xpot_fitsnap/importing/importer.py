@@ -29,7 +29,7 @@ class FitsnapImporter:
             raise InputError("does not exist", value=source, remedy="name a FitSNAP input")
         study = study_from_fitsnap(source)
         notes = tuple(study.pop("#", ()))
-        return ImportedStudy(study, notes)
+        return ImportedStudy(study, notes, lost=tuple(study.pop("lost", ())))
 
 
 def recognises(source: str) -> bool:

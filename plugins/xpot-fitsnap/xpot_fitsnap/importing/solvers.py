@@ -45,13 +45,13 @@ def refuse_others(config: ConfigParser) -> None:
         )
 
 
-def solver_options(config: ConfigParser, notes: list[str]) -> dict[str, Any]:
+def solver_options(config: ConfigParser, notes: list[str], lost: list[str]) -> dict[str, Any]:
     """Options of the regression; FitSNAP keeps every direction of the data that QR of all rows keeps."""
     solver = config.get("SOLVER", "solver", fallback="SVD").upper()
     nugget = float(config.get("SOLVER", "cov_nugget", fallback="0"))
     if solver == "RIDGE" or (solver == "ANL" and nugget):
         alpha = config.get("RIDGE", "alpha", fallback="1.0E-8") if solver == "RIDGE" else nugget
-        notes.append(
+        lost.append(
             f"{solver} adds {alpha} to the diagonal of the normal equations; option ridge is a part of that "
             "diagonal, so it is 0 here: the fit is plain least squares."
         )
@@ -60,9 +60,9 @@ def solver_options(config: ConfigParser, notes: list[str]) -> dict[str, Any]:
             "ANL has the coefficients of least squares; its covariance is not computed in this form."
         )
     elif solver == "ARD":
-        notes.append(
+        lost.append(
             "ARD drops columns by their evidence, which has no counterpart: the fit is plain least squares."
         )
     elif solver not in ("SVD", "SCALAPACK"):
-        notes.append(f"Solver {solver} is not translated: the fit is plain weighted least squares.")
+        lost.append(f"Solver {solver} is not translated: the fit is plain weighted least squares.")
     return {"ridge": 0.0, "solver": "qr"}

@@ -43,7 +43,8 @@ def study_from_fitsnap(source: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        The study file; under ``#`` what could not be translated, or should be looked at.
+        The study file; under ``#`` what should be looked at, under ``lost`` what changes the fit and has no
+        counterpart.
 
     Raises
     ------
@@ -84,9 +85,11 @@ def _translated(config: configparser.ConfigParser, path: Path) -> dict[str, Any]
         data["test"] = f"{path.stem}_test.xyz"
     options |= _energies(config, types)
     options |= weight_options(config, trained(groups), converted.frames, options, notes)
-    options |= solver_options(config, notes)
+    lost: list[str] = []
+    options |= solver_options(config, notes, lost)
     return {
         "#": notes,
+        "lost": lost,
         "study": path.stem,
         "data": data,
         "fitter": {"snap": options},
