@@ -74,6 +74,7 @@ def row_of(source: Path, tool: str, folder: Path) -> dict[str, Any]:
         runner = TrialRunner(study_from_dict(study, str(base)))
         outcome = final_model(runner, {}, folder / "ours", seed=study.get("seed", 0))
         row["seconds"] = time.perf_counter() - start
+        row["errors"] = {kind: outcome.errors["train"].shown_rmse(kind) for kind in ("energy", "force")}
         ours = module.evaluate(outcome.potential.path(getattr(module, "POTENTIAL", "potential")), frames)
         start = time.perf_counter()
         own = module.own_run(source, folder, frames)
@@ -96,7 +97,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the rows to a file")
     arguments = parser.parse_args()
     rows = []
-    print("| input | converts | seconds (own) | dE eV/atom | dF eV/Å | remarks |\n|---|---|---|---|---|---|")
+    print("| input | converts | s (own) | RMSE meV/atom, eV/Å | dE eV/atom | dF eV/Å | remarks |")
+    print("|---|---|---|---|---|---|---|")
     for path, tool in inputs(arguments.folder.resolve()):
         if arguments.only not in path.name:
             continue
@@ -109,9 +111,10 @@ def main() -> None:
         numbers = [row.get(k) for k in ("energy_difference", "force_difference")]
         seconds = f"{row['seconds']:.1f} ({row['own_seconds']:.1f})" if "own_seconds" in row else ""
         cells = ["" if n is None else f"{n:.1e}" for n in numbers]
+        errors = ", ".join(f"{value:.4g}" for value in row.get("errors", {}).values())
         answer = "yes" if row["converts"] else "no"
         print(
-            f"| {row['input']} | {answer} | {seconds} | {cells[0]} | {cells[1]} | {row.get('why', '')} |",
+            f"| {row['input']} | {answer} | {seconds} | {errors} | {cells[0]} | {cells[1]} | {row.get('why', '')} |",
             flush=True,
         )
     if arguments.json:
