@@ -118,20 +118,28 @@ def _time_unit(seconds: float) -> tuple[float, str]:
     return (60.0, "min") if seconds > 180 else (1.0, "s")
 
 
+_STYLES = {
+    "descriptors": (BLUE, ""),
+    "solve": (ORANGE, "///"),
+    "predict": (GREEN, "..."),
+    "other": ("#CCCCCC", ""),
+}
+
+
 def costs(results: StudyResults, series: Series) -> ReportFigure | None:
     """Where the time of the trials went."""
     totals = {n: sum(t.seconds.get(n, 0.0) for t in series.trials) for n in SECONDS}
     if totals["total"] <= 0:
         return None
-    parts = {n: totals[n] for n in SECONDS if n != "total"}
+    parts = {n: totals[n] for n in SECONDS if n != "total" and totals[n] > 0}
     parts["other"] = max(totals["total"] - sum(parts.values()), 0.0)
     whole = sum(parts.values())
     per_trial = [t.seconds["total"] for t in series.trials if t.seconds.get("total")]
     figure = new_figure(COLUMN, 2.5)
     top, bottom = figure.subplots(2, 1, height_ratios=(1, 1.6))
     left = 0.0
-    styles = ((BLUE, ""), (ORANGE, "///"), (GREEN, "..."), ("#CCCCCC", ""))
-    for (name, value), (colour, hatch) in zip(parts.items(), styles, strict=True):
+    for name, value in parts.items():
+        colour, hatch = _STYLES.get(name, (PINK, "xxx"))
         top.barh(
             0,
             value / whole,
