@@ -16,6 +16,9 @@ FITTER: dict[str, Any] = {
         "zbl_inner": {"reference": "zbl"},
         "zbl_outer": {"reference": "zbl"},
     },
+    "without_effect": {
+        "bzero": "the constant energy of each element makes up for it, without a ridge exactly"
+    },
     "label_options": {"virial_sigma": {"vweight": 0.1}},
     "expected_failures": {
         "declared_frame_labels_have_an_effect": _WHOLE,
