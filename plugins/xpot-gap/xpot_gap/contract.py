@@ -17,6 +17,12 @@ CONTRACT: dict[str, Any] = {
     # The kit's group "small" has two distinct environments of each species (its cell of two like atoms is
     # centrosymmetric, and gap_fit counts equal environments once): from 6 to 7 nothing can change.
     "other_values": {"descriptors.1.soap.n_sparse": 1},
+    # Parameters of another covariance type than the one above.
+    "along_with": {
+        "descriptors.0.distance_2b.zeta": {"descriptors.0.distance_2b.covariance_type": "dot_product"},
+        "descriptors.1.soap.theta_uniform": {"descriptors.1.soap.covariance_type": "ard_se"},
+        "descriptors.1.soap.theta_fac": {"descriptors.1.soap.covariance_type": "ard_se"},
+    },
     "expected_failures": {
         "leave_out_equals_a_fit_without_these_frames": "sparse points and e0 are chosen once, from the "
         "training frames of all folds; the README says so",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from xpot_core.errors import InputError
 from xpot_core.options.check import validate_options
 from xpot_core.options.declare import Stage
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.rules.bench import FitterBench, assert_same
-from xpot_core.testing.rules.perturb import accepts, leaves, other_value, put
+from xpot_core.testing.rules.perturb import Leaf, accepts, leaves, other_value, put
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import FitRequest, FittedPotential, KernelDesign
 from xpot_core.types.structures import EVALUATE_ONLY, TrainingData
@@ -150,15 +152,15 @@ class StagedRules(FitterBench):
         return path
 
     def _other_options(self, options: BaseModel, stage: Stage) -> dict[str, BaseModel]:
-        """Option of a stage -> options with another value of it, and one set with all changed at once."""
-        everything = options.model_dump(mode="json")
+        """Option of a stage -> options with another value of it, and all of these that go together as one set."""
+        everything = options
         found: dict[str, BaseModel] = {}
         for leaf in leaves(options):
             if leaf.info.stage != stage:
                 continue
 
-            def validated(value: Any, leaf: Any = leaf) -> BaseModel:
-                raw = options.model_dump(mode="json")
+            def validated(value: Any, leaf: Leaf = leaf, base: BaseModel = options) -> BaseModel:
+                raw = base.model_dump(mode="json")
                 put(raw, leaf.path, value)
                 return validate_options(type(options), raw)
 
@@ -167,10 +169,11 @@ class StagedRules(FitterBench):
             except LookupError:
                 continue
             found[leaf.name] = validated(value)
-            put(everything, leaf.path, value)
+            with suppress(InputError):
+                everything = validated(value, base=everything)
         if not found:
             raise NotApplicable(f"no option belongs to the stage {stage}")
-        found["everything"] = validate_options(type(options), everything)
+        found["everything"] = everything
         return found
 
 

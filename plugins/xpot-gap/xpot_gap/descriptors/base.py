@@ -38,6 +38,9 @@ DESCRIPTOR_SETTINGS = frozenset(
 )
 """Further settings that change the descriptor alone, so that quippy computes it as gap_fit does."""
 
+KERNEL_PARAMETERS = ("zeta", "theta_uniform", "theta_fac")
+"""Parameters that some covariance types have."""
+
 
 class Descriptor(OptionsModel):
     """What all descriptors have."""
@@ -83,6 +86,17 @@ class Descriptor(OptionsModel):
             raise ValueError("pool and pool_groups belong together: give both or neither")
         if self.pool and not isinstance(self.n_sparse, dict):
             raise ValueError("a pool needs n_sparse as a mapping by group")
+        return self
+
+    @model_validator(mode="after")
+    def _only_what_the_kernel_has(self) -> Self:
+        used = self.hyperparameters
+        for name in KERNEL_PARAMETERS:
+            field = type(self).model_fields.get(name)
+            if field is None or name in used or getattr(self, name) == field.get_default():
+                continue
+            other = ", ".join(f"{key} {value}" for key, value in used.items())
+            raise ValueError(f"{name} has no effect on this kernel ({other}): leave it out")
         return self
 
     @field_validator("species")
