@@ -28,9 +28,9 @@ import yaml
 from ase.io import write
 from fresh import environment, spend
 from gap_speed import FOLDS, RESULTS, SEED, load, options
-from xpot_gap.design import GapDesign
 from xpot_gap.fitter import GapFitter
 from xpot_gap.options import GapOptions
+from xpot_gap.regression.design import GapDesign
 from xpot_linear.processes import pool
 
 from xpot_core.api import FitRequest, TrainingData
@@ -150,7 +150,7 @@ def compare(structures: int, n_sparse: int) -> Iterator[Row]:
 
 
 def _resolved(command: list[str]) -> list[str]:
-    from xpot_gap.runner import gap_fit_program
+    from xpot_gap.gap_fit.runner import gap_fit_program
 
     return [str(gap_fit_program(None)), *command[1:]]
 

@@ -26,7 +26,7 @@ import numpy as np
 from ase.io import read
 from xpot_gap.fitter import GapFitter
 from xpot_gap.options import GapOptions
-from xpot_gap.predictor import GapPredictor
+from xpot_gap.potential.predictor import GapPredictor
 
 from xpot_core.api import ErrorTable, FitRequest, Frame, TrainingData, error_table
 

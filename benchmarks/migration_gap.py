@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ase import Atoms
 from quippy.potential import Potential
-from xpot_gap.importing.findings import Findings
-from xpot_gap.importing.sources import read_source
-from xpot_gap.runner import gap_fit_program
+from xpot_gap.gap_fit.runner import gap_fit_program
+from xpot_gap.importing.reading.findings import Findings
+from xpot_gap.importing.reading.sources import read_source
 
 Values = tuple[list[float], list[object]]
 """Energies in eV and forces in eV/Å of structures."""

@@ -10,8 +10,8 @@ import pytest
 from ase.io import read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xpot_fitsnap.importing.data.sizes import Sizes
 from xpot_fitsnap.importing.importer import FitsnapImporter
-from xpot_fitsnap.importing.sizes import Sizes
 from xpot_fitsnap.importing.study import study_from_fitsnap
 from xpot_fitsnap.options import FitsnapOptions
 from xpot_fitsnap.writing.export import write_fitsnap

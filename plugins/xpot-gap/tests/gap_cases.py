@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from xpot_gap.importing.study import study_from_source
 from xpot_gap.native.work import Task, Values
 from xpot_gap.options import GapOptions
 
 from xpot_core.api import FitRequest, FloatArray, Frame, TrainingData
+
+SOAP_TEXT = "soap cutoff=4 n_max=4 l_max=3 atom_sigma=0.5 delta=0.5 zeta=2 covariance_type=dot_product"
+PAIR_TEXT = (
+    "distance_2b cutoff=4 delta=0.5 covariance_type=ard_se theta_uniform=1.0 sparse_method=uniform n_sparse=4"
+)
+
+
+def study_from_command(command: str) -> dict[str, Any]:
+    """The study of a command, with its notes under ``#``."""
+    found = study_from_source(command)
+    return {"#": list(found.notes), **found.study}
 
 
 def make_frame(number: int, group: str, elements: Sequence[str] = ("Cu",)) -> Frame:

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import write
-from gap_cases import make_data, make_options, make_request
-from test_importing import study_from_command
+from gap_cases import make_data, make_options, make_request, study_from_command
 from xpot_gap.fitter import GapFitter
+from xpot_gap.gap_fit.runner import gap_fit_program
 from xpot_gap.hooks import xpot_register_fitters
-from xpot_gap.predictor import GapPredictor
-from xpot_gap.runner import gap_fit_program
+from xpot_gap.potential.predictor import GapPredictor
 
 from xpot_core.api import FittedPotential, FloatArray, Frame, TrainingData
 from xpot_core.study_file.read import study_from_dict

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from ase import Atoms
 from gap_cases import Ending, make_data, make_frame, make_options, make_request
-from xpot_gap import by_gap_fit, xml
 from xpot_gap.fitter import GapFitter
+from xpot_gap.gap_fit import by_gap_fit, xml
+from xpot_gap.gap_fit.plan import Plan
 from xpot_gap.native import build as native
 from xpot_gap.native.choose import NESTED, choose, choose_cur, choose_uniform, distinct
 from xpot_gap.native.columns import KeptColumns
 from xpot_gap.native.terms import DescriptorOf, read_terms
 from xpot_gap.native.work import Structure, Task
 from xpot_gap.options import GapOptions
-from xpot_gap.plan import Plan
-from xpot_gap.predictor import GapPredictor
+from xpot_gap.potential.predictor import GapPredictor
 from xpot_linear import run_tasks
 
 from xpot_core.api import BoundedCache, FitError, FitRequest, Frame, InfeasibleError, Limits, TrainingData

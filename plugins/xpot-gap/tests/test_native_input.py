@@ -13,16 +13,16 @@ import pytest
 from gap_cases import make_data, make_options, make_request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from xpot_gap.command import describe_descriptors, gap_fit_arguments, safe_names
-from xpot_gap.data_file import write_data_file
 from xpot_gap.fitter import GapFitter
+from xpot_gap.gap_fit.command import describe_descriptors, gap_fit_arguments, safe_names
+from xpot_gap.gap_fit.data_file import write_data_file
+from xpot_gap.gap_fit.runner import gap_fit_program
+from xpot_gap.gap_fit.settings import write_settings
+from xpot_gap.gap_fit.sigmas import sigma_arguments
 from xpot_gap.importing.study import study_from_source
-from xpot_gap.native_input import gap_fit_input
 from xpot_gap.options import GapOptions
-from xpot_gap.predictor import GapPredictor
-from xpot_gap.runner import gap_fit_program
-from xpot_gap.settings import write_settings
-from xpot_gap.sigmas import sigma_arguments
+from xpot_gap.potential.native_input import gap_fit_input
+from xpot_gap.potential.predictor import GapPredictor
 
 from xpot_core.api import ExportRequest, InputError, TrainingData
 

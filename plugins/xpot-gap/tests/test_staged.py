@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gap_cases import make_data, make_options, make_request
-from xpot_gap.design import GapDesign
-from xpot_gap.dump import read_dump
 from xpot_gap.fitter import GapFitter
-from xpot_gap.predictor import GapPredictor
+from xpot_gap.linear_system.dump import read_dump
+from xpot_gap.potential.predictor import GapPredictor
+from xpot_gap.regression.design import GapDesign
 
 from xpot_core.api import (
     DifferentiableDesign,
@@ -188,7 +188,7 @@ def test_second_preparation_comes_from_the_cache(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = GapFitter().prepare(make_request(data, tmp_path))
-    monkeypatch.setattr("xpot_gap.plan.run", lambda *a, **k: pytest.fail("gap_fit ran again"))
+    monkeypatch.setattr("xpot_gap.gap_fit.plan.run", lambda *a, **k: pytest.fail("gap_fit ran again"))
     monkeypatch.setattr(
         "xpot_gap.native.terms.DescriptorOf.of", lambda *a, **k: pytest.fail("computed again")
     )
@@ -270,7 +270,7 @@ def test_unexpected_layout_is_noticed(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gap_fit that orders its rows otherwise must not give wrong fits."""
-    monkeypatch.setattr("xpot_gap.rows.PROBE_SIGMAS", (0.02, 0.1, 0.3))
+    monkeypatch.setattr("xpot_gap.linear_system.rows.PROBE_SIGMAS", (0.02, 0.1, 0.3))
     with pytest.raises(FitError, match="not laid out as expected"):
         GapFitter().prepare(make_request(data, tmp_path, options=make_options(engine="gap_fit")))
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xpot_core.api import FitRequest, FittedPotential
-from xpot_gap import xml
+from xpot_gap.gap_fit import xml
+from xpot_gap.gap_fit.plan import Plan
 from xpot_gap.options import GapOptions
-from xpot_gap.plan import Plan
-from xpot_gap.potential import write_potential
+from xpot_gap.potential.files import write_potential
 
 if TYPE_CHECKING:
-    from xpot_gap.design import GapDesign
+    from xpot_gap.regression.design import GapDesign
 
 _DATA = "train.xyz"
 
@@ -20,7 +20,7 @@ _DATA = "train.xyz"
 class GapFitter:
     """Fits Gaussian approximation potentials.
 
-    See `xpot_gap.design` for what is exact and what is approximate when a design is used again.
+    See `xpot_gap.regression.design` for what is exact and what is approximate when a design is used again.
     """
 
     def fit(self, request: FitRequest) -> FittedPotential:
@@ -35,7 +35,7 @@ class GapFitter:
 
     def prepare(self, request: FitRequest) -> GapDesign:
         """Choose sparse points and compute kernels; keep them."""
-        from xpot_gap.design import prepare
+        from xpot_gap.regression.design import prepare
 
         return prepare(request)
 

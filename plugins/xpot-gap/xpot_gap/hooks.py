@@ -29,7 +29,7 @@ def xpot_register_fitters() -> Iterable[FitterProvider]:
         frame_labels=("energy_sigma", "force_sigma", "virial_sigma", "force_mask", "weight"),
         citation=_CITATION,
         contract="xpot_gap.contract:CONTRACT",
-        export="xpot_gap.export:export",
+        export="xpot_gap.potential.export:export",
         propose="xpot_gap.propose:propose",
     )
 
@@ -40,13 +40,13 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
     yield PredictorProvider(
         name="gap",
         summary="Gaussian approximation potentials evaluated by quippy in processes of their own",
-        load="xpot_gap.predictor:GapPredictor",
+        load="xpot_gap.potential.predictor:GapPredictor",
         options=GapPredictorOptions,
         packages=("quippy",),
         accepts=("gap-xml",),
         citation=_CITATION,
-        calculator="xpot_gap.calculator:calculator",
-        script="xpot_gap.export:calculator_script",
+        calculator="xpot_gap.potential.calculator:calculator",
+        script="xpot_gap.potential.export:calculator_script",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.api import InputError
-from xpot_fitsnap.importing.data import convert
+from xpot_fitsnap.importing.data.convert import convert
 from xpot_fitsnap.importing.keys import left_out
 from xpot_fitsnap.importing.older import of_today
 from xpot_fitsnap.importing.reference import reference_options

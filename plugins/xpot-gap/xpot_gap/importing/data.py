@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.io import read
 
 from xpot_core.api import InputError
-from xpot_gap.importing.findings import Findings
+from xpot_gap.importing.reading.findings import Findings
 
 # Our names and gap_fit's; it takes the stress where a frame has no virial, in ASE's sign and order.
 _KEYS = (("energy", "energy"), ("forces", "force"), ("virial", "virial"), ("stress", "stress"))

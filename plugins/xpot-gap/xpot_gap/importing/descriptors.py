@@ -10,11 +10,11 @@ from xpot_core.api import InputError, validate_options
 from xpot_gap.descriptors.choice import DescriptorChoice
 from xpot_gap.importing import species
 from xpot_gap.importing.data import Data
-from xpot_gap.importing.dictionaries import KINDS
-from xpot_gap.importing.findings import Findings
 from xpot_gap.importing.folding import folded
-from xpot_gap.importing.grammar import is_true, read_descriptors, real, whole
-from xpot_gap.importing.names import plain_names
+from xpot_gap.importing.reading.dictionaries import KINDS
+from xpot_gap.importing.reading.findings import Findings
+from xpot_gap.importing.reading.grammar import is_true, read_descriptors, real, whole
+from xpot_gap.importing.reading.names import plain_names
 from xpot_gap.importing.sparse import SparsePoints
 
 Reader = Callable[[str, str], Any]

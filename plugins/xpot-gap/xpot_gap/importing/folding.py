@@ -7,7 +7,7 @@ from typing import Any
 
 from ase.data import atomic_numbers
 
-from xpot_gap.command import DescriptorCommand, describe_descriptors
+from xpot_gap.gap_fit.command import DescriptorCommand, describe_descriptors
 from xpot_gap.importing.data import Data
 from xpot_gap.options import GapOptions
 

@@ -20,6 +20,6 @@ class GapFitImporter:
 
 def recognises(source: str) -> bool:
     """Whether a source is a fit by gap_fit."""
-    from xpot_gap.importing import sources
+    from xpot_gap.importing.reading import sources
 
     return sources.recognises(source)

@@ -7,8 +7,8 @@ from typing import Any
 
 from xpot_core.api import InputError
 from xpot_gap.importing.data import Data
-from xpot_gap.importing.findings import Findings
-from xpot_gap.importing.grammar import fields, real, split_string
+from xpot_gap.importing.reading.findings import Findings
+from xpot_gap.importing.reading.grammar import fields, real, split_string
 
 _KINDS = ("energy", "force", "virial")
 

@@ -8,8 +8,8 @@ from typing import Any
 from xpot_core.api import InputError
 from xpot_gap.descriptors.declare import POOL
 from xpot_gap.importing.data import Data
-from xpot_gap.importing.findings import Findings
-from xpot_gap.importing.grammar import fields, whole
+from xpot_gap.importing.reading.findings import Findings
+from xpot_gap.importing.reading.grammar import fields, whole
 from xpot_gap.importing.sigmas import known, rows_by_type
 
 _KEY = "config_type_n_sparse"

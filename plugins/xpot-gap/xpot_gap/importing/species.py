@@ -10,8 +10,8 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from xpot_core.api import InputError
 from xpot_gap.descriptors.declare import ANY
-from xpot_gap.importing.findings import Findings
-from xpot_gap.importing.grammar import is_true, whole
+from xpot_gap.importing.reading.findings import Findings
+from xpot_gap.importing.reading.grammar import is_true, whole
 
 KEYS = {"Z", "Z1", "Z2", "n_species", "species_Z", "central_index", "n_Z", "add_species"}
 """Arguments that say it."""

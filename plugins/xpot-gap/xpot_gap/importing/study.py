@@ -9,12 +9,12 @@ from xpot_core.api import ImportedStudy, InputError, validate_options
 from xpot_gap.descriptors.choice import DescriptorChoice
 from xpot_gap.importing.data import read_data
 from xpot_gap.importing.descriptors import descriptor_entries
-from xpot_gap.importing.dictionaries import settings_of
-from xpot_gap.importing.findings import Findings
-from xpot_gap.importing.grammar import real, whole
-from xpot_gap.importing.names import lose_what_has_no_counterpart, plain_names
+from xpot_gap.importing.reading.dictionaries import settings_of
+from xpot_gap.importing.reading.findings import Findings
+from xpot_gap.importing.reading.grammar import real, whole
+from xpot_gap.importing.reading.names import lose_what_has_no_counterpart, plain_names
+from xpot_gap.importing.reading.sources import read_source
 from xpot_gap.importing.sigmas import e0_options, sigma_options
-from xpot_gap.importing.sources import read_source
 from xpot_gap.options import GapOptions
 
 _TRAIN = "train.xyz"
@@ -37,7 +37,7 @@ def study_from_source(source: str) -> ImportedStudy:
 
 
 def study_from_arguments(arguments: Mapping[str, Any]) -> ImportedStudy:
-    """The study file of arguments in a dictionary; see `xpot_gap.importing.dictionaries.settings_of`."""
+    """The study file of arguments in a dictionary; see `xpot_gap.importing.reading.dictionaries.settings_of`."""
     return _study(settings_of(arguments), Findings())
 
 

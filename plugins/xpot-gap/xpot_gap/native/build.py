@@ -11,19 +11,19 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from xpot_core.api import BoundedCache, CacheEntry, FitRequest, FloatArray, Frame, InfeasibleError
-from xpot_gap.by_gap_fit import choose_sparse_points
-from xpot_gap.command import DescriptorCommand
-from xpot_gap.keys import columns_key, digest_of, run_key
+from xpot_gap.gap_fit.by_gap_fit import choose_sparse_points
+from xpot_gap.gap_fit.command import DescriptorCommand
+from xpot_gap.gap_fit.keys import columns_key, digest_of, run_key
+from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.gap_fit.sigmas import pool_groups
+from xpot_gap.linear_system.stored import KernelMatrix, Stored
 from xpot_gap.native.choose import METHODS, NESTED, choose
 from xpot_gap.native.columns import Columns, KeptColumns
+from xpot_gap.native.descriptors.settings import setting
 from xpot_gap.native.kernels import Kernel, SparsePoints, sparse_kernel
 from xpot_gap.native.passes import all_values, check_memory, kernel_rows, memory_bound
-from xpot_gap.native.settings import setting
 from xpot_gap.native.structures import Part
 from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms
-from xpot_gap.plan import Plan
-from xpot_gap.sigmas import pool_groups
-from xpot_gap.stored import KernelMatrix, Stored
 
 _SMALLEST_THETA = 1e-8
 USUAL_ZETA = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from xpot_core.api import FloatArray
-from xpot_gap.native.environments import Environments
+from xpot_gap.native.descriptors.by_quippy import Environments
 
 _CHUNK_BYTES = 64_000_000
 

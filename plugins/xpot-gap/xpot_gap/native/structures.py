@@ -10,11 +10,11 @@ import numpy as np
 from ase import Atoms
 
 from xpot_core.api import BoundedCache, CacheEntry, FloatArray, Frame
-from xpot_gap.data_file import VACUUM, check_numbers, periodic_cell
-from xpot_gap.keys import core_key, digest_of
+from xpot_gap.gap_fit.data_file import VACUUM, check_numbers, periodic_cell
+from xpot_gap.gap_fit.keys import core_key, digest_of
+from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.linear_system.rows import targets
 from xpot_gap.native.work import Structure
-from xpot_gap.plan import Plan
-from xpot_gap.rows import targets
 
 
 @dataclass(frozen=True, eq=False)

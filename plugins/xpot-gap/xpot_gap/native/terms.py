@@ -13,11 +13,11 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from xpot_core.api import FloatArray
-from xpot_gap import xml
-from xpot_gap.native.environments import Environments, environments
-from xpot_gap.native.geometric import pairs, triplets
+from xpot_gap.gap_fit import xml
+from xpot_gap.native.descriptors.by_quippy import Environments, environments
+from xpot_gap.native.descriptors.geometric import pairs, triplets
+from xpot_gap.native.descriptors.settings import setting
 from xpot_gap.native.kernels import Kernel, SparsePoints
-from xpot_gap.native.settings import setting
 
 _SQUARED_EXPONENTIAL, _DOT_PRODUCT = 1, 2
 _GEOMETRIC = {"distance_2b": pairs, "angle_3b": triplets}

@@ -1,0 +1,1 @@
+"""The program gap_fit: its input, its runs, what it writes."""

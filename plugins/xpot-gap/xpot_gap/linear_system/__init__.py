@@ -1,0 +1,1 @@
+"""The linear system of a GAP: its rows, what they are fitted to, and with which expected errors."""

@@ -1,0 +1,1 @@
+"""Environments of the atoms of a structure: descriptors with their gradients."""

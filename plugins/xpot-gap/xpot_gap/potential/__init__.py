@@ -1,0 +1,1 @@
+"""A fitted GAP: its files, their evaluation, what runs them elsewhere."""

@@ -1,0 +1,1 @@
+"""From kernels to coefficients, for many choices of the sigmas."""

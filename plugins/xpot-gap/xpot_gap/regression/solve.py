@@ -1,0 +1,164 @@
+"""The regression of a sparse Gaussian process on `xpot_linear`, for many choices of the sigmas.
+
+With the kernel K (n, m) between data and sparse points, the kernel S (m, m) between sparse points and
+variances Lambda, the coefficients alpha minimise ``|Lambda^-1/2 (y - K alpha)|^2 + alpha^T S alpha``
+(A. P. Bartók and G. Csányi, Int. J. Quantum Chem. 115, 1051 (2015), eq. 22, in the least-squares form
+of L. Foster et al., J. Mach. Learn. Res. 10, 857 (2009), which gap_fit solves by QR).
+
+With S = L L^T and beta = L^T alpha that is a linear model whose rows are Z = K L^-T, under a prior of precision one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import LinAlgError, blas, cholesky, solve_triangular
+from xpot_linear.blocks.gram import gram_of, packed_size
+from xpot_linear.solve.normal_equations import solve_gram
+from xpot_linear.solve.rows import solve_rows
+from xpot_linear.solve.solution import Penalty, Solution
+
+from xpot_core.api import FitError, FloatArray
+from xpot_gap.linear_system.stored import KernelMatrix
+
+IntArray = npt.NDArray[np.int64]
+
+PRIOR = Penalty(absolute=1.0)
+_CHUNK_ROWS = 4096
+
+
+class WhiteKernel:
+    """Kernel rows in the basis where the prior is the unit matrix.
+
+    Parameters
+    ----------
+    sparse
+        Kernel between sparse points, shape (m, m).
+    kernel, target
+        Shapes (n, m) and (n,).
+    """
+
+    def __init__(self, sparse: FloatArray, kernel: KernelMatrix, target: FloatArray) -> None:
+        try:
+            self.factor: FloatArray = cholesky(sparse, lower=True, check_finite=False)
+        except LinAlgError:
+            raise FitError(
+                "the sparse kernel matrix is not positive definite",
+                remedy="raise sparse_jitter or lower n_sparse: two sparse points are nearly the same",
+            ) from None
+        self.kernel, self.target = kernel, target
+
+    def rows(self, scale: FloatArray) -> Iterator[FloatArray]:
+        """Rows ``[Z y]`` times their factors (n,), a few thousand at a time; those of zero are left out."""
+        used = np.flatnonzero(scale)
+        for start in range(0, len(used), _CHUNK_ROWS):
+            index = used[start : start + _CHUNK_ROWS]
+            white = solve_triangular(self.factor, self.kernel[index].T, lower=True, check_finite=False)
+            yield np.column_stack([white.T, self.target[index]]) * scale[index, None]
+
+    def alpha(self, solution: Solution) -> FloatArray:
+        """Coefficients of the kernel, shape (m,)."""
+        alpha: FloatArray = solve_triangular(
+            self.factor, solution.coefficients, lower=True, trans="T", check_finite=False
+        )
+        return alpha
+
+    def exact(self, sqrt_weight: FloatArray) -> tuple[FloatArray, float]:
+        """Coefficients of the kernel and condition by QR, for 1/sqrt(variance) of each row.
+
+        In the kernel's own basis, with the prior as further rows: whitening costs digits.
+        """
+        m = len(self.factor)
+        used = np.flatnonzero(sqrt_weight)
+        prior = np.hstack([self.factor.T, np.zeros((m, 1))])
+
+        def chunks() -> Iterator[FloatArray]:
+            yield prior
+            for start in range(0, len(used), _CHUNK_ROWS):
+                index = used[start : start + _CHUNK_ROWS]
+                yield np.column_stack([self.kernel[index], self.target[index]]) * sqrt_weight[index, None]
+
+        diagonal = sum(np.einsum("ij,ij->j", rows, rows) for rows in chunks())[:-1]
+        solution = solve_rows(chunks(), diagonal)
+        return solution.coefficients, solution.condition
+
+
+class GramBlocks:
+    """Sums over the rows of each block (one group, one kind of value) of each fold.
+
+    Parameters
+    ----------
+    white
+        The rows.
+    scale
+        Factors that make all variances of a block equal, shape (n,).
+    block, fold
+        Of each row.
+    """
+
+    def __init__(self, white: WhiteKernel, scale: FloatArray, block: IntArray, fold: IntArray) -> None:
+        self._white = white
+        self._width = len(white.factor) + 1
+        keys = sorted(set(zip(fold.tolist(), block.tolist(), strict=True)))
+        self._fold, self._block = np.array(keys, dtype=np.intp).reshape(-1, 2).T
+        self._packed = np.zeros((len(keys), packed_size(self._width)))
+        for packed, key in zip(self._packed, keys, strict=True):
+            own = (fold == key[0]) & (block == key[1])
+            for rows in white.rows(np.where(own, scale, 0.0)):
+                packed += gram_of(rows)
+
+        self._last: tuple[bytes, dict[int | None, FloatArray]] = b"", {}
+
+    def _total(self, weight: FloatArray, leave_out: int | None) -> FloatArray:
+        """The weighted sum of all blocks; of all folds together, since each block is then read once."""
+        if self._last[0] != weight.tobytes() or leave_out not in self._last[1]:
+            outs = [None] if leave_out is None else sorted(set(self._fold.tolist()) - {-1})
+            sums = np.array([self._weights(weight, out) for out in outs]) @ self._packed
+            self._last = weight.tobytes(), dict(zip(outs, sums, strict=True))
+        return self._last[1][leave_out]
+
+    def _weights(self, weight: FloatArray, leave_out: int | None) -> FloatArray:
+        used: FloatArray = weight[self._block]
+        return used if leave_out is None else used * (self._fold != leave_out)
+
+    @staticmethod
+    def bytes_needed(m: int, n_blocks: int) -> int:
+        """Memory of all blocks of all folds."""
+        return 8 * n_blocks * packed_size(m + 1)
+
+    def solve(self, weight: FloatArray, leave_out: int | None) -> Solution:
+        """Solve for one weight (1/sigma^2) per block.
+
+        Raises
+        ------
+        FitError
+            If the normal matrix is not positive definite in double precision; `WhiteKernel.exact` may do it.
+        """
+        solution = solve_gram(self._total(weight, leave_out), self._width, PRIOR)
+        if solution.method != "cholesky":
+            raise FitError("the normal matrix is not positive definite")
+        return solution
+
+    def log_weight_gradient(
+        self, solution: Solution, weight: FloatArray, direction: FloatArray, leave_out: int | None
+    ) -> FloatArray:
+        """d(f)/d(ln weight) of each block, shape (n_blocks,), for d(f)/d(alpha) in `direction`, shape (m,).
+
+        From ``(1 + sum w G) beta = sum w c``: d(beta)/d(ln w_b) = w_b A^-1 (c_b - G_b beta).
+        """
+        assert solution.inverse is not None
+        # alpha = L^-T beta, so d(f)/d(beta) = L^-1 d(f)/d(alpha)
+        adjoint = solution.inverse(
+            solve_triangular(self._white.factor, direction, lower=True, check_finite=False)
+        )
+        vector = np.append(solution.coefficients, -1.0)
+        gradient = np.zeros(len(weight))
+        for block, own, packed in zip(
+            self._block, self._weights(weight, leave_out), self._packed, strict=True
+        ):
+            if own:
+                slope = blas.dspmv(self._width, 1.0, packed, vector, lower=0)
+                gradient[block] -= own * float(slope[:-1] @ adjoint)
+        return gradient
