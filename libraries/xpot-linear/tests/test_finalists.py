@@ -37,8 +37,9 @@ def without(data, i):
         {"max_matrix_memory": 0.0},
         {"vweight": 0.0, "eweight": {"bulk": 0.0, "cluster": 3.0, "strained": 30.0}},
         {"ridge": 1e-3},
+        {"absolute_ridge": 0.3},
     ],
-    ids=["all", "not-kept", "weights-of-zero", "ridge"],
+    ids=["all", "not-kept", "weights-of-zero", "ridge", "absolute-ridge"],
 )
 def test_equals_refits(data, tmp_path, changes):
     options = OPTIONS.model_copy(update={**changes, "cache": False, "solver": "qr"})

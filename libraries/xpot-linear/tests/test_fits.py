@@ -113,30 +113,23 @@ class PenalisedBasis(PairBasis):
 
 
 class PenalisedFitter(PairFitter):
-    absolute = False
-
     def basis(self, options, data):
         return PenalisedBasis(data.elements, options.cutoff, options.order)
 
-    def weights(self, options, groups):
-        return replace(super().weights(options, groups), absolute=self.absolute)
-
-
-class AbsoluteFitter(PenalisedFitter):
-    absolute = True
-
 
 @pytest.mark.parametrize("solver", ["gram", "qr"])
-@pytest.mark.parametrize(("fitter", "ridge"), [(PenalisedFitter, 1e-3), (AbsoluteFitter, 0.3)])
-def test_ridge_equals_further_rows(data, tmp_path, solver, fitter, ridge):
-    options = OPTIONS.model_copy(update={"solver": solver, "ridge": ridge})
+@pytest.mark.parametrize("fitter", [PairFitter, PenalisedFitter])
+@pytest.mark.parametrize(
+    "ridges", [{"ridge": 1e-3}, {"absolute_ridge": 0.3}, {"ridge": 1e-3, "absolute_ridge": 0.3}]
+)
+def test_ridges_equal_further_rows(data, tmp_path, solver, fitter, ridges):
+    options = OPTIONS.model_copy(update={"solver": solver, **ridges})
     design = fitter().prepare(FitRequest(options, data, tmp_path))
     a = matrix_of(data, options)
-    factors = np.arange(1.0, design.problem.basis.size + 1)
-    if fitter.absolute:
-        own = np.append([0.0, 0.0], ridge * factors)
-    else:
-        own = ridge * np.append([1.0, 1.0], factors) * (a[:, :-1] ** 2).sum(axis=0)
+    factors = np.ones(a.shape[1] - 1)
+    if fitter is PenalisedFitter:
+        factors[2:] = np.arange(1.0, design.problem.basis.size + 1)
+    own = factors * (options.ridge * (a[:, :-1] ** 2).sum(axis=0) + options.absolute_ridge)
     more = np.hstack([np.diag(np.sqrt(own)), np.zeros((len(own), 1))])
     assert design.solution(options).coefficients == pytest.approx(expected(np.vstack([a, more])), rel=1e-7)
 
@@ -174,12 +167,18 @@ def differences_of(design, options, names, leave_out):
     return differences
 
 
-@pytest.mark.parametrize("fitter", [PairFitter, PenalisedFitter, AbsoluteFitter, SizedFitter])
-@pytest.mark.parametrize("ridge", [1e-9, 1e-2])
-def test_gradient_equals_differences(data, tmp_path, fitter, ridge):
-    options = OPTIONS.model_copy(update={"ridge": ridge})
+@pytest.mark.parametrize("fitter", [PairFitter, PenalisedFitter, SizedFitter])
+@pytest.mark.parametrize(
+    ("ridge", "absolute"), [(1e-9, 0.0), (1e-2, 0.0), (0.0, 1e-9), (0.0, 0.3), (1e-2, 0.3)]
+)
+def test_gradient_equals_differences(data, tmp_path, fitter, ridge, absolute):
+    options = OPTIONS.model_copy(update={"ridge": ridge, "absolute_ridge": absolute})
     design = fitter().prepare(FitRequest(options, data, tmp_path))
-    names = [f"{w}.{g}" for w in ("eweight", "fweight", "vweight") for g in GROUPS] + ["ridge", "fweight"]
+    names = [f"{w}.{g}" for w in ("eweight", "fweight", "vweight") for g in GROUPS] + [
+        "ridge",
+        "absolute_ridge",
+        "fweight",
+    ]
     _, gradient = design.error_gradient(options, names, sensitivity, leave_out=1)
     assert list(gradient) == names
     differences = differences_of(design, options, names, leave_out=1)

@@ -28,8 +28,9 @@ class Author(ABC, Generic[B, O]):
         "fweight": ("force", 1.0),
         "vweight": ("virial", 1.0),
         "ridge": ("ridge", 1.0),
+        "absolute_ridge": ("absolute_ridge", 1.0),
     }
-    """Option -> what it weighs (energy, force, virial, ridge) and the power of the option that the weight is."""
+    """Option -> what it sets (energy, force, virial, ridge, absolute_ridge), and the power of it that this is."""
 
     @abstractmethod
     def basis(self, options: O, data: TrainingData) -> B:
@@ -57,7 +58,7 @@ class Author(ABC, Generic[B, O]):
         return None
 
     def weights(self, options: O, groups: Sequence[str]) -> Weights:
-        """Row weights for the groups of a study, and the ridge."""
+        """Row weights for the groups of a study, and the ridges."""
         assert isinstance(options, LinearOptions)
         return weights_of(options, groups)
 

@@ -218,7 +218,7 @@ class LinearDesign:
         Without ridge the smallest solution is taken instead: QR would follow directions that are noise.
         """
         weak = quick.method == "eigen" or quick.condition > _WEAK
-        return bool(weights.ridge) and weak and self._few_rows
+        return weights.penalised and weak and self._few_rows
 
     @property
     def _few_rows(self) -> bool:

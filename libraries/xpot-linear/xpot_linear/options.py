@@ -71,6 +71,15 @@ class LinearOptions(WeightOptions):
         stage="regression",
         ge=0.0,
     )
+    absolute_ridge: float = option(
+        0.0,
+        "Ridge penalty on the coefficients, constants too, that is added to the diagonal of the normal equations as it "
+        "is: FitSNAP's and scikit-learn's alpha. Beside ridge if both are given.",
+        tune=Range(1.0e-10, 1.0e-2, log=True),
+        role="ridge",
+        stage="regression",
+        ge=0.0,
+    )
     solver: Literal["auto", "gram", "qr"] = option(
         "auto",
         "auto: Gram matrices and Cholesky in the search, QR of all rows for the final fit; gram or qr "

@@ -46,6 +46,7 @@ OTHER = {
     "fweight": 3.0,
     "vweight": 0.3,
     "ridge": 1e-3,
+    "absolute_ridge": 1e-3,
 }
 EXPANDED = [
     f"{name}.{key}" for name in ("twojmax", "wj", "radelem", "sinner", "dinner") for key in ("In", "P")

@@ -156,7 +156,8 @@ class Regression:
         open_part = np.zeros(k) if solution.undetermined is None else solution.undetermined(slope)
         b, penalty = self.blocks, self.penalty(weights)
         result = {(kind, group): 0.0 for kind in KINDS for group in b.groups}
-        result["ridge", ""] = -float(z @ (penalty.of(solution.diagonal) * x))
+        result["ridge", ""] = -float(z @ (penalty.relative * solution.diagonal * x))
+        result["absolute_ridge", ""] = -float(z @ (penalty.absolute * x))
         if solution.method == "qr":  # their squares would not tell what the rows do
             for kind, rows, owner in self._rows_by_kind(weights, leave_out):
                 slopes = (rows[:, :k] @ z) * (rows @ vector) + rows[:, :k] ** 2 @ (penalty.relative * x * z)
@@ -203,14 +204,11 @@ class Regression:
         return slope
 
     def penalty(self, weights: Weights) -> Penalty:
-        """The ridge of all columns."""
-        if self._penalties is None and not weights.absolute:
-            return Penalty(relative=weights.ridge)
-        own = np.ones(self.blocks.n_columns)
-        own[: self._n_constants] = 0.0 if weights.absolute else 1.0
-        if self._penalties is not None:
-            own[self._n_constants :] = self._penalties
-        return Penalty(absolute=weights.ridge * own) if weights.absolute else Penalty(weights.ridge * own)
+        """Both ridges of all columns."""
+        if self._penalties is None:
+            return Penalty(weights.ridge, weights.absolute_ridge)
+        own = np.append(np.ones(self._n_constants), self._penalties)
+        return Penalty(weights.ridge * own, weights.absolute_ridge * own)
 
     def diagonal_of(self, weights: Weights, leave_out: int | None = None) -> FloatArray:
         """Diagonal of the normal matrix without ridge, shape (K,)."""

@@ -20,17 +20,21 @@ class Weights:
     energy, force, virial
         Group -> weight, for rows in the fit's scaling (eV/atom, eV/Å, GPa).
     ridge
-        Penalty on the coefficients.
-    absolute
-        Whether the ridge is the precision of a prior on each coefficient (the constants of elements have none); else it
-        is relative to the diagonal of the normal equations.
+        Penalty on the coefficients, relative to the diagonal of the normal equations.
+    absolute_ridge
+        What is added to that diagonal as it is; both may be there.
     """
 
     energy: Mapping[str, float]
     force: Mapping[str, float]
     virial: Mapping[str, float]
     ridge: float = 0.0
-    absolute: bool = False
+    absolute_ridge: float = 0.0
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is any ridge."""
+        return self.ridge > 0.0 or self.absolute_ridge > 0.0
 
     def of(self, kind: str, group: str) -> float:
         """Weight of one kind of row in one group."""
@@ -47,5 +51,7 @@ def weights_of(options: WeightOptions, groups: Sequence[str]) -> Weights:
         except KeyError as error:
             raise InputError(f"no value for group {error.args[0]}", key=name) from None
 
-    ridge = float(options.ridge) if isinstance(options, LinearOptions) else 0.0
-    return Weights(each("eweight"), each("fweight"), each("vweight"), ridge)
+    rows = each("eweight"), each("fweight"), each("vweight")
+    if isinstance(options, LinearOptions):
+        return Weights(*rows, float(options.ridge), float(options.absolute_ridge))
+    return Weights(*rows)
