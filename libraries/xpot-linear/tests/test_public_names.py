@@ -14,6 +14,7 @@ NAMES = [
     "LinearOptions",
     "Rows",
     "RowsPredictor",
+    "Tied",
     "WeightOptions",
     "Weights",
     "Work",

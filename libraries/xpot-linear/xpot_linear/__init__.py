@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xpot_linear.regression.weights import Weights, weights_of
     from xpot_linear.stored_model import RowsPredictor, store_model
     from xpot_linear.targets import energy_shifts, fit_factors, target_energies
+    from xpot_linear.tied import Tied
 
 __all__ = [
     "Basis",
@@ -25,6 +26,7 @@ __all__ = [
     "LinearOptions",
     "Rows",
     "RowsPredictor",
+    "Tied",
     "WeightOptions",
     "Weights",
     "Work",
@@ -45,6 +47,7 @@ _HOME = {
     "LinearModel": "model",
     "Rows": "basis",
     "RowsPredictor": "stored_model",
+    "Tied": "tied",
     "Weights": "regression.weights",
     "Work": "processes.work",
     "energy_shifts": "targets",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-from xpot_core.api import FloatArray, Frame
+import numpy as np
+from scipy.linalg import lapack
+
+from xpot_core.api import FitError, FloatArray, Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,3 +95,36 @@ class Basis(ABC):
     def penalties(self) -> FloatArray | None:
         """Factor on the ridge of each function, shape (K,), e.g. larger for rougher ones; None is one for all."""
         return None
+
+    def prior(self) -> FloatArray | None:
+        """Matrix of a Gaussian prior: the inverse of the covariance of the coefficients c, shape (K, K).
+
+        ``absolute_ridge * c^T prior c`` is added to the sum of squares. A sparse Gaussian process is such a model, with
+        the kernel between sparse points as its prior. Constants of elements have none. None is the unit matrix, times
+        `penalties`.
+        """
+        return None
+
+
+def checked_prior(basis: Basis) -> FloatArray | None:
+    """The prior of a basis.
+
+    Raises
+    ------
+    xpot_core.api.FitError
+        If it is no such matrix: a negative direction would reward large coefficients.
+    """
+    prior = basis.prior()
+    if prior is None:
+        return None
+    if prior.shape != (basis.size, basis.size):
+        raise FitError(f"the prior has the shape {prior.shape}, expected {(basis.size, basis.size)}")
+    if not np.allclose(prior, prior.T, rtol=1e-10, atol=1e-12 * np.abs(prior).max(initial=0.0)):
+        raise FitError("the prior is not symmetric")
+    if lapack.dpotrf(prior)[1] != 0:
+        lowest, *_, highest = np.linalg.eigvalsh(prior)
+        if lowest < -1e-10 * highest:
+            raise FitError(
+                f"the prior has the negative eigenvalue {lowest:.3g}", remedy="add to its diagonal"
+            )
+    return prior

@@ -23,6 +23,7 @@ from xpot_core.api import (
     Uncertainty,
 )
 from xpot_linear.author import Author
+from xpot_linear.basis import checked_prior
 from xpot_linear.blocks.block_set import BlockSet, IntArray
 from xpot_linear.blocks.build import force_rows
 from xpot_linear.blocks.problem import Problem
@@ -78,6 +79,7 @@ class LinearDesign:
             self.blocks,
             len(self.problem.constants),
             self.problem.basis.penalties(),
+            checked_prior(self.problem.basis),
             self._force_rows,
         )
         self._rows: list[tuple[FloatArray, IntArray, FloatArray]] | None = None

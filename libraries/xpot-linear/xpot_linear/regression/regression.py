@@ -34,6 +34,9 @@ class Regression:
         How many of the first columns are constant energies of elements.
     penalties
         Factor on the ridge of each column behind them, shape (K - n_constants,); None is one.
+    prior
+        Shape (K - n_constants, K - n_constants): what the absolute ridge is a factor on, in place of the unit matrix;
+        the constants have none then.
     force_rows
         Where the blocks hold no matrix.
     """
@@ -43,12 +46,14 @@ class Regression:
         blocks: BlockSet,
         n_constants: int = 0,
         penalties: FloatArray | None = None,
+        prior: FloatArray | None = None,
         force_rows: ForceRows | None = None,
     ) -> None:
         self.blocks = blocks
         self.free = _free_directions(blocks, n_constants)
         self.evaluation = ErrorsOfBlocks(blocks)
         self._n_constants, self._penalties, self._force_rows = n_constants, penalties, force_rows
+        self._prior = None if prior is None else np.pad(prior, (n_constants, 0))
         self._diagonal, self._fold = self.evaluation.diagonal, self.evaluation.fold
 
     def solve(
@@ -157,7 +162,8 @@ class Regression:
         b, penalty = self.blocks, self.penalty(weights)
         result = {(kind, group): 0.0 for kind in KINDS for group in b.groups}
         result["ridge", ""] = -float(z @ (penalty.relative * solution.diagonal * x))
-        result["absolute_ridge", ""] = -float(z @ (penalty.absolute * x))
+        held = penalty.absolute * x if penalty.prior is None else penalty.prior @ x
+        result["absolute_ridge", ""] = -float(z @ held)
         if solution.method == "qr":  # their squares would not tell what the rows do
             for kind, rows, owner in self._rows_by_kind(weights, leave_out):
                 slopes = (rows[:, :k] @ z) * (rows @ vector) + rows[:, :k] ** 2 @ (penalty.relative * x * z)
@@ -205,10 +211,13 @@ class Regression:
 
     def penalty(self, weights: Weights) -> Penalty:
         """Both ridges of all columns."""
-        if self._penalties is None:
-            return Penalty(weights.ridge, weights.absolute_ridge)
-        own = np.append(np.ones(self._n_constants), self._penalties)
-        return Penalty(weights.ridge * own, weights.absolute_ridge * own)
+        own: float | FloatArray = 1.0
+        if self._penalties is not None:
+            own = np.append(np.ones(self._n_constants), self._penalties)
+        if self._prior is None:
+            return Penalty(weights.ridge * own, weights.absolute_ridge * own)
+        prior = weights.absolute_ridge * self._prior if weights.absolute_ridge else None
+        return Penalty(weights.ridge * own, prior=prior)
 
     def diagonal_of(self, weights: Weights, leave_out: int | None = None) -> FloatArray:
         """Diagonal of the normal matrix without ridge, shape (K,)."""

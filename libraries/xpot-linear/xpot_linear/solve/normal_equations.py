@@ -45,11 +45,12 @@ def solve_gram(
     k = width - 1
     gram = unpack(packed, width)
     diagonal = np.diag(gram)[:k].copy()
-    total = diagonal + penalty.absolute
-    scale, used = column_scale(total)
+    scale, used = column_scale(penalty.lengths(diagonal))
     if not diagonal.any():
         raise FitError("no row has a weight above zero", remedy="raise eweight or fweight")
     rhs = np.append(gram[:k, k] * scale, 0.0)
+    if penalty.prior is not None:
+        gram[:k, :k] += penalty.prior
     # all in place, upper triangle only: at this size every copy costs as much as a solve. The target's
     # column stays as one more unknown that is coupled to nothing, which keeps the array contiguous.
     _scale_in_place(gram, scale, 1.0 + penalty.relative * diagonal * scale**2)

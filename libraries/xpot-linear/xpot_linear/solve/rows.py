@@ -57,7 +57,7 @@ def triangle_of(
         As in `solve_gram`.
     """
     k = len(diagonal)
-    scale, used = column_scale(diagonal + penalty.absolute)
+    scale, used = column_scale(penalty.lengths(diagonal))
     if not diagonal.any():
         raise FitError("no row has a weight above zero", remedy="raise eweight or fweight")
     factors = np.append(scale[used], 1.0)
@@ -66,9 +66,7 @@ def triangle_of(
     r, n_rows = _triangular_factor(
         ((c * factors if n == k else c[:, columns] * factors) for c in chunks), n + 1
     )
-    extra = []
-    if penalty:
-        extra.append(np.diag(np.sqrt(penalty.of(diagonal)[used]) * scale[used]))
+    extra = [rows[:, used] * scale[used] for rows in penalty.rows(diagonal)]
     if free is not None and len(free):
         extra.append(unit((free * scale)[:, used]))
     if extra:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import lapack
 
 from xpot_core.api import FloatArray
 
@@ -18,7 +19,7 @@ def gram_resolution(n: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Penalty:
-    """What is added to the diagonal of the normal equations.
+    """What is added to the normal equations.
 
     Attributes
     ----------
@@ -26,24 +27,36 @@ class Penalty:
         Factor on the diagonal itself, a number or shape (K,).
     absolute
         A number or shape (K,): a prior of this precision on each coefficient.
+    prior
+        Shape (K, K): the precision of a prior on all coefficients together; None is none.
     """
 
     relative: float | FloatArray = 0.0
     absolute: float | FloatArray = 0.0
+    prior: FloatArray | None = None
 
-    def __bool__(self) -> bool:
-        return bool(np.any(self.relative) or np.any(self.absolute))
-
-    def of(self, diagonal: FloatArray) -> FloatArray:
-        """The sum of both for a diagonal, shape (K,)."""
-        total: FloatArray = self.relative * diagonal + self.absolute
+    def lengths(self, diagonal: FloatArray) -> FloatArray:
+        """Squared lengths of the columns with what does not depend on them, shape (K,)."""
+        own = 0.0 if self.prior is None else np.diag(self.prior)
+        total: FloatArray = diagonal + self.absolute + own
         return total
+
+    def rows(self, diagonal: FloatArray) -> list[FloatArray]:
+        """Rows (n, K) whose squares are the penalty, for squared lengths of the columns (K,)."""
+        found = []
+        if np.any(self.relative) or np.any(self.absolute):
+            found.append(np.diag(np.sqrt(self.relative * diagonal + self.absolute)))
+        if self.prior is not None:
+            found.append(square_root(self.prior))
+        return found
 
     def take(self, columns: npt.NDArray[np.intp]) -> Penalty:
         """For some of the columns."""
-        return Penalty(
-            *(v[columns] if isinstance(v, np.ndarray) else v for v in (self.relative, self.absolute))
+        relative, absolute = (
+            v[columns] if isinstance(v, np.ndarray) else v for v in (self.relative, self.absolute)
         )
+        prior = None if self.prior is None else self.prior[np.ix_(columns, columns)]
+        return Penalty(relative, absolute, prior)
 
 
 NO_PENALTY = Penalty()
@@ -120,6 +133,17 @@ class Solution:
             None if self.diagonal is None else wide(self.diagonal),
             lifted(self.undetermined),
         )
+
+
+def square_root(matrix: FloatArray) -> FloatArray:
+    """A matrix F with F^T F = `matrix`, which is symmetric and not negative: Cholesky's, or that of the eigenvalues."""
+    factor, info = lapack.dpotrf(matrix, lower=False, clean=True)
+    if info == 0:
+        return np.asarray(factor)
+    values, vectors = np.linalg.eigh(matrix)
+    kept = values > values[-1] * gram_resolution(len(values))
+    root: FloatArray = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+    return root
 
 
 def column_scale(diagonal: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
