@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xpot_core.report.figures.draw import make_figures
-from xpot_core.report.figures.search.picks import picks
 from xpot_core.report.figures.validators import validator_figures
+from xpot_core.report.plotted.trade_off import picks
 from xpot_core.results.read import StudyResults
 
 pytest.importorskip("matplotlib")

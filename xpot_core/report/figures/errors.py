@@ -19,68 +19,30 @@ from xpot_core.report.figures.style import (
     SET_STYLES,
     ReportFigure,
     label_panel,
-    log_scale_fits,
     new_figure,
     tidy_log,
 )
-from xpot_core.report.statistics.predictions import Pairs, Structure, atomic_baseline, baseline_of, pairs
+from xpot_core.report.plotted.parity import Groups, Sets, parity_pairs
+from xpot_core.report.plotted.parity import group_errors as group_rows
+from xpot_core.report.plotted.scales import log_scale_fits
+from xpot_core.report.statistics.predictions import Pairs, Structure
 from xpot_core.report.statistics.series import fixed, number
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES, Quantity
 from xpot_core.types.structures import FloatArray
 
-MOST_GROUPS = 11
-"""Groups with a style of their own; smaller ones share one."""
 
-Sets = Mapping[str, Sequence[Structure]]
-
-
-class Groups:
-    """Styles of groups, the same in every figure: the larger a group, the earlier its colour."""
-
-    def __init__(self, sizes: Mapping[str, int]) -> None:
-        self.names = tuple(sorted(sizes, key=lambda g: (-sizes[g], g)))
-        self.shown = self.names if len(self.names) <= MOST_GROUPS + 1 else self.names[:MOST_GROUPS]
-        self.rest = self.names[len(self.shown) :]
-
-    @classmethod
-    def of_structures(cls, sets: Sets) -> Groups:
-        """Sizes by number of structures."""
-        sizes: dict[str, int] = {}
-        for structures in sets.values():
-            for s in structures:
-                sizes[s.group] = sizes.get(s.group, 0) + 1
-        return cls(sizes)
-
-    def style(self, index: int) -> tuple[str, str]:
-        """Colour and marker of the group at a position of `names`."""
-        if index >= len(self.shown):
-            return "#BBBBBB", "."
-        return CYCLE[index % len(CYCLE)], MARKERS[index % len(MARKERS)]
-
-
-def _available(sets: Sets, groups: Groups) -> dict[str, dict[str, Pairs]]:
-    """Quantity -> set -> pairs, without what is empty; energies relative to their baseline."""
-    baseline = atomic_baseline([s for structures in sets.values() for s in structures])
-    found: dict[str, dict[str, Pairs]] = {}
-    for quantity in QUANTITIES:
-        for name, structures in sets.items():
-            pair = pairs(structures, quantity, groups.names)
-            if not len(pair):
-                continue
-            if quantity == "energy":
-                shift = np.array([baseline_of(structures[i], baseline) for i in pair.structure])
-                pair = Pairs(
-                    pair.reference - shift, pair.predicted - shift, pair.group, pair.structure, pair.groups
-                )
-            found.setdefault(quantity, {})[name] = pair
-    return found
+def _style(groups: Groups, index: int) -> tuple[str, str]:
+    """Colour and marker of the group at a position of `names`."""
+    if index >= len(groups.shown):
+        return "#BBBBBB", "."
+    return CYCLE[index % len(CYCLE)], MARKERS[index % len(MARKERS)]
 
 
 def parity(sets: Sets) -> ReportFigure | None:
     """Predicted against reference values, one panel for each quantity and set."""
     groups = Groups.of_structures(sets)
-    table = _available(sets, groups)
+    table = parity_pairs(sets, groups)
     if not table:
         return None
     names = [n for n in sets if any(n in row for row in table.values())]
@@ -167,7 +129,7 @@ def _parity_panel(ax: Any, pair: Pairs, groups: Groups, low: float, high: float)
     for g in range(len(groups.names)):
         mask = pair.group == g
         if mask.any():
-            colour, marker = groups.style(g)
+            colour, marker = _style(groups, g)
             ax.plot(
                 pair.reference[mask],
                 pair.predicted[mask],
@@ -210,10 +172,10 @@ def _group_legend(figure: Any, groups: Groups, ncols: int) -> None:
         return
     handles = []
     for i, name in enumerate(groups.shown):
-        colour, marker = groups.style(i)
+        colour, marker = _style(groups, i)
         handles.append(Line2D([], [], color=colour, marker=marker, ls="", ms=4.5, label=_plain(name)))
     if groups.rest:
-        colour, marker = groups.style(len(groups.shown))
+        colour, marker = _style(groups, len(groups.shown))
         handles.append(
             Line2D([], [], color=colour, marker=marker, ls="", label=f"{len(groups.rest)} other groups")
         )
@@ -231,7 +193,7 @@ def _plain(text: str, most: int = 24) -> str:
 def distribution(sets: Sets) -> ReportFigure | None:
     """Signed errors by group as boxes, one panel for each quantity."""
     groups = Groups.of_structures(sets)
-    table = {q: row for q, row in _available(sets, groups).items() if q != "virial"}
+    table = {q: row for q, row in parity_pairs(sets, groups).items() if q != "virial"}
     if not table:
         return None
     order = sorted(groups.names)
@@ -293,21 +255,22 @@ def _set_legend(figure: Any, names: Sequence[str]) -> None:
 
 def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
     """RMSE of each group and set as points on a line."""
-    order = sorted({g for t in tables.values() for g in t.groups})
-    shown = [q for q in QUANTITIES.values() if any(t.total(q.name).count for t in tables.values())]
-    if not order or not shown:
+    found = group_rows(tables)
+    if not found:
         return None
+    lines: dict[str, dict[str, list[float]]] = {}
+    for word, name, _, value in found:
+        lines.setdefault(word, {}).setdefault(name, []).append(value)
+    order = list(dict.fromkeys(group for _, _, group, _ in found))[:-1]  # the last is all of them
+    shown = [QUANTITIES[word] for word in lines]
     figure = new_figure(PAGE, 0.95 + 0.2 * (len(order) + 1))
     axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
-    rows: list[tuple[Any, ...]] = []
     worst = []
     for letter, ax, quantity in zip("abc", axes, shown, strict=False):
-        word, factor = quantity.name, quantity.factor
+        word = quantity.name
         drawn: list[float] = []
-        for k, (name, table) in enumerate(tables.items()):
+        for k, (name, values) in enumerate(lines[word].items()):
             colour, marker, _ = SET_STYLES[name]
-            values = [table.total(word, [g]).rmse * factor for g in order]
-            values.append(table.shown_rmse(word))
             shift = (k - (len(tables) - 1) / 2) * 0.16
             where = np.arange(len(values)) + shift
             ax.plot(
@@ -323,10 +286,6 @@ def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
                 label=name if ax is axes[0] else "",
             )
             drawn += [v for v in values if math.isfinite(v)]
-            rows += [
-                (word, name, g, None if math.isnan(v) else v, quantity.ascii_unit)
-                for g, v in zip([*order, "all"], values, strict=True)
-            ]
         if log_scale_fits(drawn):
             ax.set_xscale("log")
             tidy_log(ax.xaxis)
@@ -336,12 +295,11 @@ def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
         ax.set_xlabel(f"{word} RMSE ({quantity.unit})")
         ax.grid()
         label_panel(ax, letter)
-        last = list(tables.values())[-1]
-        sizes = {g: last.total(word, [g]).rmse for g in order}
-        sizes = {g: v for g, v in sizes.items() if math.isfinite(v)}
+        last = list(lines[word].values())[-1]
+        sizes = {g: v for g, v in zip(order, last, strict=False) if math.isfinite(v)}
         if sizes:
             top = max(sizes, key=lambda g: sizes[g])
-            worst.append(f"{word} {top} ({number(sizes[top] * factor, 3)} {quantity.unit})")
+            worst.append(f"{word} {top} ({number(sizes[top], 3)} {quantity.unit})")
     axes[0].set_yticks(range(len(order) + 1), [*(_plain(g) for g in order), "all"])
     axes[0].set_ylim(len(order) + 0.5, -0.5)
     figure.legend(loc="outside upper right", ncols=len(tables))
@@ -354,5 +312,5 @@ def group_errors(tables: Mapping[str, ErrorTable]) -> ReportFigure | None:
         figure,
         "Sets side by side: a validation or test error well above that of training tells of overfitting.",
         ("quantity", "set", "group", "rmse", "unit"),
-        rows,
+        [(w, n, g, None if math.isnan(v) else v, QUANTITIES[w].ascii_unit) for w, n, g, v in found],
     )

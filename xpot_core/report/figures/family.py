@@ -26,12 +26,12 @@ from xpot_core.report.figures.style import (
     ReportFigure,
     figure_style,
     label_panel,
-    log_scale_fits,
     new_figure,
     short,
     tidy_log,
 )
 from xpot_core.report.packages import require_report
+from xpot_core.report.plotted.scales import log_scale_fits
 from xpot_core.report.statistics.series import number
 from xpot_core.report.tables.family import keys_of, quantities_of
 

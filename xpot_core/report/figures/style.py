@@ -241,15 +241,6 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
-def log_scale_fits(values: Any, factor: float = 20.0) -> bool:
-    """Whether positive values spread so far that a linear axis would hide the small ones."""
-    import numpy as np
-
-    finite = np.asarray(values, dtype=float)
-    finite = finite[np.isfinite(finite)]
-    return bool(finite.size and finite.min() > 0 and finite.max() / finite.min() > factor)
-
-
 def tidy_log(axis: Any) -> None:
     """Plain numbers on a logarithmic axis that spans few decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter

@@ -14,7 +14,7 @@ from xpot_core.options.roles import Role
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Parameter, Space
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.quantities import QUANTITIES
+from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 from xpot_core.types.structures import FloatArray
 from xpot_core.types.trials import Trial, TrialState
 
@@ -73,6 +73,16 @@ class Series:
             refused=np.array([t.refused_loss for t in trials], dtype=float),
             best=np.array(best, dtype=int),
         )
+
+    def courses(self) -> dict[str, FloatArray]:
+        """What a search is followed by: label with unit -> values; refused trials count with their loss."""
+        loss = np.where(np.isfinite(self.refused), self.refused, self.loss)
+        errors = {
+            f"{quantity.name} RMSE\n({quantity.unit})": values
+            for quantity, values in ((ENERGY, self.energy), (FORCE, self.force))
+            if np.isfinite(values).any()
+        }
+        return {"loss": loss, **errors}
 
     def so_far(self, values: FloatArray) -> FloatArray:
         """The value that belongs to the best trial so far, at each trial."""

@@ -20,18 +20,17 @@ from xpot_core.report.figures.style import (
     SKY,
     ReportFigure,
     label_panel,
-    log_scale_fits,
     new_figure,
     tidy_log,
 )
+from xpot_core.report.plotted.scales import log_scale_fits, robust_limits
+from xpot_core.report.plotted.trade_off import error_trade_off
 from xpot_core.report.statistics.series import Series, initial_trials, number
 from xpot_core.results.read import StudyResults
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.structures import FloatArray
 
 _RMSE_COLUMNS = tuple(f"{q.name}_rmse ({q.ascii_unit})" for q in (ENERGY, FORCE))
-_CUT = 1.6
-"""Panels end at this power of (upper quartile / best) above the best: outliers go to the edge."""
 
 
 def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
@@ -41,10 +40,7 @@ def convergence(results: StudyResults, series: Series) -> ReportFigure | None:
     if not series.complete.any():
         return None
     refused = np.isfinite(series.refused)
-    panels: list[tuple[str, FloatArray]] = [("loss", np.where(refused, series.refused, series.loss))]
-    for quantity, values in ((ENERGY, series.energy), (FORCE, series.force)):
-        if np.isfinite(values).any():
-            panels.append((f"{quantity.name} RMSE\n({quantity.unit})", values))
+    panels = list(series.courses().items())
     figure = new_figure(PAGE, 1.3 * len(panels) + 0.6)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     initial = initial_trials(results)
@@ -178,17 +174,6 @@ def _convergence_panel(ax: Any, series: Series, label: str, values: FloatArray) 
         tidy_log(ax.yaxis)
 
 
-def robust_limits(values: FloatArray, log: bool) -> tuple[float, float]:
-    """Limits that keep one wild trial from flattening all others."""
-    scaled = np.log(values) if log else values
-    low, middle, upper, high = (float(v) for v in np.quantile(scaled, [0, 0.5, 0.75, 1.0]))
-    reach = max(upper - low, 1e-12 + 0.02 * abs(low))
-    top = min(high, max(middle, upper + _CUT * reach))
-    pad = 0.07 * max(top - low, 1e-12 + 0.02 * abs(low))
-    ends = (low - 1.5 * pad, top + pad)
-    return (math.exp(ends[0]), math.exp(ends[1])) if log else ends
-
-
 def _integer_axis(ax: Any, count: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
@@ -200,30 +185,18 @@ def _blank(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def pareto_mask(points: FloatArray) -> np.ndarray:
-    """Which points no other point beats in every column (smaller is better), shape (n,)."""
-    order = np.lexsort((points[:, 1], points[:, 0]))
-    mask = np.zeros(len(points), dtype=bool)
-    lowest = math.inf
-    for i in order:
-        if points[i, 1] < lowest:
-            mask[i], lowest = True, points[i, 1]
-    return mask
-
-
 def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
     """Energy error against force error, the Pareto set joined."""
-    good = np.isfinite(series.energy) & np.isfinite(series.force) & series.complete
-    if not good.any():
+    found = error_trade_off(series)
+    if found is None:
         return None
-    points = np.column_stack([series.energy[good], series.force[good]])
-    front = pareto_mask(points)
+    points = found.points
     figure = new_figure(COLUMN, 2.9)
     ax = figure.subplots()
     for scale, values in ((ax.set_xscale, points[:, 0]), (ax.set_yscale, points[:, 1])):
         if log_scale_fits(values, 5.0):
             scale("log")
-    rank = np.argsort(np.argsort(series.numbers[good])) / max(len(points) - 1, 1)
+    rank = np.argsort(np.argsort(found.numbers)) / max(len(points) - 1, 1)
     dots = ax.scatter(
         *points.T, c=rank, cmap="cividis_r", s=12, lw=0.3, ec="white", rasterized=len(points) > DENSE
     )
@@ -231,7 +204,7 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
     bar.ax.set_yticklabels(["first", "last"])
     bar.set_label("trial", labelpad=-12)
     bar.outline.set_linewidth(0.4)
-    edge = points[front][np.argsort(points[front][:, 0])]
+    edge = found.edge
     ax.plot(*edge.T, color=BLACK, lw=1.0, drawstyle="steps-post", label="Pareto set", zorder=3)
     ax.plot(*edge.T, "o", mfc="none", mec=BLACK, mew=0.9, ms=5, zorder=3)
     leader = series.best[-1]
@@ -246,8 +219,7 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
         zorder=4,
         label=f"smallest loss (trial {series.trials[leader].number})",
     )
-    numbers = series.numbers[good].astype(int)
-    remark = draw_picks(ax, results, {int(n): (x, y) for n, (x, y) in zip(numbers, points, strict=True)})
+    remark = draw_picks(ax, results, found)
     ax.set_xlim(*robust_limits(points[:, 0], ax.get_xscale() == "log"))
     ax.set_ylim(*robust_limits(points[:, 1], ax.get_yscale() == "log"))
     for axis in (ax.xaxis, ax.yaxis):
@@ -258,12 +230,13 @@ def pareto(results: StudyResults, series: Series) -> ReportFigure | None:
     ax.grid()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     rows = [
-        (int(n), float(e), float(f), bool(p)) for n, (e, f), p in zip(numbers, points, front, strict=True)
+        (int(n), float(e), float(f), bool(p))
+        for n, (e, f), p in zip(found.numbers, points, found.front, strict=True)
     ]
     return ReportFigure(
         "pareto",
         "Energy against force error",
-        f"Validation energy error against force error of {len(rows)} trials; {int(front.sum())} of them form "
+        f"Validation energy error against force error of {len(rows)} trials; {int(found.front.sum())} of them form "
         "the Pareto set: no other trial is better in both.",
         figure,
         "The black line joins the trials that no other trial beats in both errors; far ones are cut away."

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
-from xpot_core.optimize.objectives import QUANTITY_OF
 from xpot_core.report.figures.search.picks import draw_picks
 from xpot_core.report.figures.style import (
     BLACK,
@@ -15,10 +12,11 @@ from xpot_core.report.figures.style import (
     GREY,
     ORANGE,
     ReportFigure,
-    log_scale_fits,
     new_figure,
     tidy_log,
 )
+from xpot_core.report.plotted.scales import log_scale_fits
+from xpot_core.report.plotted.trade_off import objective_label, objective_trade_offs
 from xpot_core.report.statistics.series import Series
 from xpot_core.results.read import StudyResults
 
@@ -27,66 +25,60 @@ _LABELLED = 12
 
 def objective_figures(results: StudyResults) -> list[ReportFigure]:
     """Each pair of the study's objectives with its Pareto set."""
-    names = results.objectives
-    trials = [t for t in results.trials if t.comparable and len(t.objectives) == len(names)]
-    if len(names) < 2 or not trials:
-        return []
-    front = {t.number for t in results.pareto}
     chosen = results.best
-    found = []
-    for a, b in itertools.combinations(range(len(names)), 2):
+    made = []
+    for names, found in objective_trade_offs(results).items():
         figure = new_figure(COLUMN, 2.9)
         ax = figure.subplots()
-        points = np.array([[t.objectives[a], t.objectives[b]] for t in trials])
-        on_front = np.array([t.number in front for t in trials])
+        points, on_front = found.points, found.front
         ax.plot(*points[~on_front].T, ".", color=GREY, ms=4, label="other trials")
-        edge = points[on_front][np.argsort(points[on_front][:, 0])]
-        joined = {"drawstyle": "steps-post"} if len(names) == 2 else {"ls": "none"}
+        joined = {"drawstyle": "steps-post"} if len(results.objectives) == 2 else {"ls": "none"}
         ax.plot(
-            *edge.T, color=BLACK, lw=1.0, marker="o", mfc=BLUE, mec=BLACK, ms=4, label="Pareto set", **joined
+            *found.edge.T,
+            color=BLACK,
+            lw=1.0,
+            marker="o",
+            mfc=BLUE,
+            mec=BLACK,
+            ms=4,
+            label="Pareto set",
+            **joined,
         )
         if on_front.sum() <= _LABELLED:
-            for trial, point, on in zip(trials, points, on_front, strict=True):
-                if on:
-                    ax.annotate(
-                        str(trial.number), point, xytext=(3, 3), textcoords="offset points", fontsize=6
-                    )
-        if chosen is not None and len(chosen.objectives) == len(names):
-            place = (chosen.objectives[a], chosen.objectives[b])
+            for number, point in zip(found.numbers[on_front], points[on_front], strict=True):
+                ax.annotate(str(number), point, xytext=(3, 3), textcoords="offset points", fontsize=6)
+        if chosen is not None and chosen.number in found.numbers:
+            place = points[found.numbers == chosen.number][0]
             label = f"smallest loss (trial {chosen.number})"
             ax.plot(*place, "*", color=ORANGE, mec=BLACK, mew=0.5, ms=10, ls="none", label=label)
-        for letter, values, name in zip("xy", points.T, (names[a], names[b]), strict=True):
+        for letter, values, name in zip("xy", points.T, names, strict=True):
             if log_scale_fits(values, 5.0):
                 ax.set(**{f"{letter}scale": "log"})
                 tidy_log(getattr(ax, f"{letter}axis"))
-            # As mathematics is written on paper; plain text otherwise.
-            unit = QUANTITY_OF[name][1].replace("atom^(1/2)", "√atom") if name in QUANTITY_OF else ""
-            text = f"{name} ({unit})" if unit else name
-            getattr(ax, f"set_{letter}label")(text, parse_math=False)
+            getattr(ax, f"set_{letter}label")(objective_label(name), parse_math=False)
         remark = ""
-        if {names[a], names[b]} == {"energy", "force"}:
-            remark = draw_picks(
-                ax, results, {t.number: tuple(p) for t, p in zip(trials, points, strict=True)}
-            )
+        if set(names) == {"energy", "force"}:
+            remark = draw_picks(ax, results, found)
         ax.grid()
         figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
-        found.append(
+        made.append(
             ReportFigure(
-                f"objectives-{names[a]}-{names[b]}".replace(".", "-"),
-                f"Objectives {names[a]} against {names[b]}",
-                f"Objectives {names[a]} and {names[b]} of {len(trials)} trials, {len(front)} of them Pareto-optimal.",
+                f"objectives-{names[0]}-{names[1]}".replace(".", "-"),
+                f"Objectives {names[0]} against {names[1]}",
+                f"Objectives {names[0]} and {names[1]} of {len(points)} trials, "
+                f"{on_front.sum()} of them Pareto-optimal.",
                 figure,
                 "Any trial of the Pareto set can be exported as it is: no other is better in every objective."
                 + remark,
-                ("trial", names[a], names[b], "pareto"),
+                ("trial", *names, "pareto"),
                 [
-                    (t.number, float(x), float(y), bool(on))
-                    for t, (x, y), on in zip(trials, points, on_front, strict=True)
+                    (int(n), float(x), float(y), bool(on))
+                    for n, (x, y), on in zip(found.numbers, points, on_front, strict=True)
                 ],
                 wide=False,
             )
         )
-    return found
+    return made
 
 
 def inner_search(results: StudyResults, series: Series) -> ReportFigure | None:

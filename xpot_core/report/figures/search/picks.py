@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from xpot_core.errors import XpotError
 from xpot_core.report.figures.style import BLACK, PINK
+from xpot_core.report.plotted.trade_off import ALPHAS, TradeOff, picks
 from xpot_core.results.read import StudyResults
 
-ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
-
-def picks(results: StudyResults) -> dict[int, list[float]]:
-    """Trial -> the values of alpha at which it has the smallest loss; empty where that is not known."""
-    found: dict[int, list[float]] = {}
-    for alpha in ALPHAS:
-        try:
-            trial, _ = results.best_at(alpha)
-        except XpotError:  # a loss without a balance, or its plugin is not installed here
-            return {}
-        found.setdefault(trial.number, []).append(alpha)
-    return found
-
-
-def draw_picks(ax: Any, results: StudyResults, places: Mapping[int, tuple[float, float]]) -> str:
+def draw_picks(ax: Any, results: StudyResults, found: TradeOff) -> str:
     """Mark what each alpha would pick; returns the sentence for the caption."""
+    places = dict(zip(found.numbers.tolist(), found.points, strict=True))
     shown = {n: alphas for n, alphas in picks(results).items() if n in places}
     if not shown:
         return ""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.report.figures.search.course import robust_limits
 from xpot_core.report.figures.search.values import chosen, weights
 from xpot_core.report.figures.style import (
     BLACK,
@@ -19,11 +18,11 @@ from xpot_core.report.figures.style import (
     PAGE,
     RED,
     ReportFigure,
-    log_scale_fits,
     new_figure,
     short,
     tidy_log,
 )
+from xpot_core.report.plotted.scales import log_scale_fits, robust_limits
 from xpot_core.report.statistics.series import Series, number, varied
 from xpot_core.report.statistics.surrogate import Analysis, Dependence, analyse
 from xpot_core.results.read import StudyResults

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ from xpot_core.report.figures.style import (
     ReportFigure,
     new_figure,
 )
+from xpot_core.report.plotted.timeline import bars, time_unit, workers
 from xpot_core.report.statistics.series import Series, duration
 from xpot_core.report.tables.failures import alike
 from xpot_core.results.as_json import SECONDS
 from xpot_core.results.read import StudyResults
-from xpot_core.types.trials import Trial, TrialState
+from xpot_core.types.trials import TrialState
 
 _STATE_STYLES = {
     TrialState.COMPLETE: (SKY, "", "complete"),
@@ -40,31 +40,23 @@ _STATE_STYLES = {
 
 def timeline(results: StudyResults, series: Series) -> ReportFigure | None:
     """When each trial ran, by worker."""
-    begun = [t for t in series.trials if t.started is not None]
+    begun = bars(series.trials)
     if not begun:
         return None
-    origin = min(t.started for t in begun if t.started is not None)
-    end = max([t.finished or 0.0 for t in begun] + [t.started or 0.0 for t in begun])
-    scale, unit = _time_unit(end - origin)
-    lanes = _lanes(begun)
-    workers = sorted({w for w, _ in lanes.values()}, key=lambda w: (w == "", w))
-    figure = new_figure(PAGE, 0.9 + 0.28 * max(len(workers), 2))
+    end = max(bar.stop for bar in begun)
+    scale, unit = time_unit(end)
+    names = workers(begun)
+    figure = new_figure(PAGE, 0.9 + 0.28 * max(len(names), 2))
     ax = figure.subplots()
-    rows = []
     for state, (colour, hatch, label) in _STATE_STYLES.items():
-        bars: dict[str, list[tuple[float, float]]] = {}
-        for t in begun:
-            if t.state is state:
-                start = (t.started or origin) - origin
-                stop = (t.finished or end) - origin
-                bars.setdefault(lanes[t.number][0], []).append(
-                    (start / scale, max(stop - start, 0.0) / scale)
-                )
-                rows.append((t.number, lanes[t.number][0], str(state), start, stop if t.finished else None))
-        for worker, spans in bars.items():
+        lanes: dict[str, list[tuple[float, float]]] = {}
+        for bar in begun:
+            if bar.state is state:
+                lanes.setdefault(bar.worker, []).append((bar.start / scale, (bar.stop - bar.start) / scale))
+        for worker, spans in lanes.items():
             ax.broken_barh(
                 spans,
-                (workers.index(worker) - 0.38, 0.76),
+                (names.index(worker) - 0.38, 0.76),
                 facecolor=colour,
                 edgecolor=BLACK,
                 lw=0.3 if len(begun) < 300 else 0.0,
@@ -74,12 +66,10 @@ def timeline(results: StudyResults, series: Series) -> ReportFigure | None:
             )
             label = ""
     leader = series.best[-1] if len(series.best) else -1
-    if leader >= 0 and series.trials[leader].number in lanes:
-        best = series.trials[leader]
-        middle = ((best.started or origin) + (best.finished or end)) / 2 - origin
+    for best in (bar for bar in begun if leader >= 0 and bar.number == series.numbers[leader]):
         ax.plot(
-            middle / scale,
-            workers.index(lanes[best.number][0]) + 0.5,
+            (best.start + best.stop) / 2 / scale,
+            names.index(best.worker) + 0.5,
             "v",
             color=ORANGE,
             mec=BLACK,
@@ -89,33 +79,25 @@ def timeline(results: StudyResults, series: Series) -> ReportFigure | None:
             label=f"best (trial {best.number})",
         )
     unnamed = results.study_file.config.name_of("executor")
-    ax.set_yticks(range(len(workers)), [w or unnamed for w in workers], parse_math=False)
-    ax.set_ylim(-0.6, len(workers) - 0.2)
-    ax.set_xlim(0, max((end - origin) / scale, 1e-9))
+    ax.set_yticks(range(len(names)), [w or unnamed for w in names], parse_math=False)
+    ax.set_ylim(-0.6, len(names) - 0.2)
+    ax.set_xlim(0, max(end / scale, 1e-9))
     ax.set_xlabel(f"time since the first trial ({unit})")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=6)
+    rows = [
+        (bar.number, bar.worker, str(bar.state), bar.start, bar.stop if bar.ended else None)
+        for bar in begun
+        if bar.state in _STATE_STYLES
+    ]
     return ReportFigure(
         "timeline",
         "Trials by worker",
-        f"Bars for {len(rows)} trials on {len(workers)} workers over {duration(end - origin)}, by state.",
+        f"Bars for {len(rows)} trials on {len(names)} workers over {duration(end)}, by state.",
         figure,
         "Gaps are time in which a worker waited for the optimizer, or in which the study did not run.",
         ("trial", "worker", "state", "start (s)", "end (s)"),
-        sorted(rows),
+        rows,
     )
-
-
-def _lanes(trials: Sequence[Trial]) -> dict[int, tuple[str, int]]:
-    """Trial -> worker shown and its lane; long names keep their end, which tells them apart."""
-    names = sorted({t.worker for t in trials})
-    shown = {w: w if len(w) <= 24 else "…" + w[-23:] for w in names}
-    return {t.number: (shown[t.worker], names.index(t.worker)) for t in trials}
-
-
-def _time_unit(seconds: float) -> tuple[float, str]:
-    if seconds > 7200:
-        return 3600.0, "h"
-    return (60.0, "min") if seconds > 180 else (1.0, "s")
 
 
 _STYLES = {
