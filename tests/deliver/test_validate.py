@@ -39,7 +39,6 @@ def test_validate_tests_any_trial(study: Make, folder: Path, call: Callable[...,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "names no validator"),
         (["--with", "short-enuf"], "did you mean 'short-enough'"),
         (["--with", "short-enough: {longest: -1}"], "short-enough.longest"),
         (["--with", "short-enough: 3"], "must be name"),

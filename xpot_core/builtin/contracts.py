@@ -9,3 +9,8 @@ SOBOL: dict[str, Any] = {"learns": False}
 GRID: dict[str, Any] = {"options": {"levels": 2}, "learns": False, "seeded": False}
 SERIAL: dict[str, Any] = {"isolated": False}
 NUMPY_PAIR: dict[str, Any] = {"tiny_options": {"cutoff": 4.8, "widths": [0.4, 0.8], "n_basis": 4}}
+PANEL: dict[str, Any] = {
+    "good_passes": False,
+    # the tests of the plugins say themselves which of their numbers are timings
+    "noise": 1e-3,
+}

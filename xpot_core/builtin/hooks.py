@@ -6,7 +6,13 @@ from xpot_core.builtin.executors.options import LocalOptions, SerialOptions
 from xpot_core.builtin.loss_options import EnergyForceOptions
 from xpot_core.builtin.optimizer_options import PROVIDERS as OPTIMIZERS
 from xpot_core.plugins.hookspecs import hookimpl
-from xpot_core.plugins.interfaces.provider import ExecutorProvider, LossProvider, OptimizerProvider
+from xpot_core.plugins.interfaces.provider import (
+    ExecutorProvider,
+    LossProvider,
+    OptimizerProvider,
+    ValidatorProvider,
+)
+from xpot_core.trial.panel import PANEL
 
 PAPER = "D. F. Thomas du Toit and V. L. Deringer, J. Chem. Phys. 159, 024803 (2023)"
 
@@ -48,4 +54,17 @@ def xpot_register_executors() -> list[ExecutorProvider]:
             "xpot_core.builtin.executors.local:LocalExecutor",
             LocalOptions,
         ),
+    ]
+
+
+@hookimpl
+def xpot_register_validators() -> list[ValidatorProvider]:
+    """The panel of all cheap tests."""
+    return [
+        ValidatorProvider(
+            PANEL,
+            "every cheap physical test of the installed plugins that the data allow",
+            "xpot_core.builtin.panel:Panel",
+            contract="xpot_core.builtin.contracts:PANEL",
+        )
     ]

@@ -11,6 +11,7 @@ from xpot_core.deliver.export import potential_of
 from xpot_core.errors import InputError
 from xpot_core.results.read import StudyResults
 from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.trial.panel import PANEL
 from xpot_core.trial.run_validators import check_validators, run_validators
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.trials import TrialState
@@ -35,7 +36,7 @@ def run_tests(
     which
         Trial number, or ``best``. Any trial but the winner is refitted for it.
     blocks
-        ``{name: options}`` of each validator; by default those of the study file.
+        ``{name: options}`` of each validator; by default those of the study file, else the panel.
     tell
         Is told what begins.
 
@@ -47,20 +48,14 @@ def run_tests(
     Raises
     ------
     InputError
-        If there is nothing to run, an option is wrong or the trial has no potential.
+        If an option is wrong or the trial has no potential.
     StudyLockedError
         If the study is running.
     """
     config = results.study_file.config
     # Paths that a user types start from where the user is.
     base = None if blocks else results.study_file.base
-    blocks = blocks or [*config.constraints, *config.validate_with]
-    if not blocks:
-        raise InputError(
-            "names no validator, nor does the study",
-            key="--with",
-            remedy="for example --with lammps-md; xpot plugins lists the validators",
-        )
+    blocks = blocks or [*config.constraints, *config.validate_with] or [{PANEL: {}}]
     trial = results.trial(which)
     if trial.state not in (TrialState.COMPLETE, TrialState.INFEASIBLE):
         raise InputError(

@@ -16,6 +16,7 @@ from xpot_core.options.declare import option_info, submodel
 from xpot_core.plugins.interfaces import CheckedValidator, ValidatorProvider
 from xpot_core.plugins.registry import Registry
 from xpot_core.system.foreign_text import printable
+from xpot_core.trial.panel import NOT_TESTED, expanded
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.structures import TrainingData
 from xpot_core.types.validating import ValidationReport, ValidationRequest, ValidatorRow
@@ -100,11 +101,16 @@ def run_validators(
     Returns
     -------
     list of ValidatorRow
-        One for each validator.
+        One for each validator, and for each test of the panel.
     """
     rows = []
-    for i, block in enumerate(sorted(blocks, key=lambda b: effort(registry, b))):
+    tests = list(expanded(registry, blocks, data, potential.format))
+    for i, (block, refusal) in enumerate(sorted(tests, key=lambda test: effort(registry, test[0]))):
         name, options = next(iter(block.items()))
+        if refusal:
+            summary = printable(f"not tested: {refusal}", lines=True)
+            rows.append(ValidatorRow(name, dict(options), summary=summary, reason=NOT_TESTED))
+            continue
         tell(name)
         folder = directory / f"validator-{i}-{name}"
         try:

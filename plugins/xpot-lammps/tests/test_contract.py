@@ -7,6 +7,7 @@ import pytest
 from xpot_core.testing import contract_class
 
 TestDimer = pytest.mark.slow(contract_class("validator", "dimer"))
+TestDataElasticity = pytest.mark.slow(contract_class("validator", "data-elasticity"))
 TestEquationOfState = pytest.mark.slow(contract_class("validator", "equation-of-state"))
 TestElastic = pytest.mark.slow(contract_class("validator", "elastic"))
 TestVacancy = pytest.mark.slow(contract_class("validator", "vacancy"))

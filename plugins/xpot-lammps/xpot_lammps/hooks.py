@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from xpot_core.api import PredictorProvider, ValidatorProvider, hookimpl
 from xpot_lammps.validators.cost import SpeedOptions
+from xpot_lammps.validators.data_elasticity import DataElasticityOptions
 from xpot_lammps.validators.dimer import DimerOptions
 from xpot_lammps.validators.elastic import ElasticOptions
 from xpot_lammps.validators.equation_of_state import EosOptions
@@ -17,6 +18,9 @@ from xpot_lammps.validators.vacancy import VacancyOptions
 xpot_api_version = 1
 
 CITATION = "A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022)"
+_CRYSTAL = {"structure": {"primitive": True, "most_atoms": 20}}
+"""What the default panel tests: one primitive cell of the best crystal in the data, where it is small."""
+_SHORT_RUN = {"min_atoms": 30, "steps": 400}
 _ASE = "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"
 
 
@@ -31,6 +35,17 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         effort=1,
         citation=_ASE,
         contract="xpot_lammps.contract:DIMER",
+        panel=({},),
+    )
+    yield ValidatorProvider(
+        name="data-elasticity",
+        summary="Elastic constants against those that the data's own strained cells imply",
+        load="xpot_lammps.validators.data_elasticity:DataElasticityValidator",
+        options=DataElasticityOptions,
+        effort=2,
+        citation=_ASE,
+        contract="xpot_lammps.contract:DATA_ELASTICITY",
+        panel=({},),
     )
     yield ValidatorProvider(
         name="equation-of-state",
@@ -40,6 +55,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         effort=2,
         citation=_ASE,
         contract="xpot_lammps.contract:EQUATION_OF_STATE",
+        panel=(_CRYSTAL,),
     )
     yield ValidatorProvider(
         name="elastic",
@@ -49,6 +65,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         effort=3,
         citation=_ASE,
         contract="xpot_lammps.contract:ELASTIC",
+        panel=(_CRYSTAL,),
     )
     yield ValidatorProvider(
         name="vacancy",
@@ -58,6 +75,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         effort=4,
         citation=_ASE,
         contract="xpot_lammps.contract:VACANCY",
+        panel=({**_CRYSTAL, "min_atoms": 30},),
     )
     yield ValidatorProvider(
         name="phonons",
@@ -67,6 +85,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         effort=5,
         citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
         contract="xpot_lammps.contract:PHONONS",
+        panel=(_CRYSTAL,),
     )
     yield ValidatorProvider(
         name="lammps-speed",
@@ -87,6 +106,10 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         effort=10,
         citation=CITATION,
         contract="xpot_lammps.contract:MD",
+        panel=(
+            {**_CRYSTAL, **_SHORT_RUN, "temperature": 300.0},
+            {**_CRYSTAL, **_SHORT_RUN, "melting_fraction": 0.8},
+        ),
     )
     yield ValidatorProvider(
         name="lammps-melt-quench",

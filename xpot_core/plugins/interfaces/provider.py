@@ -174,11 +174,15 @@ class ValidatorProvider(Provider):
         Those with less effort run first, so that a cheap test spares an expensive one.
     reasons
         Code -> what it means: why a potential may fail the test. A `ValidationReport` that did not pass names one.
+    panel
+        Options with which it belongs to the tests of ``validate: default``, one mapping for each run of it: cheap,
+        and of use to every study. Empty if it does not belong. Where its ``check`` refuses the data it is left out.
     """
 
     accepts: tuple[str, ...] = ()
     effort: int = 1
     reasons: Mapping[str, str] = field(default_factory=dict)
+    panel: tuple[Mapping[str, Any], ...] = ()
 
     kind: ClassVar[Kind] = "validator"
 

@@ -26,9 +26,10 @@ def render(comparison: Comparison, figure: ReportFigure) -> str:
         rows = [cells[1:] for cells in table_rows(test, comparison.names)]
         rows[0] = ("verdict", *rows[0][1:])
         tests.append((test.name, rows, [(study, row.summary) for study, row in test.rows.items()]))
+    physical = {"columns": (HEADS[1], *comparison.names), "tests": tests, "physics": comparison.physics}
     sections = [
         Section("errors", "Errors", {"comparison": comparison, "heads": _error_heads}),
-        Section("tests", "Physical tests", {"columns": (HEADS[1], *comparison.names), "tests": tests}),
+        Section("tests", "Physical tests", physical),
         Section("search", "Search", {"comparison": comparison, "heads": COST_HEADS, "texts": COST_TEXTS}),
     ]
     head = Head(title, f"the winners of {len(comparison.names)} studies")

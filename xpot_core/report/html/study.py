@@ -18,6 +18,7 @@ from xpot_core.report.statistics import provenance
 from xpot_core.report.statistics.outliers import OUTLIER_HEADS, Outliers, outliers
 from xpot_core.report.statistics.predictions import prediction_file, predictions_of
 from xpot_core.report.statistics.series import SETS, duration, error_text, fixed, number, shown_errors
+from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.tables.failures import REFUSED_HEADS, alike, refused_count, refused_rows
 from xpot_core.report.tables.study import (
     TEST_HEADS,
@@ -26,7 +27,6 @@ from xpot_core.report.tables.study import (
     one_group,
     set_label,
     test_rows,
-    winner_tests,
 )
 from xpot_core.results.read import StudyResults
 from xpot_core.types.error_sums import ErrorTable
@@ -169,6 +169,7 @@ def _accuracy(results: StudyResults, made: Sequence[Outliers]) -> dict[str, Any]
 def _physical_tests(results: StudyResults) -> dict[str, Any]:
     return {
         "test_heads": TEST_HEADS,
+        "physics": physics_verdict(results),
         "tests": test_rows(winner_tests(results)),
         "refused_heads": REFUSED_HEADS,
         "refused": refused_rows(results, _BEST_TRIALS),

@@ -22,7 +22,7 @@ from xpot_core.report.statistics.predictions import Structure, predictions_of, s
 from xpot_core.report.statistics.provenance import identity
 from xpot_core.report.statistics.resampling import LEVEL, Interval, drawn_errors, interval, swapped
 from xpot_core.report.statistics.series import duration, fixed, number
-from xpot_core.report.statistics.validators import ComparedTest, compare_tests
+from xpot_core.report.statistics.validators import ComparedTest, compare_tests, physics_verdict
 from xpot_core.results.read import StudyResults
 from xpot_core.types.quantities import QUANTITIES
 
@@ -125,12 +125,13 @@ class SetComparison:
 
 @dataclass
 class Comparison:
-    """The outcome; `notes` says what a reader must know before believing it."""
+    """The outcome; `physics` is a sentence a study on its physical tests, `notes` what a reader must know."""
 
     names: tuple[str, ...]
     results: tuple[StudyResults, ...]
     sets: list[SetComparison] = field(default_factory=list)
     tests: list[ComparedTest] = field(default_factory=list)
+    physics: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def costs(self) -> list[dict[str, Any]]:
@@ -205,6 +206,7 @@ class Comparison:
                 for s in self.sets
             ],
             "tests": [test.to_json() for test in self.tests],
+            "physics": self.physics,
             "notes": self.notes,
         }
 
@@ -252,6 +254,8 @@ def compare_studies(studies: Sequence[StudyResults], *, seed: int = 0) -> Compar
             remedy="give them the same data.test file and run them again",
         )
     comparison.tests, remarks = compare_tests(comparison.names, studies)
+    told = {n: physics_verdict(r) for n, r in zip(comparison.names, studies, strict=True)}
+    comparison.physics = {name: sentence for name, sentence in told.items() if sentence}
     comparison.notes += remarks
     count = sum(len(s.verdicts) for s in comparison.sets)
     if len(studies) > 2:

@@ -9,10 +9,51 @@ from typing import Any
 
 from xpot_core.report.statistics.series import number, verdict
 from xpot_core.results.read import StudyResults
+from xpot_core.types.trials import best_of
 from xpot_core.types.validating import ValidatorRow
 
+_LONGEST = 90
+"""Characters of what a failed test says that stand in the verdict."""
 HEADS = ("test", "value")
 """Columns before those of the studies."""
+
+
+def winner_tests(results: StudyResults) -> list[ValidatorRow]:
+    """What physical tests said about the winner: the constraints of the search, then those at the end."""
+    binding = {next(iter(block)) for block in results.study_file.config.constraints}
+    best = results.best
+    during = () if best is None else best.validators
+    return [*(row for row in during if row.validator in binding), *results.final_tests]
+
+
+def physics_verdict(results: StudyResults) -> str:
+    """What the physical tests say about the winner, in one sentence; empty where none was done."""
+    rows = winner_tests(results)
+    failed = [row for row in rows if row.passed is False]
+    done = sum(row.passed is not None for row in rows)
+    if not done:
+        return ""
+    left = f"; {len(rows) - done} could not be done" if done < len(rows) else ""
+    if failed:
+        told = "; ".join(f"{row.validator}: {_short(row.summary)}" for row in failed)
+        best = "numerically best, physically wrong: " if _smallest_loss(results) else ""
+        return f"{best}fails {len(failed)} of {done} tests: {told}{left}"
+    refused = [
+        f"trial {one['trial']} ({', '.join(v['validator'] for v in one['validators'] if v['passed'] is False)})"
+        for one in (results.final or {}).get("candidates", [])
+        if any(v["passed"] is False for v in one["validators"])
+    ]
+    others = f"; numerically better but physically wrong: {', '.join(refused)}" if refused else ""
+    return f"passes {'all ' if done > 1 else ''}{done} test{'s' if done > 1 else ''}{others}{left}"
+
+
+def _smallest_loss(results: StudyResults) -> bool:
+    best, smallest = results.best, best_of(results.trials)
+    return best is not None and smallest is not None and best.number == smallest.number
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()} …"
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
         found += [Text(f"  {line}") for line in part.outlier_lines()]
     if comparison.tests:
         found.append(_tests(comparison))
+    found += [Text(f"  {name} {sentence}") for name, sentence in comparison.physics.items()]
     found += [Text(f"note: {note}") for note in comparison.notes]
     return found
 

@@ -15,11 +15,13 @@ from xpot_core.optimize.objectives import QUANTITY_OF
 from xpot_core.report.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
 from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import SETS, duration, error_text, number, shown_errors, verdict
+from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.tables.failures import refused_count, refused_trials, trouble_tables
 from xpot_core.report.tables.terminal import plain_table
 from xpot_core.results.as_json import SECONDS
 from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import csv_text
+from xpot_core.trial.panel import NOT_TESTED
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 from xpot_core.types.trials import Trial, TrialState, ranked
@@ -71,8 +73,10 @@ def _facts(results: StudyResults, best: Trial) -> Table:
     )
     for note in best.notes:
         grid.add_row("note", Text(note))
+    if physics := physics_verdict(results):
+        grid.add_row("physics", Text(physics))
     for report in winner_tests(results):
-        grid.add_row(Text(report.validator), Text(f"{verdict(report.passed)}: {report.summary}"))
+        grid.add_row(Text(report.validator), Text(_told(report)))
     refused = refused_trials(results)
     if refused:
         first = refused[0]
@@ -87,6 +91,10 @@ def _facts(results: StudyResults, best: Trial) -> Table:
         for role in potential.files:
             grid.add_row("potential", Text(str(potential.path(role)), overflow="fold"))
     return grid
+
+
+def _told(report: ValidatorRow) -> str:
+    return report.summary if report.reason == NOT_TESTED else f"{verdict(report.passed)}: {report.summary}"
 
 
 def error_summary(results: StudyResults) -> Table:
@@ -178,7 +186,7 @@ def test_rows(reports: Iterable[ValidatorRow]) -> list[tuple[str, ...]]:
     return [
         (
             report.validator,
-            verdict(report.passed),
+            "not tested" if report.reason == NOT_TESTED else verdict(report.passed),
             report.summary,
             ", ".join(f"{k} {number(v)}" for k, v in report.values.items()),
         )
@@ -227,14 +235,6 @@ def group_table(tables: Mapping[str, ErrorTable]) -> Table:
 def one_group(errors: ErrorTable, group: str) -> ErrorTable:
     """The part of an error table that belongs to one group."""
     return ErrorTable({q: {group: row[group]} for q, row in errors.sums.items() if group in row})
-
-
-def winner_tests(results: StudyResults) -> list[ValidatorRow]:
-    """What physical tests said about the winner: the constraints of the search, then those at the end."""
-    binding = {next(iter(block)) for block in results.study_file.config.constraints}
-    best = results.best
-    during = () if best is None else best.validators
-    return [*(row for row in during if row.validator in binding), *results.final_tests]
 
 
 def trial_renderables(trial: Trial) -> list[RenderableType]:

@@ -35,11 +35,17 @@ def lattice(atoms: Atoms) -> dict[str, float]:
     return constants
 
 
-def primitive_cell(atoms: Atoms) -> Cell:
-    """The cell spanned by the shortest translations that take the crystal onto itself; rows in Å."""
+def primitive_cell(atoms: Atoms, same_place: float = _SAME_PLACE) -> Cell:
+    """The cell spanned by the shortest translations that take the crystal onto itself; rows in Å.
+
+    Parameters
+    ----------
+    same_place
+        How far an atom may be from its image, in Å.
+    """
     reduced = atoms.copy()
     reduced.set_cell(minkowski_reduce(np.array(atoms.cell))[0])
-    moves = _translations(reduced)
+    moves = _translations(reduced, same_place)
     shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
     vectors = (moves[:, None] + shifts).reshape(-1, 3) @ np.array(reduced.cell)
     vectors = vectors[np.argsort((vectors**2).sum(axis=1), kind="stable")]
@@ -56,7 +62,35 @@ def primitive_cell(atoms: Atoms) -> Cell:
     return Cell(np.array(basis)) if whole else atoms.cell
 
 
-def _translations(atoms: Atoms) -> FloatArray:
+def primitive_crystal(atoms: Atoms, same_place: float = 0.15) -> Atoms:
+    """One primitive cell of a crystal; the same atoms where no smaller cell repeats itself.
+
+    Parameters
+    ----------
+    same_place
+        How far an atom may be from its image, in Å.
+    """
+    cell = minkowski_reduce(np.array(primitive_cell(atoms, same_place)))[0]
+    places, kinds = primitive_atoms(atoms, cell, 2 * same_place)
+    if not np.isclose(len(kinds) / len(atoms), abs(np.linalg.det(cell)) / atoms.get_volume()):
+        return atoms
+    return Atoms(kinds, scaled_positions=places, cell=cell, pbc=True)
+
+
+def primitive_atoms(atoms: Atoms, cell: FloatArray, same_place: float = 0.3) -> tuple[FloatArray, FloatArray]:
+    """Fractional coordinates, shape (m, 3), and atomic numbers, shape (m,), of the atoms of one primitive cell."""
+    places: list[FloatArray] = []
+    kinds: list[int] = []
+    for place, kind in zip(atoms.positions @ np.linalg.inv(cell), atoms.numbers, strict=True):
+        apart = np.array([place - other for other in places]).reshape(-1, 3)
+        distances = np.linalg.norm((apart - np.round(apart)) @ cell, axis=1)
+        if not (distances < same_place).any():
+            places.append(place)
+            kinds.append(int(kind))
+    return np.array(places), np.array(kinds)
+
+
+def _translations(atoms: Atoms, same_place: float) -> FloatArray:
     """Fractional translations within the cell that map the crystal onto itself, shape (k, 3); zero is one."""
     places, numbers = atoms.get_scaled_positions(), atoms.numbers
     kinds, counts = np.unique(numbers, return_counts=True)
@@ -67,7 +101,7 @@ def _translations(atoms: Atoms) -> FloatArray:
         apart = (places + move)[:, None] - places
         distances = np.linalg.norm((apart - np.round(apart)) @ np.array(atoms.cell), axis=-1)
         partner = distances.argmin(axis=1)
-        if (distances.min(axis=1) < _SAME_PLACE).all() and (numbers[partner] == numbers).all():
+        if (distances.min(axis=1) < same_place).all() and (numbers[partner] == numbers).all():
             found.append(move)
     # k translations form a group: k times each is a vector of the cell, which frees them of noise
     return np.round(np.array(found) * len(found)) / len(found)

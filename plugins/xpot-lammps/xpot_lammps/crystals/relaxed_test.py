@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -46,6 +47,9 @@ def judge(
     """
     errors, deviations = compare(values, options)
     found = [*faults, *deviations]
+    if errors:
+        distance = math.sqrt(sum(e * e for e in errors.values()) / len(errors))
+        errors = {**errors, "reference_distance": distance}
     summary = f"{'; '.join(found)} ({shown})" if found else shown
     return report(not found, summary, {**values, **errors}, tables)
 

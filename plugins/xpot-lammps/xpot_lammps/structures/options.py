@@ -29,6 +29,11 @@ class StructureOptions(OptionsModel):
     c: float | None = option(None, "Second lattice constant of a hexagonal `crystal`.", unit="Å", gt=0)
     cubic: bool = option(True, "Whether `crystal` is made as the conventional cubic cell where there is one.")
 
+    primitive: bool = option(False, "Whether the structure is reduced to one primitive cell of its crystal.")
+    most_atoms: int | None = option(
+        None, "Atoms beyond which the test is not done, because it would take long.", ge=1
+    )
+
     @model_validator(mode="after")
     def _one_way(self) -> StructureOptions:
         given = [n for n in ("frame", "group", "file", "crystal") if getattr(self, n) is not None]

@@ -12,6 +12,7 @@ from ase.build import bulk
 from ase.io import read
 
 from xpot_core.api import Frame, InputError, nearest
+from xpot_lammps.crystals.lattice import primitive_crystal
 from xpot_lammps.structures.cells import periodic
 from xpot_lammps.structures.options import StructureOptions
 
@@ -39,6 +40,15 @@ def starting_structure(
         If there is no such structure, or the potential does not know its elements.
     """
     atoms = _chosen(options, frames, relaxed)
+    if options.primitive and atoms.pbc.all():
+        atoms = primitive_crystal(atoms)
+    if options.most_atoms is not None and len(atoms) > options.most_atoms:
+        raise InputError(
+            f"the structure has {len(atoms)} atoms, more than {options.most_atoms}",
+            key="structure.most_atoms",
+            value=options.most_atoms,
+            remedy="choose a smaller structure, or allow more atoms",
+        )
     missing = sorted(set(atoms.get_chemical_symbols()) - set(elements))
     if missing:
         raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from xpot_core.api import Frame, TrainingData
 from xpot_lammps.structures.options import StructureOptions
@@ -29,11 +29,13 @@ class StructureTest(Generic[OptionsT]):
         The validated options.
     """
 
-    relaxed: ClassVar[bool] = True
-    """See `starting_structure`."""
-
     def __init__(self, options: OptionsT) -> None:
         self.options = options
+
+    @property
+    def relaxed(self) -> bool:
+        """See `starting_structure`."""
+        return True
 
     def check(self, data: TrainingData) -> None:
         """See `xpot_core.api.CheckedValidator`."""

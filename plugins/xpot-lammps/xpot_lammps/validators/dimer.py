@@ -89,6 +89,10 @@ class DimerValidator:
             (warnings if o.allow_holes else faults).extend(found["hole_texts"])
             warnings.extend(found["outside_texts"])
             (warnings if o.allow_wells else faults).extend(found["well_texts"])
+        if values["holes"]:
+            warnings.append(
+                "a repulsion at short range closes holes (reference: zbl of snap), as do pairs of atoms in the data"
+            )
         minima = [f"{p} {values[f'{p}_distance']:.2f} Å" for p in tables if f"{p}_distance" in values]
         shown = "; ".join([*faults, *(f"warning: {w}" for w in warnings)])
         return report(

@@ -19,6 +19,14 @@ class ElasticOptions(RelaxOptions):
 
     strain: float = option(0.005, "Size of the strains, each taken with both signs.", unit="", gt=0, lt=0.05)
 
+    margin: float = option(
+        0.02,
+        "Part of the bulk modulus that the lowest eigenvalue of the stiffness must reach: less is all but unstable.",
+        unit="",
+        ge=0,
+        lt=1,
+    )
+
     units: ClassVar[Mapping[str, str]] = {
         **{f"c{i}{j}": "GPa" for i in range(1, 7) for j in range(i, 7)},
         "bulk_modulus": "GPa",
@@ -42,12 +50,14 @@ class ElasticValidator(RelaxedTest[ElasticOptions]):
         tables = {
             "stiffness": {"row": list(range(1, 7)), **{f"C{j + 1} (GPa)": c[:, j].tolist() for j in range(6)}}
         }
-        stable = values["lowest_eigenvalue"] > 0
-        faults = (
-            []
-            if stable
-            else [f"mechanically unstable: lowest eigenvalue {values['lowest_eigenvalue']:.3g} GPa"]
-        )
+        lowest, needed = values["lowest_eigenvalue"], o.margin * abs(values["bulk_modulus"])
+        faults = []
+        if lowest <= 0:
+            faults.append(f"mechanically unstable: lowest eigenvalue {lowest:.3g} GPa")
+        elif lowest < needed:
+            faults.append(
+                f"nearly unstable: lowest eigenvalue {lowest:.3g} GPa, below the margin of {needed:.3g} GPa"
+            )
         shown = f"C11 {values['c11']:.4g}, C12 {values['c12']:.4g}, C44 {values['c44']:.4g} GPa, "
         shown += f"bulk modulus {values['bulk_modulus']:.4g}, shear modulus {values['shear_modulus']:.4g} GPa"
         return judge(o, values, tables, shown, faults)

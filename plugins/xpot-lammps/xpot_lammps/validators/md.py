@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import model_validator
 
-from xpot_core.api import FittedPotential, ValidationReport, ValidationRequest, option
+from xpot_core.api import (
+    FittedPotential,
+    Frame,
+    TrainingData,
+    ValidationReport,
+    ValidationRequest,
+    option,
+)
 from xpot_lammps.dynamics.options import MdOptions
 from xpot_lammps.dynamics.stages import Stage, run_md, summarise
 from xpot_lammps.process.reports import describe, report
@@ -25,6 +32,13 @@ class LammpsMdOptions(MdOptions):
         "nvt", "Constant energy, constant volume with a thermostat, or constant pressure."
     )
     temperature: float = option(1000.0, "Temperature at the start.", unit="K", gt=0)
+    melting_fraction: float | None = option(
+        None,
+        "Temperature as a part of the melting point, which is estimated from bulk modulus and volume of the data; "
+        "instead of temperature.",
+        unit="",
+        gt=0,
+    )
     end_temperature: float | None = option(
         None, "Temperature at the end of a ramp; by default that of the start.", unit="K", gt=0
     )
@@ -52,17 +66,35 @@ class LammpsMdOptions(MdOptions):
     def _ramp(self) -> LammpsMdOptions:
         if self.ensemble == "nve" and self.end_temperature is not None:
             raise ValueError("end_temperature needs a thermostat: ensemble nvt or npt")
+        if self.melting_fraction is not None and self.end_temperature is not None:
+            raise ValueError("a ramp needs a temperature, not a melting_fraction")
         return self
 
 
 class MdValidator(StructureTest[LammpsMdOptions]):
     """Runs molecular dynamics and says how long it went well."""
 
-    relaxed = False
+    @property
+    def relaxed(self) -> bool:
+        """A primitive cell is made of the best crystal, not of the largest frame."""
+        return self.options.structure.primitive
+
+    def check(self, data: TrainingData) -> None:
+        """See `xpot_core.api.CheckedValidator`."""
+        super().check(data)
+        self._with_temperature(data.frames)
+
+    def _with_temperature(self, frames: Sequence[Frame]) -> LammpsMdOptions:
+        if self.options.melting_fraction is None:
+            return self.options
+        from xpot_lammps.crystals.melting import melting_estimate
+
+        kelvin = round(self.options.melting_fraction * melting_estimate(frames), -1)
+        return self.options.model_copy(update={"temperature": kelvin})
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`."""
-        o = self.options
+        o = self._with_temperature(request.frames)
         atoms = repeated(self.start(potential.elements, request.frames), o.min_atoms)
         end = o.end_temperature or o.temperature
         before = Stage("equilibration", "nvt", o.equilibration, o.temperature, o.temperature)

@@ -28,6 +28,7 @@ class VacancyOptions(RelaxOptions):
         ge=0,
         lt=0.5,
     )
+    min_energy: float = option(0.0, "Formation energy that must be exceeded.", unit="eV", ge=0)
     chemical_potentials: dict[str, float] = option(
         dict,
         "Element -> energy of an atom in its reservoir; needed for compounds, by default that of the crystal.",
@@ -73,7 +74,11 @@ class VacancyValidator(RelaxedTest[VacancyOptions]):
             return report(False, describe(outcome.failure), {})
         v = outcome.result["values"]
         energy = v["formation_energy"]
-        faults = [] if energy > 0 else [f"the formation energy is negative: {energy:.3g} eV"]
+        faults = []
+        if energy <= 0:
+            faults.append(f"the formation energy is negative: {energy:.3g} eV")
+        elif energy <= o.min_energy:
+            faults.append(f"the formation energy is {energy:.3g} eV, below {o.min_energy:g} eV")
         shown = f"vacancy of {outcome.result['element']}: {energy:.4g} eV, "
         shown += f"{v['formation_energy_unrelaxed']:.4g} eV unrelaxed"
         return judge(o, v, {}, shown, faults)
