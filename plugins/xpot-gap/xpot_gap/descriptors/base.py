@@ -131,8 +131,6 @@ class Descriptor(OptionsModel):
         """What the native engine does not compute; None for nothing."""
         if not self.native:
             return "this descriptor"
-        if self.hyperparameters["covariance_type"] == "pp":
-            return "covariance_type pp"
         return next((name for name in self.more if name not in DESCRIPTOR_SETTINGS), None)
 
 

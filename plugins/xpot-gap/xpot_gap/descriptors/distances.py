@@ -76,7 +76,6 @@ class DistanceNb(Descriptor):
     """Distances in a cluster of 2, 3 or more atoms."""
 
     n_species_given: ClassVar[int] = 0  # it is that of `order`
-    native: ClassVar[bool] = False
 
     order: int = option(2, "Number of atoms in a cluster.", stage="descriptors", tunable=False, ge=2, le=5)
     cutoff: float = cutoff_option()

@@ -17,10 +17,10 @@ from xpot_gap.gap_fit.keys import columns_key, digest_of, run_key
 from xpot_gap.gap_fit.plan import Plan
 from xpot_gap.gap_fit.sigmas import pool_groups
 from xpot_gap.linear_system.stored import KernelMatrix, Stored
-from xpot_gap.native.choose import METHODS, NESTED, choose
+from xpot_gap.native.choose import METHODS, NESTED, IntArray, choose
 from xpot_gap.native.columns import Columns, KeptColumns
 from xpot_gap.native.descriptors.settings import setting
-from xpot_gap.native.kernels import Kernel, SparsePoints, sparse_kernel
+from xpot_gap.native.kernels import SparsePoints, sparse_kernel
 from xpot_gap.native.passes import all_values, check_memory, kernel_rows, memory_bound
 from xpot_gap.native.structures import Part
 from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms
@@ -75,8 +75,11 @@ def build(
     for i, (command, term) in enumerate(zip(plan.descriptors, given, strict=True)):
         found = _columns(plan, request, parts, kept, i, command, term)
         n = _number(command, term)
-        kernel = _kernel(command.settings, found[0].theta)
-        terms.append(Term(_descriptor_of(command, term), kernel, found[0].points.first(n)))
+        text = _descriptor_of(command, term)
+        delta, zeta = setting(command.settings, "delta"), setting(command.settings, "zeta")
+        assert delta is not None
+        kernel = DescriptorOf(text).kernel(delta, zeta, found[0].theta)
+        terms.append(Term(text, kernel, found[0].points.first(n)))
         for matrix, columns in zip(matrices, found, strict=True):
             matrix.append(columns.rows[kernel.zeta or 0.0][:, :n])
     factors = [term.kernel.delta**2 for term in terms]
@@ -155,7 +158,7 @@ def _chosen(
             f"{wanted.title}: the groups that n_sparse gives sparse points have no such environment",
             remedy="give n_sparse to a group that has some, or restrict the descriptor by species",
         )
-    theta = _length_scales(command.settings, values)
+    theta = _length_scales(command.settings, values, descriptor.permutations)
     return _at(wanted, request, kept, part, SparsePoints(values[taken], cutoff[taken]), theta, None)
 
 
@@ -178,8 +181,8 @@ def _at(
         bound = memory_bound(request.limits)
         room = room if bound is None else min(room, bound / 2)
         powers = several if needed * len(several) <= room else powers
-    kernels = [Kernel(1.0, zeta) if zeta else Kernel(1.0, theta=theta) for zeta in powers]
     descriptor = DescriptorOf(wanted.text)
+    kernels = [descriptor.kernel(1.0, zeta or None, theta) for zeta in powers]
     rows = kernel_rows(descriptor, kernels, points, part.structures, request, wanted.title)
     return Columns(wanted.n, points, theta, dict(zip(powers, rows, strict=True)))
 
@@ -195,21 +198,19 @@ def _chosen_natively(plan: Plan) -> bool:
     )
 
 
-def _length_scales(settings: str, values: FloatArray) -> FloatArray:
+def _length_scales(settings: str, values: FloatArray, orders: IntArray | None) -> FloatArray:
+    """Length scales, shape (d,); coordinates that change places have the same."""
     uniform, factor = setting(settings, "theta_uniform"), setting(settings, "theta_fac")
     if uniform is not None:
         return np.full(values.shape[1], uniform)
     if factor is None:
         return np.zeros(0)
-    theta: FloatArray = factor * np.ptp(values, axis=0)
+    high, low = values.max(axis=0), values.min(axis=0)
+    if orders is not None:
+        high, low = high[orders].max(axis=0), low[orders].min(axis=0)
+    theta: FloatArray = factor * (high - low)
     theta[theta < _SMALLEST_THETA] = 1.0
     return theta
-
-
-def _kernel(settings: str, theta: FloatArray) -> Kernel:
-    delta, zeta = setting(settings, "delta"), setting(settings, "zeta")
-    assert delta is not None
-    return Kernel(delta, zeta) if zeta is not None else Kernel(delta, theta=theta)
 
 
 def _digest(points: SparsePoints) -> str:

@@ -1,9 +1,4 @@
-"""Kernels between environments and sparse points, and their sums over a structure.
-
-The formulas are gap_fit's (A. P. Bartók and G. Csányi, Int. J. Quantum Chem. 115, 1051 (2015)): a kernel is
-``delta^2 (x.s)^zeta`` (dot_product) or ``delta^2 exp(-|(x - s) / theta|^2 / 2)`` (ard_se), times the cutoff factors
-of both environments.
-"""
+"""Sums over a structure of kernels between its environments and sparse points, times the cutoff factors of both."""
 
 from __future__ import annotations
 
@@ -14,46 +9,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from xpot_core.api import FloatArray
+from xpot_gap.native.covariance import Kernel
 from xpot_gap.native.descriptors.by_quippy import Environments
 
 _CHUNK_BYTES = 64_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """Covariance of one descriptor.
-
-    Attributes
-    ----------
-    delta
-        Standard deviation of the energy that the term describes, eV.
-    zeta
-        Power of the dot product; None for the squared exponential.
-    theta
-        Shape (d,): length scales of the squared exponential.
-    """
-
-    delta: float
-    zeta: float | None = None
-    theta: FloatArray | None = None
-
-    def of_dot(self, dot: FloatArray) -> FloatArray:
-        """Kernel where the dot product is known, without cutoffs."""
-        assert self.zeta is not None
-        return self.delta**2 * _power(dot, self.zeta)
-
-    def slope_of_dot(self, dot: FloatArray) -> FloatArray:
-        """Its derivative by the dot product."""
-        assert self.zeta is not None
-        return self.delta**2 * self.zeta * _power(dot, self.zeta - 1)
-
-    def between(self, x: FloatArray, s: FloatArray) -> FloatArray:
-        """Kernel of environments, shape (n, d), with others, shape (m, d), without cutoffs: shape (n, m)."""
-        if self.theta is None:
-            return self.of_dot(x @ s.T)
-        scaled = (x[:, None, :] - s[None, :, :]) / self.theta
-        value: FloatArray = self.delta**2 * np.exp(-0.5 * np.einsum("nmd,nmd->nm", scaled, scaled))
-        return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,26 +78,24 @@ def rows_of(kernels: Sequence[Kernel], points: SparsePoints, found: Environments
 
 
 def _add(rows: Sequence[Rows], kernels: Sequence[Kernel], points: SparsePoints, part: Environments) -> None:
-    dot = part.values @ points.values.T
     p, m = len(part.of), len(points)
     fade = part.cutoff[:, None] * points.cutoff
     gather = csr_matrix((np.full(p, part.times), (part.atom, np.arange(p))), shape=(len(rows[0].gradient), p))
-    along: FloatArray | None = None
+    dot, along = np.zeros((0, m)), np.zeros((0, 3, m))
+    if any(kernel.theta is None for kernel in kernels):
+        dot = part.values @ points.values.T
+        along = (part.gradient.reshape(3 * p, part.values.shape[1]) @ points.values.T).reshape(p, 3, m)
     for one, kernel in zip(rows, kernels, strict=True):
-        bare = kernel.of_dot(dot) if kernel.theta is None else kernel.between(part.values, points.values)
+        if kernel.theta is None:
+            bare = kernel.of_dot(dot)
+            by_position = along * (kernel.slope_of_dot(dot) * fade)[part.of][:, None, :]
+        else:
+            bare, by_position = kernel.of_distance(part, points.values)
+            by_position *= fade[part.of][:, None, :]
         weighted = bare * points.cutoff
         one.energy[:] += part.times * (part.cutoff @ weighted)
         if not p:
             continue
-        if kernel.theta is None:
-            if along is None:
-                along = (part.gradient.reshape(3 * p, -1) @ points.values.T).reshape(p, 3, m)
-            by_position = along * (kernel.slope_of_dot(dot) * fade)[part.of][:, None, :]
-        else:
-            by_position = np.zeros((p, 3, m))
-            for k, theta in enumerate(kernel.theta):
-                slope = -bare * (part.values[:, k, None] - points.values[:, k]) / theta**2 * fade
-                by_position += part.gradient[:, :, k, None] * slope[part.of][:, None, :]
         if part.cutoff_gradient.any():
             by_position += part.cutoff_gradient[:, :, None] * weighted[part.of][:, None, :]
         flat = by_position.reshape(p, 3 * m)
@@ -150,18 +107,3 @@ def _add(rows: Sequence[Rows], kernels: Sequence[Kernel], points: SparsePoints, 
 # xx, xy, xz, yy, yz, zz
 _POSITION = np.array([0, 1, 2, 1, 2, 2])
 _GRADIENT = np.array([0, 0, 0, 1, 1, 2])
-
-
-def _power(base: FloatArray, exponent: float) -> FloatArray:
-    """By multiplication where the exponent is whole: an order of magnitude faster than a general power."""
-    if exponent != int(exponent) or not 0 <= exponent <= 32:
-        return np.power(base, exponent)
-    result: FloatArray = np.ones_like(base)
-    square, left = base, int(exponent)
-    while left:
-        if left & 1:
-            result = result * square
-        left >>= 1
-        if left:
-            square = square * square
-    return result

@@ -13,7 +13,8 @@ from xpot_linear.processes.work import Made
 from xpot_core.api import FitRequest, FloatArray, InfeasibleError, Limits
 from xpot_gap.gap_fit.plan import available_bytes
 from xpot_gap.native.choose import IntArray
-from xpot_gap.native.kernels import Kernel, SparsePoints
+from xpot_gap.native.covariance import Kernel
+from xpot_gap.native.kernels import SparsePoints
 from xpot_gap.native.terms import DescriptorOf
 from xpot_gap.native.work import KernelRows, Structure, Task, Values, tasks_of
 

@@ -14,12 +14,14 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from xpot_core.api import FloatArray
 from xpot_gap.gap_fit import xml
+from xpot_gap.native.choose import IntArray
+from xpot_gap.native.covariance import Kernel
 from xpot_gap.native.descriptors.by_quippy import Environments, environments
 from xpot_gap.native.descriptors.geometric import pairs, triplets
 from xpot_gap.native.descriptors.settings import setting
-from xpot_gap.native.kernels import Kernel, SparsePoints
+from xpot_gap.native.kernels import SparsePoints
 
-_SQUARED_EXPONENTIAL, _DOT_PRODUCT = 1, 2
+_SQUARED_EXPONENTIAL, _DOT_PRODUCT, _PIECEWISE_POLYNOMIAL = 1, 2, 4
 _GEOMETRIC = {"distance_2b": pairs, "angle_3b": triplets}
 _QUIPPY_ONLY = re.compile(r"\b(Z[12]?=0\b|n_exponents=|exponents=|tail_)")
 """Any species, or other coordinates than the distances."""
@@ -64,6 +66,21 @@ class DescriptorOf:
             return _GEOMETRIC[kind](self.text, atoms, gradients=gradients)
         return environments(self._calculator, atoms, gradients=gradients)
 
+    def kernel(self, delta: float, zeta: float | None, theta: FloatArray | None) -> Kernel:
+        """Its covariance: a power of the dot product, or else a function of the distance."""
+        if theta is None or not len(theta):
+            return Kernel(delta, zeta)
+        compact = re.search(r"\bcovariance_type=pp\b", self.text, re.IGNORECASE) is not None
+        return Kernel(delta, None, theta, compact, self.permutations)
+
+    @property
+    def permutations(self) -> IntArray | None:
+        """Orders of the coordinates that are the same environment, shape (n, d); None for only one."""
+        if self.text.split(maxsplit=1)[0] != "distance_Nb":
+            return None
+        orders = np.asarray(self._calculator.permutations(), dtype=np.int64) - 1
+        return orders if len(orders) > 1 else None
+
     @cached_property
     def _calculator(self) -> Any:
         """A `quippy.descriptors.Descriptor`."""
@@ -84,7 +101,7 @@ def read_terms(text: str) -> list[Term]:
         descriptor = block.descriptor
         delta = setting(descriptor, "delta")
         zeta = setting(descriptor, "zeta") if block.theta is None else None
-        kernel = Kernel(1.0 if delta is None else delta, zeta, block.theta)
+        kernel = DescriptorOf(descriptor).kernel(1.0 if delta is None else delta, zeta, block.theta)
         terms.append(Term(descriptor, kernel, SparsePoints(block.values, block.cutoff)))
     return terms
 
@@ -127,17 +144,22 @@ def potential_text(
 def _coordinates(label: str, term: Term) -> list[str]:
     m, d = term.points.values.shape
     kernel = term.kernel
-    kind = _SQUARED_EXPONENTIAL if kernel.theta is not None else _DOT_PRODUCT
+    kind = _DOT_PRODUCT if kernel.theta is None else _SQUARED_EXPONENTIAL
+    if kernel.compact:
+        kind = _PIECEWISE_POLYNOMIAL
+    orders = [np.arange(d)] if kernel.permutations is None else kernel.permutations
     zeta = "" if kernel.zeta is None else f' zeta="{kernel.zeta!r}"'
     lines = [
         f'    <gpCoordinates label="{label}" dimensions="{d}" signal_variance="{kernel.delta!r}" '
-        f'signal_mean="0.0" sparsified="T" n_permutations="1" covariance_type="{kind}"{zeta} n_sparseX="{m}">'
+        f'signal_mean="0.0" sparsified="T" n_permutations="{len(orders)}" covariance_type="{kind}"{zeta} '
+        f'n_sparseX="{m}">'
     ]
     if kernel.theta is not None:
         lines.append(f"      <theta>{_numbers(kernel.theta)}</theta>")
     lines.append(f"      <descriptor>{term.descriptor}</descriptor>")
-    order = "\n".join(map(str, range(1, d + 1)))
-    lines.append(f'      <permutation i="1">\n{order}\n</permutation>')
+    for i, order in enumerate(orders, 1):
+        numbers = "\n".join(map(str, order + 1))
+        lines.append(f'      <permutation i="{i}">\n{numbers}\n</permutation>')
     for i, (values, cutoff) in enumerate(zip(term.points.values, term.points.cutoff, strict=True), 1):
         begin = f'      <sparseX i="{i}" alpha="0.0" sparseCutoff="{float(cutoff)!r}"'
         if d <= _SLICE:

@@ -10,7 +10,8 @@ import numpy as np
 from ase import Atoms
 
 from xpot_core.api import FloatArray
-from xpot_gap.native.kernels import Kernel, SparsePoints, rows_of
+from xpot_gap.native.covariance import Kernel
+from xpot_gap.native.kernels import SparsePoints, rows_of
 from xpot_gap.native.terms import DescriptorOf
 
 _ATOMS_OF_A_TASK = 200
