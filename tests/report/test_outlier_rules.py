@@ -193,7 +193,7 @@ def test_damaged_predictions_cost_only_the_outliers(make_study: Maker) -> None:
     path.write_bytes(path.read_bytes()[:-400])
     (line,) = outlier_lines(results)  # what the end of a run prints
     assert "outliers cannot be listed" in str(line)
-    assert "energy RMSE" in _invoke(show, results.directory)
+    assert "E RMSE" in _invoke(show, results.directory)
     with pytest.raises(InputError, match="cannot be read"):
         _invoke(show, results.directory, "--outliers")
 

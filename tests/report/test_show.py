@@ -133,7 +133,7 @@ def test_wrong_use(finished: StudyResults):
 
 def test_summary_fits_a_narrow_terminal(finished: StudyResults):
     stream = io.StringIO()
-    console = Console(file=stream, width=60)
+    console = Console(file=stream, width=60, force_terminal=True, color_system=None)
     for renderable in summary_renderables(finished):
         console.print(renderable)
     assert max(len(line) for line in stream.getvalue().splitlines()) <= 60

@@ -100,15 +100,21 @@ def json_option(function: F) -> F:
     )
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A rich console that wraps nothing when it does not write to a terminal.
+def wide_option(function: F) -> F:
+    """``--wide``."""
+    return click.option("--wide", is_flag=True, help="Tables in one piece, wider than the terminal.")(
+        function
+    )
+
+
+def console(*, stderr: bool = False, wide: bool = False) -> Console:
+    """A rich console that wraps nothing when it does not write to a terminal, or with `wide`.
 
     Text is shown as it is: brackets are no markup, and escape sequences are written out.
     """
     from xpot_core.report.tables.terminal import PlainConsole
 
-    found = PlainConsole(stderr=stderr)
-    return found if found.is_terminal else PlainConsole(stderr=stderr, width=160, soft_wrap=True)
+    return PlainConsole(stderr=stderr, wide=wide)
 
 
 def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import yaml
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from xpot_core.errors import InputError
 from xpot_core.plugins.interfaces import ImporterProvider
 from xpot_core.plugins.registry import Registry, load_registry
+from xpot_core.study_file.template import comment_lines
 from xpot_core.types.importing import ImportedStudy
 
 _WIDTH = 100
@@ -44,7 +44,7 @@ def import_study(registry: Registry, source: str, tool: str | None = None, *, lo
             remedy="change it in the source, or give --lossy for a study without it",
         )
     notes = [*found.notes, *(f"Lost: {text}" for text in found.lost)]
-    header = "".join(f"# {line}\n" for note in notes for line in textwrap.wrap(note, _WIDTH - 2))
+    header = "".join(f"# {line}\n" for note in notes for line in comment_lines(note, _WIDTH - 2))
     body: dict[str, Any] = dict(found.study)
     return header + yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
 

@@ -29,6 +29,11 @@ def path_from(file: Path, folder: Path) -> str:
         return str(file)
 
 
+def comment_lines(text: str, width: int, **indents: str) -> list[str]:
+    """Lines that break between words only: names of groups, files and options stay whole."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False, **indents)  # type: ignore[arg-type]
+
+
 def other_fitters(registry: Registry, fitter: str) -> list[str]:
     """A sentence on the fitters that could be taken instead; none where there are none."""
     others = [name for name in registry.preferred("fitter") if name != fitter]
@@ -94,7 +99,7 @@ def _options(model: type[BaseModel], indent: str, *, tune: bool) -> list[str]:
     for name, field in model.model_fields.items():
         info = option_info(field)
         text = (field.description or "") + _facts(field, info)
-        lines += [f"{indent}# {line}" for line in textwrap.wrap(text, _WIDTH - len(indent) - 2)]
+        lines += [f"{indent}# {line}" for line in comment_lines(text, _WIDTH - len(indent) - 2)]
         value, written = _value(field, info, tune)
         lines.append(f"{indent}{'' if written else '# '}{name}: {flow_yaml(value)}")
     return lines

@@ -18,6 +18,7 @@ from xpot_core.cli.common import (
     say,
     study_argument,
     trust_option,
+    wide_option,
 )
 from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     help="Relative difference of pair distributions below which two frames are alike; 0 allows all but copies.",
 )
 @click.option("--output", "-o", type=PATH, required=True, help="Extended XYZ file to write.")
+@wide_option
 @json_option
 @trust_option
 @runs_option
@@ -71,6 +73,7 @@ def select(
     by: str,
     similar: float,
     output: Path,
+    wide: bool,
     as_json: bool,
     trust: bool,
     runs: Path,
@@ -125,7 +128,7 @@ def select(
         ]
         print_json({"committee": facts.get("committee_size"), "selected": taken, "frames": rows})
         return
-    _show(frames, found, taken, by)
+    _show(frames, found, taken, by, wide)
     if len(taken) < count:
         say(f"{len(taken)} of {count}: the other frames are near-duplicates or stand in the training set")
     say(f"wrote {len(taken)} frames to {output}")
@@ -152,22 +155,22 @@ def _asked(
     return len(potentials), committee.disagreement(predictions, frames)
 
 
-def _show(frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequence[int], by: str) -> None:
+def _show(
+    frames: Sequence[Frame], found: Sequence[Disagreement], taken: Sequence[int], by: str, wide: bool
+) -> None:
     """The selected frames, and how the pool lies as a whole."""
     import numpy as np
-    from rich.text import Text
 
     from xpot_core.deliver.one_model import Doubt
-    from xpot_core.report.tables.terminal import plain_table
+    from xpot_core.report.tables.terminal import PlainTable, names, numbers
 
-    table = plain_table()
-    for head in ("frame", "group", "atoms", f"energy std {ENERGY.unit}", f"force std {FORCE.unit}"):
-        table.add_column(head, justify="left" if head == "group" else "right")
+    rows = []
     for i in taken:
         frame, value = frames[i], found[i]
         energy, force = f"{ENERGY.factor * value.energy:.2f}", f"{value.force:.3f}"
-        table.add_row(str(i), Text(frame.group), str(frame.n_atoms), energy, force)
-    console().print(table)
+        rows.append((str(i), frame.group, str(frame.n_atoms), energy, force))
+    heads = numbers("atoms", f"energy std {ENERGY.unit}", f"force std {FORCE.unit}")
+    console(wide=wide).print(PlainTable([*names("frame", "group"), *heads], rows))
     if by == "leverage":
         outside = sum(value.leverage > 1 for value in found if isinstance(value, Doubt))
         say(f"{outside} of {len(frames)} frames lie outside of the training data (leverage above 1)")

@@ -14,6 +14,7 @@ from xpot_core.cli.common import (
     runs_option,
     study_argument,
     trust_option,
+    wide_option,
 )
 
 
@@ -28,10 +29,13 @@ from xpot_core.cli.common import (
     "Without it the tests of the study file run, or the default panel.",
 )
 @click.option("--trial", default="best", show_default=True, help="Number of the trial, or best.")
+@wide_option
 @json_option
 @trust_option
 @runs_option
-def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, trust: bool, runs: Path) -> int:
+def validate(
+    study: str, names: tuple[str, ...], trial: str, wide: bool, as_json: bool, trust: bool, runs: Path
+) -> int:
     """Run physical tests on the potential of a trial. Status 1 if it fails one."""
     from xpot_core.deliver.validate_finished import run_tests
     from xpot_core.results.read import StudyResults
@@ -41,7 +45,7 @@ def validate(study: str, names: tuple[str, ...], trial: str, as_json: bool, trus
     results = StudyResults.open(study, runs)
     ask_trust(results.study_file, trust)
     blocks = [read_provider_block(text, "--with") for text in names]
-    out = console(stderr=as_json)
+    out = console(stderr=as_json, wide=wide)
     rows = run_tests(results, trial, blocks, lambda text: out.print(text, markup=False))
     if as_json:
         print_json([row.to_json() for row in rows])

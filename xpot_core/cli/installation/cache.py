@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json
+from xpot_core.cli.common import console, json_option, print_json, wide_option
 
 _NAMED = 20
 """How many things that are not ours are named on the terminal."""
@@ -17,13 +17,13 @@ _NAMED = 20
 @click.command()
 @click.argument("plugin", required=False)
 @click.option("--clear", is_flag=True, help="Remove the entries, and nothing else.")
+@wide_option
 @json_option
-def cache(plugin: str | None, clear: bool, as_json: bool) -> None:
+def cache(plugin: str | None, clear: bool, wide: bool, as_json: bool) -> None:
     """Show (or clear) descriptors and matrices kept on disk, of one PLUGIN or of all."""
-    from rich.table import Table
-
     from xpot_core.errors import InputError, nearest
     from xpot_core.plugins.registry import load_registry
+    from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
     from xpot_core.system.cache.folders import cache_items, cache_root, clear_cache
     from xpot_core.system.foreign_text import printable
 
@@ -40,15 +40,17 @@ def cache(plugin: str | None, clear: bool, as_json: bool) -> None:
     if as_json:
         print_json([{**asdict(item), "path": str(item.path)} for item in items])
         return
-    out, root = console(), printable(cache_root())
+    out, root = console(wide=wide), printable(cache_root())
     entries = [item for item in items if item.ours]
-    table = Table("plugin", "entry", "MB", "last used", "what", box=None)
+    rows = []
     for item in entries:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.used))
-        row = (item.plugin, item.path.name[:12], f"{item.size / 1e6:.1f}", used, item.summary)
-        table.add_row(*map(printable, row))
+        rows.append(
+            (item.plugin, item.path.name[:12], f"{item.size / 1e6:.1f}", used, printable(item.summary))
+        )
     if entries:
-        out.print(table)
+        columns = [*names("plugin", "entry"), *numbers("MB"), *texts("last used", "what")]
+        out.print(PlainTable(columns, rows))
     for name in sorted({item.plugin for item in entries}):
         own = [item.size for item in entries if item.plugin == name]
         out.print(f"{printable(name)}: {len(own)} entries, {sum(own) / 1e6:.1f} MB")

@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json
+from xpot_core.cli.common import console, json_option, print_json, wide_option
 
 SUBCOMMANDS = {
     "check": "test a provider by the rules of the conformance kit",
@@ -33,9 +33,10 @@ class _Subcommands(click.Group):
 
 
 @click.group(cls=_Subcommands, invoke_without_command=True)
+@wide_option
 @json_option
 @click.pass_context
-def plugins(ctx: click.Context, as_json: bool) -> None:
+def plugins(ctx: click.Context, wide: bool, as_json: bool) -> None:
     """List plugins with state, version and what they provide; broken ones with the reason."""
     if ctx.invoked_subcommand is not None:
         if as_json:
@@ -62,12 +63,14 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json([r.describe() for r in records])
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("plugin", "version", "state", "provides", "reason", box=None, pad_edge=False)
+    from xpot_core.report.tables.terminal import PlainTable, names, texts
+
+    rows = []
     for r in records:
-        provides = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(r.providers.items()))
+        provides = "; ".join(f"{kind}: {', '.join(found)}" for kind, found in sorted(r.providers.items()))
         colour = {"ok": "green", "not installed": "dim"}.get(str(r.state), "yellow")
-        table.add_row(r.plugin, r.version, Text(str(r.state), style=colour), provides, r.reason)
-    console().print(table)
+        rows.append((r.plugin, r.version, Text(str(r.state), style=colour), provides, r.reason))
+    columns = [*names("plugin", "version", "state"), *texts("provides", "reason")]
+    console(wide=wide).print(PlainTable(columns, rows))

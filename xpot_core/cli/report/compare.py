@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option, say
+from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option, say, wide_option
 
 
 @click.command()
@@ -15,10 +15,16 @@ from xpot_core.cli.common import PATH, console, json_option, print_json, runs_op
     "--figures", "figures_dir", type=PATH, metavar="DIR", help="Write a figure as SVG, PDF and CSV."
 )
 @click.option("--output", "-o", type=PATH, metavar="FILE", help="Write an HTML page.")
+@wide_option
 @json_option
 @runs_option
 def compare(
-    studies: tuple[str, ...], figures_dir: Path | None, output: Path | None, as_json: bool, runs: Path
+    studies: tuple[str, ...],
+    figures_dir: Path | None,
+    output: Path | None,
+    wide: bool,
+    as_json: bool,
+    runs: Path,
 ) -> None:
     """Compare the winners of studies on the validation and test structures that they share.
 
@@ -34,7 +40,7 @@ def compare(
     else:
         from xpot_core.report.tables.compare import comparison_renderables
 
-        out = console()
+        out = console(wide=wide)
         for renderable in comparison_renderables(comparison):
             out.print(renderable)
     if figures_dir is not None:

@@ -16,6 +16,7 @@ from xpot_core.cli.common import (
     runs_option,
     say,
     study_argument,
+    wide_option,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ _REFRESH_SECONDS = 2.0
     "if anything is damaged.",
 )
 @click.option("--watch", is_flag=True, help="Follow a running study until it ends.")
+@wide_option
 @json_option
 @runs_option
 def show(
@@ -68,6 +70,7 @@ def show(
     as_csv: bool,
     check: bool,
     watch: bool,
+    wide: bool,
     as_json: bool,
     runs: Path,
 ) -> int:
@@ -89,11 +92,13 @@ def show(
     if family is not None:
         of_one = {"--trial": trial is not None, "--watch": watch, "--alpha": alpha is not None}
         of_one["--outliers"] = outliers is not None
-        show_family(family, as_json=as_json, as_csv=as_csv, failed=failed, for_members=of_one)
+        show_family(
+            family, console(wide=wide), as_json=as_json, as_csv=as_csv, failed=failed, for_members=of_one
+        )
         return 0
     results = StudyResults.open(study, runs)
     if outliers is not None:
-        _outliers(results, outliers, as_json)
+        _outliers(results, outliers, as_json, wide)
         return 0
     if alpha is not None:
         chosen, loss = results.best_at(alpha)
@@ -113,7 +118,7 @@ def show(
     elif watch:
         _watch(results, top)
     else:
-        out = console()
+        out = console(wide=wide)
         for renderable in _renderables(results, top, trial, failed):
             out.print(renderable)
     return 0
@@ -141,7 +146,7 @@ def _verify(study: str, runs: Path, as_json: bool) -> int:
     return int(any(r.damaged for r in reports))
 
 
-def _outliers(results: StudyResults, most: int, as_json: bool) -> None:
+def _outliers(results: StudyResults, most: int, as_json: bool, wide: bool) -> None:
     from xpot_core.errors import InputError
     from xpot_core.report.statistics import outliers
     from xpot_core.report.statistics.predictions import predictions_of
@@ -162,7 +167,7 @@ def _outliers(results: StudyResults, most: int, as_json: bool) -> None:
         }
         print_json({"study": results.name, "largest": largest, "outliers": [o.to_json() for o in found]})
         return
-    out = console()
+    out = console(wide=wide)
     for table in tables.outlier_tables(sets, most):
         out.print(table)
     for one in found:
@@ -172,14 +177,14 @@ def _outliers(results: StudyResults, most: int, as_json: bool) -> None:
 def _renderables(results: StudyResults, top: int, trial: str | None, failed: bool) -> list[RenderableType]:
     from rich.text import Text
 
-    from xpot_core.report.statistics.series import shown_errors
+    from xpot_core.report.statistics.series import set_label, shown_errors
     from xpot_core.report.tables import failures as trouble
     from xpot_core.report.tables import study as tables
 
     if trial is not None:
         shown = results.trial(trial)
         tests = results.tests_of(shown)
-        return [*tables.trial_renderables(shown), *([tables.tests_table(tests)] if tests else [])]
+        return [*tables.trial_renderables(results, shown), *([tables.tests_table(tests)] if tests else [])]
     failures = any(t.failure for t in results.trials)
     if failed:
         return [trouble.failure_table(results.trials) if failures else Text("no trial failed")]
@@ -192,7 +197,8 @@ def _renderables(results: StudyResults, top: int, trial: str | None, failed: boo
         found.append(tables.best_table(results, top))
     errors = shown_errors(results)
     if any(len(t.groups) > 1 for t in errors.values()):
-        found.append(tables.group_table(errors))
+        labels = {name: set_label(results, name) for name in errors}
+        found.append(tables.group_table(results, errors, labels))
     return [*found, *trouble.trouble_tables(results, top)]
 
 

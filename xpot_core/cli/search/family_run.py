@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from xpot_core.cli.common import console, print_json, say
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from xpot_core.family import FamilyResults, Member
     from xpot_core.search.loop import Observer, Study
     from xpot_core.study_file.read import StudyFile
@@ -64,7 +66,13 @@ def run_family(
 
 
 def show_family(
-    family: FamilyResults, *, as_json: bool, as_csv: bool, failed: bool, for_members: dict[str, Any]
+    family: FamilyResults,
+    out: Console,
+    *,
+    as_json: bool,
+    as_csv: bool,
+    failed: bool,
+    for_members: dict[str, Any],
 ) -> None:
     """Print a family as tables, JSON or CSV; `for_members` are options that only one study has."""
     from xpot_core.errors import InputError
@@ -85,7 +93,6 @@ def show_family(
     if as_csv:
         say(family_csv(family), nl=False)
         return
-    out = console()
     if failed:
         for member in family.failed:
             out.print(f"{member.name}: {member.reason}", markup=False)

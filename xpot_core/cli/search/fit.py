@@ -15,6 +15,7 @@ from xpot_core.cli.common import (
     set_option,
     study_file_argument,
     trust_option,
+    wide_option,
 )
 
 
@@ -25,12 +26,19 @@ from xpot_core.cli.common import (
     type=click.Path(path_type=Path),
     help="Folder for the potential; by default fit/ in the run folder.",
 )
+@wide_option
 @json_option
 @trust_option
 @runs_option
 @set_option
 def fit(
-    study_file: Path, to: Path | None, as_json: bool, trust: bool, runs: Path, overrides: tuple[str, ...]
+    study_file: Path,
+    to: Path | None,
+    wide: bool,
+    as_json: bool,
+    trust: bool,
+    runs: Path,
+    overrides: tuple[str, ...],
 ) -> None:
     """Fit once to all training frames and print the errors on every set.
 
@@ -67,18 +75,10 @@ def fit(
             {"potential": model.potential.to_json(), "errors": summaries, "seconds": dict(model.seconds)}
         )
         return
-    from rich.table import Table
+    from xpot_core.report.tables.study import error_table
 
-    from xpot_core.types.quantities import QUANTITIES
-
-    table = Table("set", *(f"{q.name} RMSE ({q.unit})" for q in QUANTITIES.values()), box=None)
-    for name, summary in summaries.items():
-        row = [summary[f"{q}_rmse"] for q in QUANTITIES]
-        table.add_row(name, *["-" if v is None else f"{v:.4g}" for v in row])
-    out = console()
-    for warning in study.dataset.warnings:
-        console(stderr=True).print(f"warning: {warning}", markup=False)
-    out.print(table)
+    out = console(wide=wide)
+    out.print(error_table(model.errors, {name: name for name in model.errors}))
     for note in model.potential.notes:
         out.print(f"note: {note}", markup=False)
     out.print(

@@ -15,18 +15,26 @@ from xpot_core.cli.common import (
     set_option,
     study_file_argument,
     trust_option,
+    wide_option,
 )
 
 
 @click.command()
 @study_file_argument
 @click.option("--no-fit", is_flag=True, help="Do not time one fit.")
+@wide_option
 @json_option
 @trust_option
 @runs_option
 @set_option
 def doctor(
-    study_file: Path, no_fit: bool, as_json: bool, trust: bool, runs: Path, overrides: tuple[str, ...]
+    study_file: Path,
+    no_fit: bool,
+    wide: bool,
+    as_json: bool,
+    trust: bool,
+    runs: Path,
+    overrides: tuple[str, ...],
 ) -> int:
     """Check data, search space and installation, and time one fit. Exit status 1 on warnings."""
     from xpot_core.setup.doctor import examine
@@ -36,28 +44,25 @@ def doctor(
     if as_json:
         print_json(findings.to_json())
         return int(bool(findings.warnings))
-    from rich.table import Table
+    from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
 
-    out = console()
-    table = Table(
-        "set", "group", "structures", "atoms", "energy (eV/atom)", "max force (eV/Å)", "virials", box=None
-    )
-    for row in findings.groups:
-        table.add_row(
+    out = console(wide=wide)
+    rows = [
+        (
             row["set"],
             row["group"],
-            str(row["structures"]),
-            str(row["atoms"]),
+            *(str(row[k]) for k in ("structures", "atoms")),
             f"{row['energy_min']:.4g} to {row['energy_max']:.4g}",
             f"{row['force_max']:.3g}",
             str(row["virials"]),
         )
-    out.print(table)
+        for row in findings.groups
+    ]
+    heads = numbers("structures", "atoms", "energy\n(eV/atom)", "max force\n(eV/Å)", "virials")
+    out.print(PlainTable([*names("set", "group"), *heads], rows))
     if findings.space:
-        space = Table("hyperparameter", "range", box=None)
-        for row in findings.space:
-            space.add_row(row["name"], row["range"])
-        out.print(space)
+        ranges = [(row["name"], row["range"]) for row in findings.space]
+        out.print(PlainTable([*names("hyperparameter"), *texts("range")], ranges))
     for fact in findings.facts:
         out.print(fact, markup=False)
     for warning in findings.warnings:

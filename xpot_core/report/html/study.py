@@ -17,7 +17,16 @@ from xpot_core.report.packages import require_report
 from xpot_core.report.statistics import provenance
 from xpot_core.report.statistics.outliers import OUTLIER_HEADS, Outliers, outliers
 from xpot_core.report.statistics.predictions import prediction_file, predictions_of
-from xpot_core.report.statistics.series import SETS, duration, error_text, fixed, number, shown_errors
+from xpot_core.report.statistics.series import (
+    SETS,
+    duration,
+    error_text,
+    fixed,
+    number,
+    set_label,
+    shown_errors,
+    structure_count,
+)
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.tables.failures import REFUSED_HEADS, alike, refused_count, refused_rows
 from xpot_core.report.tables.study import (
@@ -25,7 +34,6 @@ from xpot_core.report.tables.study import (
     best_trials,
     compact,
     one_group,
-    set_label,
     test_rows,
 )
 from xpot_core.results.read import StudyResults
@@ -114,7 +122,7 @@ def _head(results: StudyResults) -> Head:
 
 def _result(results: StudyResults) -> dict[str, Any]:
     rows = [
-        (set_label(results, name), table.total("energy").count, *_errors(table))
+        (set_label(results, name), structure_count(results, name, table), *_errors(table))
         for name, table in shown_errors(results).items()
     ]
     return {
@@ -151,9 +159,9 @@ def _accuracy(results: StudyResults, made: Sequence[Outliers]) -> dict[str, Any]
     rows = []
     for group in [*groups, None] if len(groups) > 1 else []:
         row: list[object] = ["all" if group is None else group]
-        for table in tables.values():
+        for name, table in tables.items():
             part = table if group is None else one_group(table, group)
-            count = part.total("energy").count
+            count = structure_count(results, name, table, group)
             row += [count or "–", *(error_text(part, q) for q in QUANTITIES)]
         rows.append(row)
     return {

@@ -143,6 +143,37 @@ def shown_errors(results: StudyResults) -> dict[str, ErrorTable]:
     return tables
 
 
+def set_label(results: StudyResults, name: str, *, refit: bool = True) -> str:
+    """Name of a set, and of which fits its errors are.
+
+    In a cross-validation a trial has the errors of several fits, each of which left a fold out.
+
+    Parameters
+    ----------
+    refit
+        The errors are those of the refitted winner where there is one; else of a trial.
+    """
+    if refit and results.final_errors(name) is not None:
+        return f"{name} (refit)"
+    folds = results.study_file.config.data.validation.kfold
+    if not folds:
+        return f"{name} (trial)"
+    return {"train": "train (fold fits)", "validation": f"validation ({folds}-fold)"}.get(
+        name, f"{name} (trial)"
+    )
+
+
+def structure_count(results: StudyResults, name: str, errors: ErrorTable, group: str | None = None) -> int:
+    """How many structures with an energy a set, or one group of it, has.
+
+    The error sums of a cross-validation count a training structure once for each fold that it stands in.
+    """
+    counted = errors.total("energy", None if group is None else [group]).count
+    rows = (results.facts.get("data") or {}).get(name) or []
+    known = sum(row["structures"] for row in rows if group in (None, row["group"]))
+    return min(counted, known) if known else counted
+
+
 def initial_trials(results: StudyResults) -> int | None:
     """How many trials belong to the initial design, None where that is not known."""
     provider = provider_of(results, "optimizer")

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from xpot_core.report.figures.style import (
@@ -25,29 +24,23 @@ from xpot_core.report.packages import require_report
 from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, Comparison
 from xpot_core.report.statistics.series import Series
 from xpot_core.report.statistics.validators import HEADS, table_rows
-from xpot_core.report.tables.terminal import plain_table
+from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
 from xpot_core.types.quantities import QUANTITIES
 
 
 def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
     """Tables for the terminal: cost, errors with intervals, statements, notes."""
-    cost = plain_table()
-    for i, name in enumerate(COST_HEADS):
-        cost.add_column(name, justify="left" if i < COST_TEXTS else "right", overflow="fold")
-    for cells in comparison.cost_rows():
-        cost.add_row(*map(Text, cells))
-    found: list[RenderableType] = [cost]
+    heads = [*names(COST_HEADS[0]), *texts(*COST_HEADS[1:COST_TEXTS]), *numbers(*COST_HEADS[COST_TEXTS:])]
+    found: list[RenderableType] = [PlainTable(heads, comparison.cost_rows())]
     for part in comparison.sets:
-        table = plain_table(
-            title=f"{part.name}: {part.structures} common structures, RMSE with 95 % interval"
-        )
-        table.add_column("study", overflow="fold")
         quantities, rows = part.error_rows()
-        for quantity in quantities:
-            table.add_column(f"{quantity} {QUANTITIES[quantity].unit}", justify="right", no_wrap=True)
-        for name, *errors in rows:
-            table.add_row(Text(name), *errors)
-        found.append(table)
+        found.append(
+            PlainTable(
+                [*names("study"), *numbers(*(f"{q} {QUANTITIES[q].unit}" for q in quantities))],
+                rows,
+                title=f"{part.name}: {part.structures} common structures, RMSE with 95 % interval",
+            )
+        )
         found += [Text(f"  {verdict.text()}") for verdict in part.verdicts if verdict.quantity != "virial"]
         found += [Text(f"  {line}") for line in part.outlier_lines()]
     if comparison.tests:
@@ -57,17 +50,13 @@ def comparison_renderables(comparison: Comparison) -> list[RenderableType]:
     return found
 
 
-def _tests(comparison: Comparison) -> Table:
+def _tests(comparison: Comparison) -> PlainTable:
     """Verdicts and values of physical tests, a column a study."""
-    table = plain_table(title="physical tests of the winners; values that are zero for all are left out")
-    for head in HEADS:
-        table.add_column(head, overflow="fold")
-    for name in comparison.names:
-        table.add_column(Text(_short(name)), justify="right")
-    for test in comparison.tests:
-        for cells in table_rows(test, comparison.names):
-            table.add_row(*(Text(cell) for cell in cells))
-    return table
+    return PlainTable(
+        [*names(*HEADS), *numbers(*comparison.names)],
+        [cells for test in comparison.tests for cells in table_rows(test, comparison.names)],
+        title="physical tests of the winners; values that are zero for all are left out",
+    )
 
 
 def comparison_figure(comparison: Comparison) -> ReportFigure:

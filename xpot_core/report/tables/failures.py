@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.table import Table
-from rich.text import Text
-
 from xpot_core.report.statistics.series import error_text, number
-from xpot_core.report.tables.terminal import plain_table
+from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
 from xpot_core.results.read import StudyResults
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial
 
 
-def trouble_tables(results: StudyResults, most: int = 10) -> list[Table]:
+def trouble_tables(results: StudyResults, most: int = 10) -> list[PlainTable]:
     """Trials that cannot win: those that a constraint refused, then failures."""
     found = [refused_table(results, most)] if most and refused_trials(results) else []
     others = [t for t in results.trials if t.failure is not None and t.refused_loss is None]
@@ -64,39 +61,25 @@ def refused_rows(results: StudyResults, most: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def refused_table(results: StudyResults, most: int = 10) -> Table:
+def refused_table(results: StudyResults, most: int = 10) -> PlainTable:
     """Trials that lost by a physical test and not by their errors."""
-    title = f"Refused: {refused_count(results)}"
-    table = plain_table(title=title)
-    for name in REFUSED_HEADS[:4]:
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in REFUSED_HEADS[4:]:
-        table.add_column(name, overflow="fold")
-    for cells in refused_rows(results, most):
-        table.add_row(*map(Text, cells))
-    return table
+    return PlainTable(
+        [*names(*REFUSED_HEADS[:1]), *numbers(*REFUSED_HEADS[1:4]), *texts(*REFUSED_HEADS[4:])],
+        refused_rows(results, most),
+        title=f"Refused: {refused_count(results)}",
+    )
 
 
-def failure_table(found: Iterable[Trial]) -> Table:
+def failure_table(found: Iterable[Trial]) -> PlainTable:
     """Failures that are alike together, with what to do about them."""
-    table = plain_table(title="Failures")
-    for name in ("trials", "state", "stage", "plugin"):
-        table.add_column(name, overflow="fold")
-    table.add_column("message", overflow="fold", ratio=2)
-    table.add_column("hint", overflow="fold", ratio=2)
+    rows = []
     for trials in alike(found):
         failure = trials[0].failure
         assert failure is not None
-        cells = (
-            _listed(trials),
-            str(trials[0].state),
-            failure.place,
-            failure.plugin,
-            failure.message,
-            failure.hint,
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
+        cells = (str(trials[0].state), failure.place, failure.plugin, failure.message, failure.hint)
+        rows.append((_listed(trials), *cells))
+    columns = [*names("trials", "state"), *texts("stage", "plugin", "message", "hint")]
+    return PlainTable(columns, rows, title="Failures")
 
 
 def alike(trials: Iterable[Trial]) -> list[list[Trial]]:

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from xpot_core.family.members import short_keys, value_text
 from xpot_core.family.results import ERRORS, QUANTITIES, FamilyResults, MemberResults, Point, Statistics
 from xpot_core.report.statistics.series import fixed, number
-from xpot_core.report.tables.terminal import plain_table
+from xpot_core.report.tables.terminal import Column, PlainTable, names, numbers
 from xpot_core.system.foreign_text import csv_text
 
 _MOST_MEMBERS = 40
@@ -85,26 +84,25 @@ def quantities_of(points: Sequence[Point]) -> list[str]:
     return [q for q in QUANTITIES if any(p.of(q).values for p in points)]
 
 
-def point_table(point: Point) -> Table:
+def point_table(point: Point) -> PlainTable:
     """Everything about the winners of one point: a line a quantity."""
-    table = plain_table(
-        title=f"Winners of {len(point.members)} seeds" if len(point.members) > 1 else "The winner"
-    )
-    table.add_column("", overflow="fold")
-    for name in ("n", "mean", "std (n - 1)", "smallest", "largest"):
-        table.add_column(name, justify="right")
-    names = {q: HEADS[q].replace("\n", " ") for q in quantities_of([point])}
-    names |= {f"values.{n}": n for n in point.names}
-    for quantity, name in names.items():
+    quantities = {q: HEADS[q].replace("\n", " ") for q in quantities_of([point])}
+    quantities |= {f"values.{n}": n for n in point.names}
+    rows: list[tuple[str, ...]] = []
+    for quantity, name in quantities.items():
         counts = point.counts(quantity.removeprefix("values."))
         if counts:
             text = ", ".join(f"{value} ({n})" for value, n in counts.items())
-            table.add_row(Text(name), str(sum(counts.values())), Text(text), "", "", "")
+            rows.append((name, str(sum(counts.values())), text, "", "", ""))
             continue
         found = point.of(quantity)
         cells = [fixed(found.mean, 4), fixed(found.std, 2), *(fixed(f(found.values), 4) for f in (min, max))]
-        table.add_row(Text(name), str(len(found.values)), *cells)
-    return table
+        rows.append((name, str(len(found.values)), *cells))
+    return PlainTable(
+        [*names(""), *numbers("n", "mean", "std (n - 1)", "smallest", "largest")],
+        rows,
+        title=f"Winners of {len(point.members)} seeds" if len(point.members) > 1 else "The winner",
+    )
 
 
 def statistics_rows(
@@ -123,21 +121,17 @@ def statistics_rows(
     return [*keys.values(), "n", *(HEADS[q] for q in shown)], rows
 
 
-def statistics_table(family: FamilyResults, points: Sequence[Point]) -> Table:
+def statistics_table(family: FamilyResults, points: Sequence[Point]) -> PlainTable:
     """Loss and errors of the winners by point of the matrix."""
     several = any(len(p.members) > 1 for p in points)
     title = "Winners: mean ± sample standard deviation over the seeds, smallest–largest below"
-    table = plain_table(title=title if several else "Winners")
     heads, rows = statistics_rows(family, points)
     count = len(keys_of(family))
-    for i, head in enumerate(heads):
-        table.add_column(
-            head, **({"overflow": "fold"} if i < count else {"justify": "right", "no_wrap": True})
-        )
-    for cells in rows:
-        spreads = [cell.replace(" (", "\n").rstrip(")") for cell in cells[count:]]
-        table.add_row(*map(Text, cells[:count]), *spreads)
-    return table
+    return PlainTable(
+        [*names(*heads[:count]), *numbers(*heads[count:])],
+        [(*r[:count], *(cell.replace(" (", "\n").rstrip(")") for cell in r[count:])) for r in rows],
+        title=title if several else "Winners",
+    )
 
 
 def hyperparameter_rows(points: Sequence[Point]) -> list[tuple[str, list[str]]]:
@@ -160,38 +154,25 @@ def point_name(family: FamilyResults, point: Point) -> str:
     return ", ".join(f"{short} {value_text(point.values[k])}" for k, short in keys.items()) or "all seeds"
 
 
-def hyperparameter_table(family: FamilyResults, points: Sequence[Point]) -> Table:
+def hyperparameter_table(family: FamilyResults, points: Sequence[Point]) -> PlainTable:
     """Hyperparameters of the winners: a row each, a column a point; the other way for many points."""
-    rows = hyperparameter_rows(points)
-    names = [point_name(family, p) for p in points]
-    table = plain_table(title="Hyperparameters of the winners")
+    rows, title = hyperparameter_rows(points), "Hyperparameters of the winners"
+    at = [point_name(family, p) for p in points]
     if len(points) <= 4:
-        table.add_column("hyperparameter", overflow="fold")
-        for name in names:
-            table.add_column(Text(name), justify="right")
-        for name, cells in rows:
-            table.add_row(Text(name), *map(Text, cells))
-        return table
-    table.add_column("at", overflow="fold")
-    for name, _ in rows:
-        table.add_column(Text(name), justify="right")
-    for i, name in enumerate(names):
-        table.add_row(Text(name), *(Text(cells[i]) for _, cells in rows))
-    return table
+        columns = [*names("hyperparameter"), *numbers(*at)]
+        return PlainTable(columns, [(name, *cells) for name, cells in rows], title=title)
+    turned = [(name, *(cells[i] for _, cells in rows)) for i, name in enumerate(at)]
+    return PlainTable([*names("at"), *numbers(*(name for name, _ in rows))], turned, title=title)
 
 
-def members_table(family: FamilyResults) -> Table:
+def members_table(family: FamilyResults) -> PlainTable:
     """A line a member; of many, only those that are not in the statistics."""
     shown, title = list(family.members), "Members"
     if len(shown) > _MOST_MEMBERS:
         shown, title = [m for m in shown if not m.counts], "Members that are not in the statistics"
-    table = plain_table(title=title)
-    for name in MEMBER_HEADS:
-        number_like = name not in MEMBER_TEXTS
-        table.add_column(name, justify="right" if number_like else "left", overflow="fold")
-    for member in shown:
-        table.add_row(*map(Text, member_cells(member)))
-    return table
+    *heads, reason = MEMBER_HEADS
+    columns = [Column(head, "name" if head in MEMBER_TEXTS else "number") for head in heads]
+    return PlainTable([*columns, Column(reason, "text")], map(member_cells, shown), title=title)
 
 
 def member_cells(member: MemberResults) -> list[str]:

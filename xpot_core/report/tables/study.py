@@ -7,17 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from xpot_core.errors import InputError
 from xpot_core.optimize.objectives import QUANTITY_OF
 from xpot_core.report.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
 from xpot_core.report.statistics.predictions import Structure, predictions_of
-from xpot_core.report.statistics.series import SETS, duration, error_text, number, shown_errors, verdict
+from xpot_core.report.statistics.series import (
+    SETS,
+    duration,
+    error_text,
+    fixed,
+    number,
+    set_label,
+    shown_errors,
+    structure_count,
+    verdict,
+)
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.tables.failures import refused_count, refused_trials, trouble_tables
-from xpot_core.report.tables.terminal import plain_table
+from xpot_core.report.tables.terminal import PlainTable, facts, names, numbers, texts
 from xpot_core.results.as_json import SECONDS
 from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import csv_text
@@ -60,54 +69,57 @@ def _head(results: StudyResults) -> Text:
     )
 
 
-def _facts(results: StudyResults, best: Trial) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("best trial", Text(f"{best.number}, loss {number(best.loss)}"))
-    for option, text in compact(best.values).items():
-        grid.add_row(Text(f"  {option}"), Text(text))
+def _facts(results: StudyResults, best: Trial) -> PlainTable:
+    rows = [("best trial", f"{best.number}, loss {number(best.loss)}")]
+    rows += [(f"  {option}", text) for option, text in compact(best.values).items()]
     total = sum(t.seconds.get("total", 0.0) for t in results.trials)
-    grid.add_row(
-        "time", Text(f"{duration(total)} in trials, {duration(best.seconds.get('total', 0.0))} the best")
-    )
-    for note in best.notes:
-        grid.add_row("note", Text(note))
+    rows.append(("time", f"{duration(total)} in trials, {duration(best.seconds.get('total', 0.0))} the best"))
+    rows += [("note", note) for note in best.notes]
     if physics := physics_verdict(results):
-        grid.add_row("physics", Text(physics))
-    for report in winner_tests(results):
-        grid.add_row(Text(report.validator), Text(_told(report)))
+        rows.append(("physics", physics))
+    rows += [(r.validator, _told(r)) for r in winner_tests(results)]
     refused = refused_trials(results)
     if refused:
         first = refused[0]
         text = (
             f"{refused_count(results)}; first of them trial {first.number}, loss {number(first.refused_loss)}"
         )
-        grid.add_row("refused", Text(text))
+        rows.append(("refused", text))
     potential = results.potential()
     if potential is None:
-        grid.add_row("potential", Text("not written yet: the best trial is refitted when the run ends"))
+        rows.append(("potential", "not written yet: the best trial is refitted when the run ends"))
     else:
-        for role in potential.files:
-            grid.add_row("potential", Text(str(potential.path(role)), overflow="fold"))
-    return grid
+        rows += [("potential", str(potential.path(role))) for role in potential.files]
+    return facts(rows)
 
 
 def _told(report: ValidatorRow) -> str:
     return report.summary if report.reason == NOT_TESTED else f"{verdict(report.passed)}: {report.summary}"
 
 
-def error_summary(results: StudyResults) -> Table:
-    """Errors of the winner on every set, one line each."""
-    table = plain_table("set")
-    for quantity in QUANTITIES.values():
-        table.add_column(f"{quantity.name} RMSE\n{quantity.unit}", justify="right")
+def error_summary(results: StudyResults) -> PlainTable:
+    """Errors of the winner on every set, one line each; mean absolute ones where they are known."""
     tables = shown_errors(results)
-    for name in SETS:
-        if name in tables:
-            row = [error_text(tables[name], q) for q in QUANTITIES]
-            table.add_row(Text(set_label(results, name)), *row)
-    return table
+    return error_table(tables, {name: set_label(results, name) for name in tables})
+
+
+def error_table(tables: Mapping[str, ErrorTable], labels: Mapping[str, str]) -> PlainTable:
+    """RMSE and mean absolute errors by set, which `labels` names."""
+    columns = [
+        *names("set"),
+        *(
+            c
+            for q in QUANTITIES.values()
+            for c in numbers(f"{q.letter} RMSE\n{q.unit}", f"{q.letter} MAE\n{q.unit}")
+        ),
+    ]
+    rows = []
+    for name, table in tables.items():
+        row = [labels[name]]
+        for q in QUANTITIES:
+            row += [fixed(v * QUANTITIES[q].factor) for v in (table.total(q).rmse, table.total(q).mae)]
+        rows.append(row)
+    return PlainTable(columns, rows)
 
 
 def outlier_lines(results: StudyResults) -> list[Text]:
@@ -118,67 +130,60 @@ def outlier_lines(results: StudyResults) -> list[Text]:
         return [Text(f"outliers cannot be listed: {error}")]
 
 
-def outlier_tables(sets: Mapping[str, Sequence[Structure]], most: int) -> list[Table]:
+def outlier_tables(sets: Mapping[str, Sequence[Structure]], most: int) -> list[PlainTable]:
     """The structures with the largest errors, a table for each set."""
-    found = []
-    for name, rows in largest_errors(sets, most).items():
-        table = plain_table(title=f"{name}: largest errors, {len(rows)} of {len(sets[name])} structures")
-        for i, head in enumerate(LARGEST_HEADS):
-            table.add_column(head, justify="left" if i < 2 else "right", overflow="fold")
-        for row in rows:
-            table.add_row(*map(Text, row.cells()))
-        found.append(table)
-    return found
+    columns = [*names(*LARGEST_HEADS[:2]), *numbers(*LARGEST_HEADS[2:])]
+    return [
+        PlainTable(
+            columns,
+            [row.cells() for row in rows],
+            title=f"{name}: largest errors, {len(rows)} of {len(sets[name])} structures",
+        )
+        for name, rows in largest_errors(sets, most).items()
+    ]
 
 
-def set_label(results: StudyResults, name: str) -> str:
-    """Name of a set with how it was made where that matters for reading its errors."""
-    if results.final_errors(name) is None:
-        kfold = results.study_file.config.data.validation.kfold
-        if name == "validation" and kfold:
-            return f"validation ({kfold}-fold)"
-        return f"{name} (trial)"
-    return name
-
-
-def best_table(results: StudyResults, top: int = 10) -> Table:
+def best_table(results: StudyResults, top: int = 10) -> PlainTable:
     """The best trials with validation errors and hyperparameters."""
-    table = plain_table(title=f"Best {top} trials" if top > 1 else None)
-    for name in ("trial", "loss", ENERGY.short, FORCE.short, "time"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("hyperparameters", overflow="fold")
+    heads = numbers("loss", ENERGY.short, FORCE.short, "time")
+    rows = []
     for trial in best_trials(results, top):
         errors = trial.errors.get("validation")
         validation = ErrorTable.from_json(errors) if errors else None
-        table.add_row(
-            str(trial.number),
-            number(trial.loss),
-            error_text(validation, "energy"),
-            error_text(validation, "force"),
-            duration(trial.seconds.get("total", 0.0)),
-            Text("; ".join(f"{k} {v}" for k, v in compact(trial.values).items())),
+        rows.append(
+            (
+                str(trial.number),
+                number(trial.loss),
+                error_text(validation, "energy"),
+                error_text(validation, "force"),
+                duration(trial.seconds.get("total", 0.0)),
+                _values_text(trial),
+            )
         )
-    return table
+    return PlainTable(
+        [*names("trial"), *heads, *texts("hyperparameters")],
+        rows,
+        title=f"Best {top} trials" if top > 1 else None,
+    )
 
 
-def pareto_table(results: StudyResults, most: int = 20) -> Table:
+def _values_text(trial: Trial) -> str:
+    return "; ".join(f"{k} {v}" for k, v in compact(trial.values).items())
+
+
+def pareto_table(results: StudyResults, most: int = 20) -> PlainTable:
     """The Pareto set: objectives and hyperparameters, spread evenly where it is long."""
-    names = results.objectives
     front = results.pareto
     chosen = (
         [front[round(i * (len(front) - 1) / (most - 1))] for i in range(most)] if len(front) > most else front
     )
-    title = f"Pareto set: {len(front)} trials" + (f", {most} of them shown" if len(front) > most else "")
-    table = plain_table(title=title)
-    table.add_column("trial", justify="right", no_wrap=True)
-    for name in names:
-        unit = QUANTITY_OF[name][1] if name in QUANTITY_OF else ""
-        table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
-    table.add_column("hyperparameters", overflow="fold")
-    for trial in chosen:
-        values = "; ".join(f"{k} {v}" for k, v in compact(trial.values).items())
-        table.add_row(str(trial.number), *(number(v) for v in trial.objectives), Text(values))
-    return table
+    units = {name: QUANTITY_OF[name][1] if name in QUANTITY_OF else "" for name in results.objectives}
+    heads = numbers(*(f"{name}\n{unit}" for name, unit in units.items()))
+    return PlainTable(
+        [*names("trial"), *heads, *texts("hyperparameters")],
+        [(str(t.number), *(number(v) for v in t.objectives), _values_text(t)) for t in chosen],
+        title=f"Pareto set: {len(front)} trials" + (f", {most} of them shown" if len(front) > most else ""),
+    )
 
 
 def test_rows(reports: Iterable[ValidatorRow]) -> list[tuple[str, ...]]:
@@ -194,14 +199,9 @@ def test_rows(reports: Iterable[ValidatorRow]) -> list[tuple[str, ...]]:
     ]
 
 
-def tests_table(rows: Sequence[ValidatorRow]) -> Table:
+def tests_table(rows: Sequence[ValidatorRow]) -> PlainTable:
     """What validators said about one potential."""
-    table = plain_table()
-    for name in TEST_HEADS:
-        table.add_column(name, overflow="fold")
-    for cells in test_rows(rows):
-        table.add_row(*map(Text, cells))
-    return table
+    return PlainTable([*names(*TEST_HEADS[:2]), *texts(*TEST_HEADS[2:])], test_rows(rows))
 
 
 def best_trials(results: StudyResults, top: int) -> list[Trial]:
@@ -209,27 +209,23 @@ def best_trials(results: StudyResults, top: int) -> list[Trial]:
     return ranked(results.trials)[:top]
 
 
-def group_table(tables: Mapping[str, ErrorTable]) -> Table:
+def group_table(
+    results: StudyResults, tables: Mapping[str, ErrorTable], labels: Mapping[str, str]
+) -> PlainTable:
     """RMSE by group (rows), quantity and set (columns), with the number of structures."""
-    table = plain_table(title="RMSE by group")
-    table.add_column("group")
-    for name in tables:
-        for head in ("n", *(q.short for q in QUANTITIES.values())):
-            table.add_column(f"{name}\n{head}", justify="right", no_wrap=True)
+    columns = [*names("group")]
+    for label in labels.values():
+        columns += numbers("n", *(q.short for q in QUANTITIES.values()), block=label)
     groups = sorted({g for t in tables.values() for g in t.groups})
+    rows = []
     for group in [*groups, None]:
-        cells: list[str] = []
-        for errors in tables.values():
+        cells = ["all" if group is None else group]
+        for name, errors in tables.items():
             part = errors if group is None else one_group(errors, group)
-            count = part.total("energy").count
-            cells += [
-                str(count) if count else "–",
-                *(error_text(part, q) for q in QUANTITIES),
-            ]
-        if group is None:
-            table.add_section()
-        table.add_row(Text("all" if group is None else group), *cells)
-    return table
+            count = structure_count(results, name, errors, group)
+            cells += [str(count) if count else "–", *(error_text(part, q) for q in QUANTITIES)]
+        rows.append(cells)
+    return PlainTable(columns, rows, title="RMSE by group", total=True)
 
 
 def one_group(errors: ErrorTable, group: str) -> ErrorTable:
@@ -237,39 +233,31 @@ def one_group(errors: ErrorTable, group: str) -> ErrorTable:
     return ErrorTable({q: {group: row[group]} for q, row in errors.sums.items() if group in row})
 
 
-def trial_renderables(trial: Trial) -> list[RenderableType]:
+def trial_renderables(results: StudyResults, trial: Trial) -> list[RenderableType]:
     """Everything about one trial."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("trial", Text(f"{trial.number}, {trial.state}"))
     refused = trial.refused_loss
     loss = number(trial.loss, 6) if refused is None else f"{number(refused, 6)}, refused by a constraint"
-    grid.add_row("loss", Text(loss))
-    for name, part in trial.parts.items():
-        grid.add_row(Text(f"  {name}"), Text(number(part, 6)))
-    for name, value in trial.values.items():
-        grid.add_row(Text(f"  {name}"), Text(number(value, 8)))
+    rows = [("trial", f"{trial.number}, {trial.state}"), ("loss", loss)]
+    rows += [(f"  {name}", number(part, 6)) for name, part in trial.parts.items()]
+    rows += [(f"  {name}", number(value, 8)) for name, value in trial.values.items()]
     spent = [f"{name} {trial.seconds[name]:.3g} s" for name in SECONDS if name in trial.seconds]
-    grid.add_row("time", Text(", ".join(spent) or "–"))
-    grid.add_row("proposed by", Text(trial.optimizer or "–"))
+    rows.append(("time", ", ".join(spent) or "–"))
+    rows.append(("proposed by", trial.optimizer or "–"))
     if trial.worker:
-        grid.add_row("worker", Text(trial.worker))
+        rows.append(("worker", trial.worker))
     if trial.fidelity is not None:
-        grid.add_row("fidelity", Text(number(trial.fidelity)))
+        rows.append(("fidelity", number(trial.fidelity)))
     if trial.promoted_from is not None:
-        grid.add_row("promoted from", Text(f"trial {trial.promoted_from}"))
-    for name, value in trial.metadata.items():
-        if isinstance(value, bool | int | float | str):
-            grid.add_row(Text(name), Text(number(value)))
-    for name, text in _levels(trial):
-        grid.add_row(Text(name), Text(text))
-    for note in trial.notes:
-        grid.add_row("note", Text(note))
-    found: list[RenderableType] = [grid]
+        rows.append(("promoted from", f"trial {trial.promoted_from}"))
+    plain = {k: v for k, v in trial.metadata.items() if isinstance(v, bool | int | float | str)}
+    rows += [(name, number(value)) for name, value in plain.items()]
+    rows += _levels(trial)
+    rows += [("note", note) for note in trial.notes]
+    found: list[RenderableType] = [facts(rows)]
     tables = {n: ErrorTable.from_json(trial.errors[n]) for n in SETS if n in trial.errors}
     if tables:
-        found.append(group_table(tables))
+        labels = {name: set_label(results, name, refit=False) for name in tables}
+        found.append(group_table(results, tables, labels))
     failure = trial.failure
     if failure is not None:
         found.append(Text(f"failed in stage '{failure.stage}' of {failure.plugin}: {failure.message}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from xpot_core.options.roles import Role
 from xpot_core.setup.proposal.look import DataFacts
 from xpot_core.space.read import build_space
 from xpot_core.study_file.read import flow_yaml
+from xpot_core.study_file.template import comment_lines
 
 _BEYOND_FIRST_SHELL = 1.3
 """Lower end of a cutoff in nearest-neighbour distances: fcc has its second shell at 1.41, bcc at 1.15."""
@@ -47,7 +47,7 @@ class Chosen:
 
     def lines(self, indent: str) -> list[str]:
         """A comment, and the option."""
-        comment = textwrap.wrap(self.meaning, WIDTH - len(indent) - 2)
+        comment = comment_lines(self.meaning, WIDTH - len(indent) - 2)
         return [*(f"{indent}# {line}" for line in comment), f"{indent}{self.name}: {flow_yaml(self.value)}"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from xpot_core.setup.proposal.choices import WIDTH, chosen_by, chosen_options, c
 from xpot_core.setup.proposal.look import DataFacts
 from xpot_core.study_file.read import flow_yaml
 from xpot_core.study_file.schema import DEFAULT_LOSS
-from xpot_core.study_file.template import other_fitters, path_from
+from xpot_core.study_file.template import comment_lines, other_fitters, path_from
 
 _TRIALS_EACH = 3
 _FEWEST_TRIALS, _MOST_TRIALS = 40, 150
@@ -130,7 +129,7 @@ def _header(facts: DataFacts, registry: Registry, fitter: str) -> list[str]:
     return [
         line
         for sentence in sentences
-        for line in textwrap.wrap(sentence, WIDTH, initial_indent="# ", subsequent_indent="#   ")
+        for line in comment_lines(sentence, WIDTH, initial_indent="# ", subsequent_indent="#   ")
     ]
 
 
