@@ -226,6 +226,9 @@ def _command(name: str, command: click.Command) -> list[str]:
     context = click.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     lines = ["```", usage, "```", "", markdown(inspect.cleandoc(command.help or "")), ""]
+    if command.epilog:
+        written = command.epilog.partition("Example:\n")[2]
+        lines += ["```", inspect.cleandoc(written), "```", ""]
     rows = []
     for parameter in command.params:
         record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None

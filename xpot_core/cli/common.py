@@ -19,6 +19,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 
 
+def example(*lines: str) -> str:
+    """The end of a command's help: how it is typed."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def complete_studies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Studies and files, for the shell."""
+    from xpot_core.cli.complete import studies
+
+    return studies(ctx, param, incomplete)
+
+
 def study_file_argument(function: F) -> F:
     """Positional study file."""
     return click.argument("study_file", type=PATH, metavar="STUDY.YAML")(function)
@@ -26,7 +38,7 @@ def study_file_argument(function: F) -> F:
 
 def study_argument(function: F) -> F:
     """Positional study: file, run folder or name."""
-    return click.argument("study", type=str, metavar="STUDY")(function)
+    return click.argument("study", type=str, metavar="STUDY", shell_complete=complete_studies)(function)
 
 
 def runs_option(function: F) -> F:
@@ -40,6 +52,12 @@ def runs_option(function: F) -> F:
     )(function)
 
 
+def _complete_overrides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from xpot_core.cli.complete import overrides
+
+    return overrides(ctx, param, incomplete)
+
+
 def set_option(function: F) -> F:
     """``--set key.path=value``."""
     return click.option(
@@ -48,6 +66,7 @@ def set_option(function: F) -> F:
         multiple=True,
         metavar="KEY.PATH=VALUE",
         help="Override any key of the study file; may be given several times.",
+        shell_complete=_complete_overrides,
     )(function)
 
 

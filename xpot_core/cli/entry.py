@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from xpot_core.cli.common import say
+from xpot_core.cli.complete import VARIABLE
 from xpot_core.cli.group import cli
 from xpot_core.errors import XpotError, file_error
 from xpot_core.system import interrupts
@@ -14,6 +16,10 @@ from xpot_core.system import interrupts
 
 def run(arguments: list[str]) -> int:
     """Run a command; the exit status."""
+    if VARIABLE in os.environ:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, "xpot", VARIABLE, os.environ[VARIABLE])
     # The switch may stand anywhere: it is most often added to the end of a line that went wrong.
     debug = "--debug" in arguments
     rest = [a for a in arguments if a != "--debug"]

@@ -9,12 +9,15 @@ from typing import Any
 import click
 
 from xpot_core import __version__
+from xpot_core.cli.common import example
 
 COMMANDS = {
     "init": "print a commented study file",
     "run": "run or resume a study",
     "fit": "one fit at the fixed values",
+    "ls": "studies of a folder: state, trials, errors, size",
     "show": "tables of a study",
+    "best": "hyperparameters of the winner",
     "compare": "studies side by side",
     "retry": "put failed trials back, for the next run",
     "report": "one HTML file with figures",
@@ -22,16 +25,20 @@ COMMANDS = {
     "export": "write a potential, or a committee, to a folder",
     "select": "frames on which good models disagree",
     "doctor": "check data and installation before a run",
+    "mv": "rename a study",
+    "rm": "remove studies",
     "plugins": "what is installed, and in which state; check a plugin, start a new one",
     "cache": "descriptors and matrices kept on disk: show or clear",
     "schema": "JSON Schema of the study file",
+    "completion": "completion of commands in a shell",
 }
 _ROOMS = {
     "setup": ("init", "doctor", "schema"),
     "search": ("run", "fit", "retry"),
     "report": ("show", "compare", "report"),
+    "studies": ("ls", "best", "mv", "rm"),
     "deliver": ("validate", "export", "select"),
-    "installation": ("plugins", "cache"),
+    "installation": ("plugins", "cache", "completion"),
 }
 """The folder that holds the file of a command."""
 
@@ -62,7 +69,11 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=example("xpot init", "xpot run study.yaml", "xpot ls", "xpot show my-study"),
+)
 @click.version_option(__version__, prog_name="xpot")
 @click.option("--debug", is_flag=True, help="Show Python tracebacks and debug messages.")
 @click.pass_context

@@ -142,6 +142,21 @@ class StudyResults:
             raise InputError("no trial holds the error sums that this needs", key="--alpha", value=alpha)
         return min(known, key=lambda pair: (pair[1], pair[0].number))
 
+    def fixed_study(self, trial: Trial) -> dict[str, Any]:
+        """The study file with the values of a trial in the place of what is searched, under a name of its own.
+
+        Raises
+        ------
+        InputError
+            If an older version wrote the store, which does not say where the values belong.
+        """
+        if self.space.template is None:
+            raise InputError("this store does not say where values belong", file=self.directory)
+        config, of_search = self.study_file.config, ("search", "fidelity", "prior", "start_with", "matrix")
+        raw = {k: v for k, v in self.facts["study"].items() if k not in of_search}
+        options = self.space.options(trial.values)
+        return {**raw, "study": f"{self.name}-best", "fitter": {config.name_of("fitter"): options}}
+
     @property
     def final(self) -> Mapping[str, Any] | None:
         """The refitted winner: trial, potential, errors, seconds."""

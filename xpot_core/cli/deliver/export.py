@@ -6,10 +6,22 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, ask_trust, runs_option, say, study_argument, trust_option
+from xpot_core.cli.common import (
+    PATH,
+    ask_trust,
+    example,
+    runs_option,
+    say,
+    study_argument,
+    trust_option,
+)
 
 
-@click.command()
+@click.command(
+    epilog=example(
+        "xpot export my-study --to si-potential", "xpot export my-study --committee 5 --to committee"
+    )
+)
 @study_argument
 @click.option("--trial", default="best", show_default=True, help="Number of the trial, or best.")
 @click.option("--to", type=PATH, required=True, help="Folder to write; must not exist or be empty.")

@@ -12,6 +12,7 @@ from xpot_core.cli.common import (
     PATH,
     ask_trust,
     console,
+    example,
     json_option,
     print_json,
     runs_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from xpot_core.types.structures import Frame
 
 
-@click.command()
+@click.command(epilog=example("xpot select my-study --pool md.xyz --n 20 -o label-these.xyz"))
 @study_argument
 @click.option("--pool", type=PATH, required=True, help="Structures to choose from: anything that ASE reads.")
 @click.option("--n", "count", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")

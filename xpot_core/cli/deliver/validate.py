@@ -9,6 +9,7 @@ import click
 from xpot_core.cli.common import (
     ask_trust,
     console,
+    example,
     json_option,
     print_json,
     runs_option,
@@ -16,15 +17,21 @@ from xpot_core.cli.common import (
     trust_option,
     wide_option,
 )
+from xpot_core.cli.complete import providers
 
 
-@click.command()
+@click.command(
+    epilog=example(
+        "xpot validate my-study --with dimer", "xpot validate my-study --with 'lammps-md: {temperature: 900}'"
+    )
+)
 @study_argument
 @click.option(
     "--with",
     "names",
     multiple=True,
     metavar="VALIDATOR",
+    shell_complete=providers("validator"),
     help="Validator, with options in YAML: 'lammps-md: {temperature: 900}'; may be given several times. "
     "Without it the tests of the study file run, or the default panel.",
 )

@@ -8,14 +8,21 @@ from dataclasses import asdict
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json, wide_option
+from xpot_core.cli.common import (
+    console,
+    example,
+    json_option,
+    print_json,
+    wide_option,
+)
+from xpot_core.cli.complete import plugins
 
 _NAMED = 20
 """How many things that are not ours are named on the terminal."""
 
 
-@click.command()
-@click.argument("plugin", required=False)
+@click.command(epilog=example("xpot cache", "xpot cache snap --clear"))
+@click.argument("plugin", required=False, shell_complete=plugins)
 @click.option("--clear", is_flag=True, help="Remove the entries, and nothing else.")
 @wide_option
 @json_option

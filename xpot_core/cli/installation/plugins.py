@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from xpot_core.cli.common import console, json_option, print_json, wide_option
+from xpot_core.cli.common import console, example, json_option, print_json, wide_option
 
 SUBCOMMANDS = {
     "check": "test a provider by the rules of the conformance kit",
@@ -32,7 +32,9 @@ class _Subcommands(click.Group):
             formatter.write_dl(list(SUBCOMMANDS.items()))
 
 
-@click.group(cls=_Subcommands, invoke_without_command=True)
+@click.group(
+    cls=_Subcommands, invoke_without_command=True, epilog=example("xpot plugins", "xpot plugins check snap")
+)
 @wide_option
 @json_option
 @click.pass_context

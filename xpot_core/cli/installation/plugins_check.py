@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xpot_core.cli.common import PATH, json_option, print_json, say
+from xpot_core.cli.common import (
+    PATH,
+    example,
+    json_option,
+    print_json,
+    say,
+)
 
 if TYPE_CHECKING:
     from xpot_core.plugins.registry import Registry
@@ -18,8 +24,15 @@ KINDS = ("fitter", "predictor", "loss", "optimizer", "executor", "validator", "i
 _COLOURS = {"ok": "green", "FAIL": "red", "expected": "yellow"}
 
 
-@click.command()
-@click.argument("name")
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from xpot_core.cli import complete
+
+    found = complete.providers(*KINDS)(ctx, param, incomplete)
+    return sorted({*found, *complete.plugins(ctx, param, incomplete)})
+
+
+@click.command(epilog=example("xpot plugins check snap", "xpot plugins check dimer --kind validator"))
+@click.argument("name", shell_complete=_names)
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of the provider, where several have the name.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Try this rule only; may be repeated.")
 @click.option(

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, say
+from xpot_core.cli.common import (
+    PATH,
+    example,
+    say,
+)
 from xpot_core.cli.installation.plugins_check import KINDS
 
 
-@click.command()
+@click.command(epilog=example("xpot plugins new mine --kind fitter"))
 @click.argument("name")
 @click.option(
     "--kind",

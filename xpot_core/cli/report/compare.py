@@ -6,11 +6,21 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, console, json_option, print_json, runs_option, say, wide_option
+from xpot_core.cli.common import (
+    PATH,
+    complete_studies,
+    console,
+    example,
+    json_option,
+    print_json,
+    runs_option,
+    say,
+    wide_option,
+)
 
 
-@click.command()
-@click.argument("studies", nargs=-1, required=True, metavar="STUDY STUDY...")
+@click.command(epilog=example("xpot compare si-gp si-sobol", "xpot compare si-gp si-sobol -o compare.html"))
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY STUDY...", shell_complete=complete_studies)
 @click.option(
     "--figures", "figures_dir", type=PATH, metavar="DIR", help="Write a figure as SVG, PDF and CSV."
 )

@@ -6,17 +6,24 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, runs_option, say, study_argument
+from xpot_core.cli.common import (
+    PATH,
+    example,
+    runs_option,
+    say,
+    study_argument,
+)
 
 
-@click.command()
+@click.command(epilog=example("xpot report my-study", "xpot report my-study --open --figures figures"))
 @study_argument
 @click.option("--output", "-o", type=PATH, help="The HTML file; by default report.html in the run folder.")
 @click.option(
     "--figures", "figures_dir", type=PATH, metavar="DIR", help="Also write each figure as SVG, PDF and CSV."
 )
+@click.option("--open", "in_browser", is_flag=True, help="Show the page in the browser.")
 @runs_option
-def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path) -> None:
+def report(study: str, output: Path | None, figures_dir: Path | None, in_browser: bool, runs: Path) -> None:
     """Write one self-contained HTML file with the figures of a study; it may be running."""
     import logging
 
@@ -42,3 +49,8 @@ def report(study: str, output: Path | None, figures_dir: Path | None, runs: Path
     say(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if figures_dir is not None:
         say(f"wrote {len(files)} files to {figures_dir}")
+    if in_browser:
+        import webbrowser
+
+        if not webbrowser.open(path.resolve().as_uri()):
+            say("no browser was found here: open the file in one", err=True)

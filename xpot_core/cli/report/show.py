@@ -10,12 +10,13 @@ import click
 
 from xpot_core.cli.common import (
     at_most_one,
+    complete_studies,
     console,
+    example,
     json_option,
     print_json,
     runs_option,
     say,
-    study_argument,
     wide_option,
 )
 
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 _REFRESH_SECONDS = 2.0
 
 
-@click.command()
-@study_argument
+@click.command(
+    epilog=example(
+        "xpot show my-study", "xpot show my-study --trial best", "xpot show my-study --outliers | cut -f 1,2"
+    )
+)
+@click.argument("study", required=False, metavar="[STUDY]", shell_complete=complete_studies)
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="How many of the best trials."
 )
@@ -61,7 +66,7 @@ _REFRESH_SECONDS = 2.0
 @json_option
 @runs_option
 def show(
-    study: str,
+    study: str | None,
     top: int,
     trial: str | None,
     alpha: float | None,
@@ -74,11 +79,19 @@ def show(
     as_json: bool,
     runs: Path,
 ) -> int:
-    """Show the best trials, the errors by group, failures, and where the potential is."""
+    """Show the best trials, the errors by group, failures, and where the potential is.
+
+    Without STUDY: the studies of the folder, as `xpot ls`.
+    """
     from xpot_core.cli.search.family_run import family_of, show_family
     from xpot_core.results.as_json import trial_json
     from xpot_core.results.read import StudyResults
 
+    if study is None:
+        from xpot_core.cli.studies.ls import list_runs
+
+        list_runs(runs, as_json=as_json, wide=wide)
+        return 0
     at_most_one({"--json": as_json, "--csv": as_csv, "--watch": watch, "--failed": failed})
     at_most_one({"--alpha": alpha, "--trial": trial, "--outliers": outliers})
     for flag, value in {"--csv": as_csv, "--watch": watch, "--failed": failed, "--verify": check}.items():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from xpot_core.report.statistics.series import duration
 from xpot_core.search.loop import Observer, Study
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE
@@ -49,12 +50,14 @@ class SilentObserver:
         self.budget = 0
         self.began = time.monotonic()
         self.done_before = 0
+        self.limit: float | None = None
 
     def study_started(self, study: Study, trials: list[Trial], budget: int) -> None:
         """Take over the history."""
         self.trials = {t.number: t for t in trials}
         self.budget = budget
         self.done_before = self.finished
+        self.limit = study.config.budget.time
 
     def trial_started(self, trial: Trial) -> None:
         """Keep the running trial."""
@@ -79,11 +82,22 @@ class SilentObserver:
 
     @property
     def seconds_left(self) -> float:
-        """Time to the budget at the pace of this run."""
-        done = self.finished - self.done_before
+        """Time to the budget of trials at the pace of this run, or to that of time; NaN before the first trial."""
+        done, spent = self.finished - self.done_before, time.monotonic() - self.began
         if not done:
             return math.nan
-        return (time.monotonic() - self.began) / done * (self.budget - self.finished)
+        left = spent / done * (self.budget - self.finished)
+        return left if self.limit is None else max(0.0, min(left, self.limit - spent))
+
+    @property
+    def time_left(self) -> str:
+        """The same in words: how long, and when that is; empty where it is not known or nothing is left."""
+        left = self.seconds_left
+        if math.isnan(left) or left <= 0:
+            return ""
+        end = time.localtime(time.time() + left)
+        when = time.strftime("%H:%M" if left < 12 * 3600 else "%a %H:%M", end)
+        return f"{duration(left)} left, until {when}" if left >= 60 else f"{left:.0f} s left"
 
 
 class LogObserver(SilentObserver):
@@ -98,9 +112,9 @@ class LogObserver(SilentObserver):
         super().trial_finished(trial)
         best = self.best
         mark = " *" if best is not None and best.number == trial.number else ""
-        self.console.print(
-            f"[{self.finished}/{self.budget}] trial {trial.number} {describe(trial)}{mark}", markup=False
-        )
+        line = f"[{self.finished}/{self.budget}] trial {trial.number} {describe(trial)}{mark}"
+        left = self.time_left
+        self.console.print(f"{line}  ({left})" if left else line, markup=False)
 
     def message(self, text: str) -> None:
         """Write it."""
@@ -147,9 +161,7 @@ class LiveObserver(SilentObserver):
         parts.append(sparkline([t.loss for t in self.trials.values() if t.loss is not None]))
         if running:
             parts.append(f"running {', '.join(running)}")
-        left = self.seconds_left
-        if not math.isnan(left):
-            parts.append(f"{left / 60:.1f} min left" if left >= 60 else f"{left:.0f} s left")
+        parts.append(self.time_left)
         self.progress.update(self.task, status="  ".join(p for p in parts if p))
 
 

@@ -6,10 +6,16 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import at_most_one, console, runs_option, study_argument
+from xpot_core.cli.common import (
+    at_most_one,
+    console,
+    example,
+    runs_option,
+    study_argument,
+)
 
 
-@click.command()
+@click.command(epilog=example("xpot retry my-study", "xpot retry my-study --state TIMEOUT"))
 @study_argument
 @click.option(
     "--trial",

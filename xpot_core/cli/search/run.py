@@ -10,6 +10,7 @@ import click
 from xpot_core.cli.common import (
     ask_trust,
     console,
+    example,
     runs_option,
     set_option,
     study_file_argument,
@@ -18,7 +19,13 @@ from xpot_core.cli.common import (
 from xpot_core.options import bounds
 
 
-@click.command()
+@click.command(
+    epilog=example(
+        "xpot run study.yaml",
+        "xpot run study.yaml --dry-run",
+        "xpot run study.yaml --trials 100 --set optimizer=sobol",
+    )
+)
 @study_file_argument
 @click.option(
     "--trials",
@@ -45,6 +52,11 @@ from xpot_core.options import bounds
     help="Go on with a changed search space: the trials so far are expressed in it where that is possible.",
 )
 @click.option("--restart", is_flag=True, help="Move earlier results of this study aside and start anew.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be searched, and how long it takes by one measured trial; write nothing.",
+)
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
 @trust_option
 @runs_option
@@ -57,6 +69,7 @@ def run(
     repeat: int | None,
     extend: bool,
     restart: bool,
+    dry_run: bool,
     quiet: bool,
     trust: bool,
     runs: Path,
@@ -74,11 +87,18 @@ def run(
 
     if time_limit is not None:
         overrides = (*overrides, f"budget.time={time_limit}")
+    if dry_run and trials is not None:
+        overrides = (*overrides, f"budget.trials={trials}")
     file = read_study(study_file, overrides)
     if workers is not None:
         options = {**file.config.executor.get("local", {}), "workers": workers}
         file = read_study(study_file, (*overrides, f"executor={json.dumps({'local': options})}"))
     ask_trust(file, trust)
+    if dry_run:
+        from xpot_core.cli.search.dry_run import tell_plan
+
+        tell_plan(file, runs, repeat)
+        return 0
     if repeat is not None or file.config.matrix:
         return run_family(
             file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet

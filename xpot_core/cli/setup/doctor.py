@@ -8,6 +8,7 @@ import click
 
 from xpot_core.cli.common import (
     console,
+    example,
     json_option,
     open_study,
     print_json,
@@ -19,7 +20,7 @@ from xpot_core.cli.common import (
 )
 
 
-@click.command()
+@click.command(epilog=example("xpot doctor study.yaml", "xpot doctor study.yaml --no-fit"))
 @study_file_argument
 @click.option("--no-fit", is_flag=True, help="Do not time one fit.")
 @wide_option

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, at_most_one, say
+from xpot_core.cli.common import PATH, at_most_one, example, say
+from xpot_core.cli.complete import providers
 
 
 class _Init(click.Command):
@@ -25,11 +26,26 @@ class _Init(click.Command):
         return super().parse_args(ctx, rewritten)
 
 
-@click.command(cls=_Init)
-@click.option(
-    "--fitter", help="Fitting framework; by default the one that is installed, or the first of several."
+@click.command(
+    cls=_Init,
+    epilog=example(
+        "xpot init",
+        "xpot init --from-data train.xyz --test test.xyz -o study.yaml",
+        "xpot init --from gap-fit command.sh -o study.yaml",
+    ),
 )
-@click.option("--optimizer", default="sobol", show_default=True, help="Optimizer.")
+@click.option(
+    "--fitter",
+    shell_complete=providers("fitter"),
+    help="Fitting framework; by default the one that is installed, or the first of several.",
+)
+@click.option(
+    "--optimizer",
+    default="sobol",
+    show_default=True,
+    shell_complete=providers("optimizer"),
+    help="Optimizer.",
+)
 @click.option("--study", "name", default="my-study", show_default=True, help="Name of the study.")
 @click.option("--train", default="train.xyz", show_default=True, help="Training file.")
 @click.option("--test", help="Test file.")
@@ -52,6 +68,7 @@ class _Init(click.Command):
     "--from",
     "tool",
     metavar="TOOL",
+    shell_complete=providers("importer"),
     help="Turn the input of another program, SOURCE, into a study file; without SOURCE the program is recognised. "
     "`xpot plugins` lists the importers.",
 )

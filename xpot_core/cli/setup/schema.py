@@ -6,10 +6,13 @@ from typing import Any
 
 import click
 
-from xpot_core.cli.common import print_json
+from xpot_core.cli.common import (
+    example,
+    print_json,
+)
 
 
-@click.command()
+@click.command(epilog=example("xpot schema > study.schema.json"))
 def schema() -> None:
     """Print the JSON Schema of the study file with the options of every installed plugin."""
     print_json(study_schema())

@@ -1,0 +1,1 @@
+"""What keeps studies in order: `ls`, `best`, `mv`, `rm`."""

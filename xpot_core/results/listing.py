@@ -1,0 +1,121 @@
+"""The studies below a folder, at a glance."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from xpot_core.errors import XpotError
+from xpot_core.results.read import StudyResults
+from xpot_core.results.study_folder import FAMILY_NAME
+from xpot_core.store.faults import begun_without_store
+from xpot_core.store.store import STORE_NAME, Store
+from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.quantities import ENERGY, FORCE
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """One study as it stands.
+
+    Attributes
+    ----------
+    name
+        As commands take it; a member of a family is ``family/member``.
+    state
+        ``running``, ``finished``, ``interrupted``, ``failed`` (no trial of a spent budget was completed), ``damaged``.
+    note
+        Who runs it, or what is damaged.
+    trials, budget
+        Finished ones, and how many were asked for.
+    loss
+        Of the best trial.
+    energy_rmse, force_rmse
+        Of the best trial on the validation set, meV/atom and eV/Å.
+    changed
+        When its store was last written to, seconds since 1970.
+    size
+        Bytes of the whole folder.
+    """
+
+    name: str
+    state: str
+    note: str
+    trials: int
+    budget: int | None
+    loss: float | None
+    energy_rmse: float | None
+    force_rmse: float | None
+    changed: float
+    size: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def study_folders(runs: Path) -> dict[str, Path]:
+    """Name -> folder of each study below a folder, members of families too."""
+    found: dict[str, Path] = {}
+    for folder in sorted(p for p in runs.glob("*") if p.is_dir() and not p.name.startswith(".")):
+        if (folder / FAMILY_NAME).is_file():
+            members = sorted(p.parent for p in folder.glob(f"*/{STORE_NAME}"))
+            found |= {f"{folder.name}/{member.name}": member for member in members}
+        elif (folder / STORE_NAME).is_file() or begun_without_store(folder, STORE_NAME):
+            found[folder.name] = folder
+    return found
+
+
+def list_studies(runs: Path) -> list[StudyEntry]:
+    """Every study below a folder, the last changed first."""
+    entries = [_entry(name, folder) for name, folder in study_folders(runs).items()]
+    return sorted(entries, key=lambda e: -e.changed)
+
+
+def _entry(name: str, folder: Path) -> StudyEntry:
+    store = folder / STORE_NAME
+    changed = (store if store.is_file() else folder).stat().st_mtime
+    size = _size(folder)
+    try:
+        owner = running_by(folder)
+        results = StudyResults.open(folder)
+    except XpotError as error:
+        return StudyEntry(name, "damaged", error.message, 0, None, None, None, None, changed, size)
+    finished = sum(t.state.finished and not t.from_prior for t in results.trials)
+    budget, best = results.study_file.config.budget.trials, results.best
+    if owner:
+        state = "running"
+    elif results.final is not None:
+        state = "finished"
+    else:
+        state = "failed" if best is None and finished >= budget else "interrupted"
+    errors = ErrorTable.from_json(best.errors.get("validation", {})).summary() if best else {}
+    return StudyEntry(
+        name,
+        state,
+        owner,
+        finished,
+        budget,
+        best.loss if best else None,
+        errors.get(f"{ENERGY.name}_rmse"),
+        errors.get(f"{FORCE.name}_rmse"),
+        changed,
+        size,
+    )
+
+
+def running_by(folder: Path) -> str:
+    """Which process runs the study of a folder, in words; empty if none does."""
+    with contextlib.closing(Store(folder / STORE_NAME, readonly=True)) as store:
+        owner = store.owner()
+    return "" if owner is None else f"process {owner[1]} on host {owner[0]}"
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # a running study removes files
+            total += 0 if path.is_dir() else path.lstat().st_size
+    return total
