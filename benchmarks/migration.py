@@ -1,10 +1,11 @@
 """Inputs of other tools, converted, fitted and compared with the tool's own run on the same data.
 
-    python benchmarks/migration.py FOLDER [--only PART] [--json FILE]
+    python benchmarks/migration.py FOLDER [--only PART] [--part 0.05] [--json FILE]
 
 Every file in the folder that an importer recognises is an input; its data stand where the input says, seen from the
-folder. The table says whether the input converts, or why it is refused, what the fit took, its training errors, and the
-largest differences of energies and forces between the fit of the study and that of the tool itself.
+folder. The table says whether the input converts, or why it is refused, what the fit took in CPU seconds, its training
+errors, and the largest differences of energies and forces between the fit of the study and that of the tool itself.
+With ``--part`` inputs of FitSNAP train on this part of each group.
 
 What a tool's own run is, its module ``migration_*.py`` knows: ``own_run(source, folder, frames)`` and
 ``evaluate(file, frames)``, both with energies (eV) and forces (eV/Å).

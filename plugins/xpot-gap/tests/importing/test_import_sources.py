@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from xpot_gap.gap_fit.runner import gap_fit_program
 from xpot_gap.importing.importer import recognises
 from xpot_gap.importing.reading.findings import Findings
-from xpot_gap.importing.reading.grammar import arguments_line, is_true, read_descriptors, read_line
+from xpot_gap.importing.reading.grammar import arguments_line, is_true, read_descriptors, read_line, real
 from xpot_gap.importing.reading.sources import read_source
 from xpot_gap.importing.sigmas import rows_by_type
 from xpot_gap.importing.study import study_from_arguments, study_from_source
@@ -210,3 +210,70 @@ def test_arguments_of_a_process_get_quotes_as_gap_fit_gives_them() -> None:
     assert arguments_line(["a=b", "c=d e", "f={g h}", "i j"]) == 'a=b c="d e" f={g h} "i j"'
     assert read_line(arguments_line(["core_ip_args=IP Glue", "x"])) == {"core_ip_args": "IP Glue", "x": "x"}
     assert is_true("x", "x")
+
+
+def test_names_are_read_in_any_letters_and_the_later_one_counts() -> None:
+    text = PLAIN.replace("cutoff=4 ", "CUTOFF=3 energy_scale=9 Cutoff=4 ").replace("at_file", "AT_FILE")
+    assert _study(text.replace("distance_2b", "Distance_2b").replace("e0=", "e0=7 E0=")) == _study(PLAIN)
+    (entry, _) = _study(PLAIN.replace("sparse_method=uniform", "energy_scale=9 sparse_method=uniform"))[
+        "fitter"
+    ]["gap"]["descriptors"]
+    assert entry["distance_2b"]["delta"] == 9.0
+
+
+def test_each_descriptor_has_its_own_second_names() -> None:
+    blind = f"{SOAP_TEXT} n_sparse=9 add_species=F n_species=1"
+    found = study_from_source(f"at_file=t.xyz gap={{{blind} Z_center=29}} default_sigma={{1 1 1 0}}")
+    assert found.study["fitter"]["gap"]["descriptors"][0]["soap"]["species"] == "any"  # as gap_fit has it
+    assert any("knows no Z_center=29" in note for note in found.notes)
+    counts = "coordination cutoff=3 n_sparse=2 delta=1 covariance_type=ard_se theta_uniform=1 add_species=F Z_center=29"
+    (entry,) = _study(f"at_file=t.xyz gap={{{counts}}} default_sigma={{1 1 1 0}}")["fitter"]["gap"][
+        "descriptors"
+    ]
+    assert entry["other"]["more"] == {"Z_center": 29, "add_species": False} or entry["other"]["more"] == {
+        "Z_center": 29
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1.0d-3", 1e-3),
+        ("1.0D+2", 100.0),
+        ("1.0-3", 1e-3),
+        ("+.5", 0.5),
+        ("2*0.5", 0.5),
+        ("0.5,7", 0.5),
+        ("1.", 1.0),
+        ("1q2", 100.0),
+    ],
+)
+def test_numbers_are_those_of_fortran(text: str, number: float) -> None:
+    assert real(text, "") == number
+
+
+@pytest.mark.parametrize("text", ["1.0x", "d3", "", "1.0e", "one", "."])
+def test_what_is_no_number_for_fortran_is_none_here(text: str) -> None:
+    with pytest.raises(InputError, match="is no number"):
+        real(text, "")
+
+
+def test_elements_of_e0_are_symbols_in_any_letters_or_atomic_numbers() -> None:
+    gap = _study(PLAIN.replace("e0=0.5", "e0={cu:-1.0d0:47: -2 :SI:3}"))["fitter"]["gap"]
+    assert gap["e0"] == {"Cu": -1.0, "Ag": -2.0, "Si": 3.0}
+    with pytest.raises(InputError, match=r"^e0 = 'Xy': is no element"):
+        study_from_source(PLAIN.replace("e0=0.5", "e0={Xy:1}"))
+
+
+def test_what_gap_fit_adds_only_to_predictions_is_lost() -> None:
+    assert not study_from_source(PLAIN.replace("e0=0.5", "local_property0=0.0")).lost
+    (lost,) = study_from_source(PLAIN.replace("e0=0.5", "local_property0={Cu:0.5}")).lost
+    assert "local_property0" in lost
+
+
+def test_sparse_points_of_a_file_are_refused_with_the_reason() -> None:
+    with pytest.raises(InputError, match="takes sparse points from a file"):
+        study_from_source(PLAIN.replace("sparse_method=uniform", "sparse_method=index_file sparse_file=f"))
+    assert not study_from_source(
+        PLAIN.replace("sparse_method=uniform", "sparse_method=uniform only_intra=F")
+    ).lost

@@ -14,7 +14,7 @@ from xpot_gap.importing.folding import folded
 from xpot_gap.importing.reading.dictionaries import KINDS
 from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import is_true, read_descriptors, real, whole
-from xpot_gap.importing.reading.names import plain_names
+from xpot_gap.importing.reading.names import OF_DESCRIPTORS, OF_ONE_DESCRIPTOR, plain_names
 from xpot_gap.importing.sparse import SparsePoints
 
 Reader = Callable[[str, str], Any]
@@ -84,6 +84,9 @@ _READ = species.KEYS | {
     "print_sparse_index",
 }
 _FILES = ("theta_file", "sparse_file", "compress_file", "resid_name", "only_intra", "only_inter")
+_FROM_FILE = ("file", "index_file")
+_NONE = {"compress_file": "none", "only_intra": "f", "only_inter": "f"}
+"""What means that there is none."""
 _COVARIANCES = {"gaussian": "ard_se", "ard_se": "ard_se", "pp": "pp", "dot_product": "dot_product"}
 
 
@@ -103,7 +106,7 @@ def descriptor_entries(
     findings
         Gets notes and what is lost.
     """
-    given = [plain_names(pairs) for pairs in read_descriptors(gap)]
+    given = [_plain_names(pairs) for pairs in read_descriptors(gap)]
     if not given:
         raise InputError("names no descriptor", key="gap", value=gap)
     points = SparsePoints(given, by_type, data, findings)
@@ -133,6 +136,16 @@ def descriptor_entries(
     for entry in entries:
         validate_options(DescriptorChoice, entry)
     return folded(entries, data)
+
+
+def _plain_names(pairs: Mapping[str, str]) -> dict[str, str]:
+    """Settings by the names that are looked for here; those of a descriptor without options stay as they are."""
+    common = plain_names(pairs, {*KINDS, *_READ, *_FILES, "cutoff"}, OF_DESCRIPTORS)
+    kind = _kind(common)
+    if kind not in _OPTIONS:
+        return common
+    known = {*_OPTIONS[kind], *_MORE[kind], *_OF_ALL, *(_TURBO_READ if kind == "soap_turbo" else ())}
+    return plain_names(common, known, OF_ONE_DESCRIPTOR.get(kind, {}))
 
 
 def _kind(pairs: Mapping[str, str]) -> str:
@@ -167,8 +180,15 @@ def _common(kind: str, own: Mapping[str, str], findings: Findings) -> dict[str, 
         chosen["covariance_type"] = covariance
     elif covariance != "dot_product":
         raise InputError(f"{kind}: covariance_type={covariance} is not supported")
+    if chosen["sparse_method"] in _FROM_FILE:
+        raise InputError(
+            "takes sparse points from a file, which belong to one set of structures and not to its folds",
+            key=f"{kind}: sparse_method",
+            value=own["sparse_method"],
+            remedy="write how they are chosen, e.g. cur_points",
+        )
     for key in _FILES:
-        if key in own:
+        if key in own and own[key].lower() != _NONE.get(key):
             findings.lose(f"{kind}: {key}={own[key]} is not supported.")
     wanted = ("zeta",) if covariance == "dot_product" else ("theta_uniform", "theta_fac")
     given = [key for key in ("zeta", "theta_uniform", "theta_fac") if key in own]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ase.data import chemical_symbols
+
 from xpot_core.api import InputError
 from xpot_gap.importing.data import Data
 from xpot_gap.importing.reading.findings import Findings
@@ -76,29 +78,44 @@ def e0_options(settings: Mapping[str, str], data: Data, findings: Findings) -> d
     if "local_property0" in settings:
         if "e0" in settings or "e0_offset" in settings or "e0_method" in settings:
             findings.note("gap_fit takes e0 as 0 where local_property0 is given: e0 has no effect.")
+        zero = _given(settings["local_property0"], "local_property0", data, findings)
+        if any(zero.values() if isinstance(zero, dict) else (zero,)):
+            findings.lose(
+                "local_property0: gap_fit adds it to what the potential predicts, but takes it from no energy; "
+                "name it e0 if that was meant."
+            )
         return {"e0": 0.0}
     chosen: dict[str, Any] = {"e0": "isolated"}
     offset = real(settings.get("e0_offset", "0"), "e0_offset")
     if offset:
         chosen["e0_offset"] = offset
     if "e0" in settings:
-        chosen["e0"] = _given(settings["e0"], data, findings)
+        chosen["e0"] = _given(settings["e0"], "e0", data, findings)
     elif settings.get("e0_method", "isolated").lower() == "average":
         chosen["e0"] = _average(settings, data, findings)
     return chosen
 
 
-def _given(text: str, data: Data, findings: Findings) -> float | dict[str, float]:
+def _given(text: str, key: str, data: Data, findings: Findings) -> float | dict[str, float]:
     parts = split_string(text, ":", "{")
     if len(parts) == 1:
-        return real(parts[0], "e0")
+        return real(parts[0], key)
     if len(parts) % 2:
-        raise InputError("e0 must give a symbol and an energy for each element", value=text)
-    energies = {s.strip(): real(v, "e0") for s, v in zip(parts[::2], parts[1::2], strict=True)}
+        raise InputError(f"{key} must give a symbol and an energy for each element", value=text)
+    energies = {_symbol(s, key): real(v, key) for s, v in zip(parts[::2], parts[1::2], strict=True)}
     missing = [s for s in data.elements if s not in energies]
     if missing:
-        findings.note(f"e0 gives no energy for {', '.join(missing)}: gap_fit takes 0.")
+        findings.note(f"{key} gives no energy for {', '.join(missing)}: gap_fit takes 0.")
     return energies | dict.fromkeys(missing, 0.0)
+
+
+def _symbol(text: str, key: str) -> str:
+    """An element: gap_fit takes symbols in any letters, and atomic numbers."""
+    name = text.strip().capitalize()
+    symbol = chemical_symbols[int(name)] if name.isdigit() and int(name) < len(chemical_symbols) else name
+    if symbol not in chemical_symbols[1:]:
+        raise InputError("is no element", key=key, value=text.strip(), remedy="write its symbol, e.g. Si")
+    return symbol
 
 
 def _average(settings: Mapping[str, str], data: Data, findings: Findings) -> str | float:

@@ -12,7 +12,7 @@ from xpot_gap.importing.descriptors import descriptor_entries
 from xpot_gap.importing.reading.dictionaries import settings_of
 from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import real, whole
-from xpot_gap.importing.reading.names import lose_what_has_no_counterpart, plain_names
+from xpot_gap.importing.reading.names import ALIASES, KNOWN, lose_what_has_no_counterpart, plain_names
 from xpot_gap.importing.reading.sources import read_source
 from xpot_gap.importing.sigmas import e0_options, sigma_options
 from xpot_gap.options import GapOptions
@@ -43,7 +43,7 @@ def study_from_arguments(arguments: Mapping[str, Any]) -> ImportedStudy:
 
 def _study(given: Mapping[str, str], findings: Findings) -> ImportedStudy:
     findings.note("Made from a gap_fit command: check the data keys, and say what is to be tuned.")
-    settings = plain_names(given)
+    settings = plain_names(given, KNOWN, ALIASES)
     if "gap" not in settings:
         raise InputError("the command has no at_file= or no gap=", remedy="quote the whole gap_fit command")
     if "at_file" not in settings:

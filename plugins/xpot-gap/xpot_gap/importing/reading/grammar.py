@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from xpot_core.api import InputError
@@ -9,6 +10,9 @@ from xpot_core.api import InputError
 PIECE = 1024
 """Characters that a file is read in at once."""
 _CLOSING = {"'": "'", '"': '"', "{": "}"}
+# Fortran takes a repeat count before a number, d or nothing as the letter of an exponent, and reads up to a separator.
+_REAL = re.compile(r"(?:\d+\*)?([+-]?(?:\d+\.?\d*|\.\d+))(?:[edq]?([+-]\d+)|[edq](\d+))?(?=[\s,;/]|$)")
+_WHOLE = re.compile(r"(?:\d+\*)?([+-]?\d+)(?=[\s,;/]|$)")
 
 
 def file_line(text: str) -> str:
@@ -81,11 +85,12 @@ def _closing(text: str, start: int, wanted: str, pairs: Mapping[str, str]) -> in
 
 def read_line(text: str) -> dict[str, str]:
     """Key -> value of one line; a key on its own has its own name as value, as texts have."""
-    settings = {}
+    settings: dict[str, str] = {}
     for field in split_string(" ".join(text.split("\n")).replace("\t", " "), " ,", "'\"{"):
         key, equals, value = field.partition("=")
         if not key:
             raise InputError(f"'{field}' is no key=value setting of gap_fit")
+        settings.pop(key, None)  # of two names for the same the later one counts
         settings[key] = value if equals else key
     return settings
 
@@ -103,7 +108,7 @@ def fields(text: str) -> list[str]:
 def is_true(value: str, key: str = "") -> bool:
     """A logical value; a key on its own is true."""
     word = value.strip().lower()
-    if word in ("t", "true", ".true.", "") or value == key:
+    if word in ("t", "true", ".true.", "", key.lower()):
         return True
     if word in ("f", "false", ".false."):
         return False
@@ -111,16 +116,16 @@ def is_true(value: str, key: str = "") -> bool:
 
 
 def real(text: str, key: str) -> float:
-    """A number; Fortran writes exponents with d, too."""
-    try:
-        return float(text.lower().replace("d", "e"))
-    except ValueError:
-        raise InputError("is no number", key=key, value=text, remedy="write one, e.g. 2 or 0.05") from None
+    """A number as Fortran reads it."""
+    match = _REAL.match(text.strip().lower())
+    if match is None:
+        raise InputError("is no number", key=key, value=text, remedy="write one, e.g. 2 or 0.05")
+    return float(f"{match[1]}e{match[2] or match[3] or 0}")
 
 
 def whole(text: str, key: str) -> int:
-    """A whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError("is no whole number", key=key, value=text, remedy="write one, e.g. 10") from None
+    """A whole number as Fortran reads it."""
+    match = _WHOLE.match(text.strip())
+    if match is None:
+        raise InputError("is no whole number", key=key, value=text, remedy="write one, e.g. 10")
+    return int(match[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import is_true
@@ -20,16 +20,21 @@ ALIASES = {
     "hessian_displacement": "hessian_delta",
     "do_copy_atoms_file": "do_copy_at_file",
     "gap_file": "gp_file",
-    # of descriptors
+}
+"""Second names of arguments."""
+OF_DESCRIPTORS = {
     "energy_scale": "delta",
     "lengthscale_factor": "theta_fac",
     "lengthscale_uniform": "theta_uniform",
     "lengthscale_file": "theta_file",
     "soap_exponent": "zeta",
-    "atom_gaussian_width": "atom_sigma",
-    "normalize": "normalise",
-    "Z_center": "Z",
 }
+"""Second names of the settings that every descriptor has."""
+OF_ONE_DESCRIPTOR = {
+    "soap": {"atom_gaussian_width": "atom_sigma", "normalize": "normalise"},
+    "angle_3b": {"Z_center": "Z"},
+}
+"""Second names of settings of one descriptor."""
 
 READ = {
     "at_file",
@@ -79,13 +84,29 @@ WITHOUT_EFFECT = {
 }
 """Arguments that change no coefficient, or that the plugin sets itself."""
 
-_SWITCHES = {"sigma_per_atom": True, "sparse_use_actual_gpcov": False}
+SWITCHES = {"sigma_per_atom": True, "sparse_use_actual_gpcov": False}
 """Arguments that have a counterpart at their defaults only."""
 
 
-def plain_names(settings: Mapping[str, str]) -> dict[str, str]:
-    """Settings by the first names of the arguments."""
-    return {ALIASES.get(key, key): value for key, value in settings.items()}
+KNOWN = {*READ, *WITHOUT_EFFECT, *SWITCHES, "template_file"}
+
+
+def plain_names(
+    settings: Mapping[str, str], known: Iterable[str], aliases: Mapping[str, str]
+) -> dict[str, str]:
+    """Settings by the first names of the arguments; gap_fit takes capital letters for small ones in names.
+
+    Parameters
+    ----------
+    settings
+        Key -> value, as written.
+    known
+        Names as they are looked for.
+    aliases
+        Second name -> first name.
+    """
+    spelling = {name.lower(): name for name in known} | {k.lower(): name for k, name in aliases.items()}
+    return {spelling.get(key.lower(), key): value for key, value in settings.items()}
 
 
 def lose_what_has_no_counterpart(settings: Mapping[str, str], findings: Findings) -> None:
@@ -93,12 +114,12 @@ def lose_what_has_no_counterpart(settings: Mapping[str, str], findings: Findings
     for key, value in settings.items():
         if key in READ | WITHOUT_EFFECT:
             continue
-        if key in _SWITCHES:
-            if is_true(value, key) != _SWITCHES[key]:
+        if key in SWITCHES:
+            if is_true(value, key) != SWITCHES[key]:
                 findings.lose(f"{key}={value} is not supported.")
         elif key == "template_file":
             findings.lose(f"{key}={value}: descriptors with a template are not supported.")
         else:
-            near = difflib.get_close_matches(key, READ | WITHOUT_EFFECT | {*ALIASES} | {*_SWITCHES}, 1)
+            near = difflib.get_close_matches(key, READ | WITHOUT_EFFECT | {*ALIASES} | {*SWITCHES}, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
             findings.lose(f"gap_fit has no argument {key}={value}{meant}")

@@ -6,38 +6,61 @@ import re
 from collections.abc import Iterator, Mapping
 
 from xpot_core.api import InputError
+from xpot_gap.importing.reading.findings import Findings
+from xpot_gap.importing.reading.names import ALIASES, KNOWN
 
-_NAMES_DATA = re.compile(r"(at_file|atoms_filename|config_file|gap)=")
+_NAMES_DATA = re.compile(r"(at_file|atoms_filename|config_file|gap)=", re.IGNORECASE)
+_ARGUMENTS = {name.lower() for name in (*KNOWN, *ALIASES, "config_file")}
 _PROGRAM = re.compile(r"(^|/)gap_fit[^/=]*$")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::-([^}]*))?\})")
+_ARRAY = re.compile(r"""^\s*(\w+)(\+?)=\(((?:[^()'"]|'[^']*'|"[^"]*")*)\)""", re.MULTILINE)
+_OF_ARRAY = re.compile(r"""(["']?)\$\{(\w+)\[[@*]\]\}\1""")
 _ENDS = ";&|>"
 
 
-def command_words(text: str, *, script: bool) -> list[str]:
+def command_words(text: str, findings: Findings, *, script: bool) -> list[str]:
     """Arguments of the first gap_fit command of a text.
 
     Parameters
     ----------
     text
         A command line, or a script.
+    findings
+        Gets a note on further commands.
     script
         Whether a line break ends a command, as in a script; else it is a blank.
     """
     variables: dict[str, str] = {}
-    for words in _commands(text, variables, script):
-        if any(_NAMES_DATA.match(word) for word in words):
-            return _arguments(words)
+    found: list[list[str]] = []
+    for words in _commands(_without_arrays(text) if script else text, variables, script):
         named = words[1:] if words[0] == "export" else words
-        if all(_ASSIGNMENT.match(word) for word in named):
+        assigns = all(_ASSIGNMENT.match(word) for word in named)
+        if any(_NAMES_DATA.match(word) for word in words) and not (script and assigns):
+            found.append(words)
+        elif assigns:
             variables |= dict(word.split("=", 1) for word in named)
-    raise InputError("the command has no at_file= or no gap=", remedy="quote the whole gap_fit command")
+    if not found:
+        raise InputError("the command has no at_file= or no gap=", remedy="quote the whole gap_fit command")
+    if len(found) > 1:
+        findings.note(f"There are {len(found)} gap_fit commands: the first one is taken, the others are not.")
+    return _arguments(found[0])
+
+
+def _without_arrays(text: str) -> str:
+    """Arrays of the shell, put in where they are named."""
+    arrays: dict[str, str] = {}
+    for name, more, words in _ARRAY.findall(text):
+        lines = " ".join(re.sub(r"(^|\s)#.*", "", line) for line in words.splitlines())
+        arrays[name] = f"{arrays.get(name, '') if more else ''} {lines}"
+    return _OF_ARRAY.sub(lambda m: arrays.get(m[2], m[0]), _ARRAY.sub("", text))
 
 
 def _arguments(words: list[str]) -> list[str]:
-    """What follows the program's name."""
+    """What follows the program's name, or begins with the name of an argument."""
     programs = [i for i, word in enumerate(words) if _PROGRAM.search(word)]
-    first = programs[-1] + 1 if programs else next(i for i, w in enumerate(words) if _NAMES_DATA.match(w))
+    named = (i for i, word in enumerate(words) if word.partition("=")[0].lower() in _ARGUMENTS)
+    first = programs[-1] + 1 if programs else next(named)
     for word in words[first:]:
         if match := re.search(r"\$\{?\w+\}?|\$\(|`", word):
             raise InputError(
@@ -56,7 +79,7 @@ def _commands(text: str, variables: Mapping[str, str], script: bool) -> Iterator
     word, inside, depth, at, skip = "", False, 0, 0, False
 
     def put_in(part: str) -> str:
-        return _VARIABLE.sub(lambda m: variables.get(m[1] or m[2], m[0]), part)
+        return _VARIABLE.sub(lambda m: variables.get(m[1] or m[2], m[0] if m[3] is None else m[3]), part)
 
     while at < len(text):
         character = text[at]
@@ -72,7 +95,12 @@ def _commands(text: str, variables: Mapping[str, str], script: bool) -> Iterator
         elif character == "\\" and at < len(text):
             word, inside, at = word + text[at], True, at + 1
         elif character == "$" and (match := _VARIABLE.match(text, at - 1)):
-            word, inside, at = word + put_in(match[0]), True, match.end()
+            # without quotes, blanks in a value part words
+            first, *rest = re.split(r"\s+", put_in(match[0]))
+            word, inside, at = word + first, True, match.end()
+            for part in rest:
+                words.append(word)
+                word = part
         elif ends or character in " \t\n":
             redirected = character == ">" and word.isdigit()  # 2>&1
             if inside and not skip and not redirected:

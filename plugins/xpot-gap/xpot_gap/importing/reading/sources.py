@@ -19,14 +19,16 @@ from xpot_gap.importing.reading.shell import command_words
 _CONFIG_FILE = "config_file"
 _LARGEST = 200_000_000
 _COMMAND_LINE = re.compile(r"<command_line>\s*(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?\s*</command_line>", re.DOTALL)
-_OF_A_FIT = re.compile(r"(?:at_file|atoms_filename|default_sigma|default_kernel_regularisation)\s*=")
+_OF_A_FIT = re.compile(
+    r"(?:at_file|atoms_filename|default_sigma|default_kernel_regularisation)\s*=", re.IGNORECASE
+)
 
 
 def read_source(source: str, findings: Findings) -> dict[str, str]:
     """Settings of gap_fit, key -> value, of a file or a text."""
     path = as_file(source)
     if path is None:
-        return _from_words(command_words(source, script=False), Path(), findings)
+        return _from_words(command_words(source, findings, script=False), Path(), findings)
     text = _text(path)
     try:
         if "<command_line>" in text:
@@ -35,7 +37,7 @@ def read_source(source: str, findings: Findings) -> dict[str, str]:
         if arguments is not None:
             return settings_of(arguments)
         if _is_script(text):
-            return _from_words(command_words(text, script=True), path.parent, findings)
+            return _from_words(command_words(text, findings, script=True), path.parent, findings)
         return read_line(file_line(text))
     except InputError as error:
         raise error.at(file=path) from error
@@ -78,7 +80,7 @@ def _is_command(text: str) -> bool:
 
 def _is_script(text: str) -> bool:
     uncommented = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
-    return text.startswith("#!") or re.search(r"(^|[\s/])gap_fit\S*\s", uncommented) is not None
+    return text.startswith("#!") or re.search(r"(^|[\s/'\"])gap_fit\S*\s", uncommented) is not None
 
 
 def _text(path: Path) -> str:
