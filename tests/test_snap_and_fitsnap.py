@@ -18,12 +18,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xpot_core.api import ExportRequest, FitRequest, Frame, InputError, TrainingData, validate_options
+from xpot_core.api import (
+    ExportRequest,
+    FitRequest,
+    Frame,
+    InputError,
+    NoOptions,
+    TrainingData,
+    validate_options,
+)
 from xpot_core.plugins.registry import load_registry
 
 pytest.importorskip("xpot_snap")
 pytest.importorskip("xpot_fitsnap")
 from xpot_fitsnap.fitter import FitsnapFitter
+from xpot_fitsnap.importing.importer import FitsnapImporter
 from xpot_fitsnap.options import FitsnapOptions
 from xpot_fitsnap.writing.export import write_fitsnap
 from xpot_fitsnap.writing.sections import fitsnap_settings
@@ -193,6 +202,40 @@ def test_fits_agree(tmp_path):
     numbers = [int(str(c).split(".")[0]) for c in matrix["configs"][energy]]
     reference = np.array([frames[i].energy for i in numbers])
     assert np.abs((one.energies[numbers] - reference) / n_atoms[numbers] - deviation).max() < 1e-6
+
+
+@needs_fitsnap
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [{"constant": False}, {"bzero": False}, {"bzero": False, "quadratic": True}])
+def test_absolute_ridge_is_that_of_fitsnap(form, tmp_path):
+    """There and back: the export has FitSNAP's RIDGE, which finds our coefficients, and is imported as the same fit."""
+    data = small_data(12, 0, 0)
+    options = SnapOptions(
+        twojmax=2, vweight=1e-3, eweight=20.0, absolute_ridge=3e-3, ridge=0.0, solver="qr", **form
+    )
+    request = FitRequest(options, data, tmp_path)
+    fitted = SnapFitter().fit(request)
+    written = load_registry().hook.xpot_export(
+        fitter=load_registry().create_fitter("snap", options),
+        request=ExportRequest(fitted, tmp_path, options, data),
+    )
+    assert any("fitsnap/InP.in" in answer for answer in written)
+    folder = tmp_path / "fitsnap"
+    matrix = run_fitsnap_command(folder, "InP.in")
+    energies = LammpsPredictor().predict(fitted, data.frames, directory=tmp_path).energies
+    energy = matrix["row_type"] == "Energy"
+    numbers = [int(str(c).split(".")[0]) for c in matrix["configs"][energy]]
+    n_atoms = np.array([f.n_atoms for f in data.frames])
+    references = np.array([f.energy for f in data.frames])
+    deviation = (matrix["a"] @ matrix["fit"] - matrix["b"])[energy]
+    ours = ((energies - references) / n_atoms)[numbers]
+    assert np.abs(ours - deviation).max() < 1e-8
+    plain = np.linalg.lstsq(matrix["w"][:, None] * matrix["a"], matrix["w"] * matrix["b"])[0]
+    assert np.abs(matrix["a"] @ (plain - matrix["fit"])).max() > 1e-4  # the ridge counts
+    found = FitsnapImporter(NoOptions()).load(str(folder / "InP.in"))
+    assert not found.lost
+    back = validate_options(SnapOptions, found.study["fitter"]["snap"])
+    assert (back.absolute_ridge, back.ridge, back.solver) == (3e-3, 0.0, "qr")
 
 
 @needs_fitsnap

@@ -24,7 +24,7 @@ from xpot_core.api import Frame, InputError, RowFactors, resolve
 def imported(study):
     """Options of an imported study; those of the solver are of the fitter ``snap`` alone."""
     return FitsnapOptions(
-        **{k: v for k, v in study["fitter"]["snap"].items() if k not in ("ridge", "solver")}
+        **{k: v for k, v in study["fitter"]["snap"].items() if k not in ("ridge", "absolute_ridge", "solver")}
     )
 
 
@@ -161,7 +161,8 @@ def test_import_of_a_typical_input(tmp_path):
     assert options["fweight"] == {"Bulk": 1.0, "aa": 2.0}
     assert options["vweight"] == 0.0
     notes = " ".join(study["#"] + study["lost"])
-    for word in ("RIDGE", "smartweights", "No JSON files"):
+    assert (options["absolute_ridge"], options["ridge"], study["lost"]) == (1e-8, 0.0, [])
+    for word in ("smartweights", "No JSON files"):
         assert word in notes
 
 
@@ -202,7 +203,7 @@ def test_what_is_not_translated_stands_in_the_comments(tmp_path):
     )
     text = text.replace("units = metal", "unit = real").replace(" eweight ", " ewight ")
     text = text.replace("0.9 0.1 100.0", "0.9 0.0 100.0")
-    (tmp_path / "x.in").write_text(text + "[RIDGE]\nalpha = 1e-6\n[OUTFILE]\nmetrics = m\n")
+    (tmp_path / "x.in").write_text(text + "[ARD]\nscap = 1e-6\n[OUTFILE]\nmetrics = m\n")
     notes = "\n".join(study_from_fitsnap(str(tmp_path / "x.in"))["#"])
     for words in (
         "BISPECTRUM.bikflag = 1 is not translated",
@@ -210,7 +211,7 @@ def test_what_is_not_translated_stands_in_the_comments(tmp_path):
         "ESHIFT.In2 = 2 has no effect in FitSNAP, nor here: did you mean 'In'?",
         "REFERENCE.unit = real has no effect in FitSNAP, nor here: did you mean 'units'?",
         "Column ewight of the groups is not translated: did you mean 'eweight'?",
-        "Section RIDGE is not translated",
+        "Section ARD is not translated",
     ):
         assert words in notes
     for word in ("dgradflag", "OUTFILE", "metrics", "numTypes"):

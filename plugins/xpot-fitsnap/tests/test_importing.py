@@ -201,7 +201,7 @@ def test_import_of_an_export_is_the_identity(tmp_path_factory, given):
     options = FitsnapOptions(**given)
     study = study_from_fitsnap(str(folder / write_fitsnap(folder, options, data)))
     back = FitsnapOptions(
-        **{k: v for k, v in study["fitter"]["snap"].items() if k not in ("ridge", "solver")}
+        **{k: v for k, v in study["fitter"]["snap"].items() if k not in ("ridge", "absolute_ridge", "solver")}
     )
     plan = Plan.of(options, data)
     assert fitsnap_settings(back, data.elements) == plan.settings
@@ -215,10 +215,31 @@ def test_import_of_an_export_is_the_identity(tmp_path_factory, given):
 def test_other_solvers_are_lost_and_said(tmp_path):
     json_data(tmp_path, "a", 2)
     path = written(tmp_path, "JSON", "a = 1.0 0.0 1 1 0")
-    for solver, said in [("SVD", 0), ("ANL", 0), ("RIDGE", 1), ("ARD", 1), ("LASSO", 1)]:
+    for solver, said in [("SVD", 0), ("ANL", 0), ("RIDGE", 0), ("ARD", 1), ("LASSO", 1)]:
         path.write_text(f"{path.read_text().partition('[SOLVER]')[0]}[SOLVER]\nsolver = {solver}\n")
         found = FitsnapImporter(NoOptions()).load(str(path))
         assert [solver in text.upper() for text in found.lost] == [True] * said
         assert found.study["fitter"]["snap"]["solver"] == "qr"
         assert set(found.study) >= {"study", "data", "fitter"}
         assert not {"#", "lost"} & set(found.study)
+
+
+@pytest.mark.parametrize(
+    ("sections", "alpha", "lost"),
+    [
+        ("solver = RIDGE\n[RIDGE]\nalpha = 2.5e-4\nlocal_solver = 0\n", 2.5e-4, 0),
+        ("solver = RIDGE\n", 1e-8, 0),
+        ("solver = ANL\ncov_nugget = 1e-6\n", 1e-6, 0),
+        ("solver = SVD\n[RIDGE]\nalpha = 2.5e-4\n", 0.0, 0),
+        ("solver = RIDGE\n[RIDGE]\nalpha = 2.5e-4\n[EXTRAS]\napply_transpose = 1\n", 0.0, 1),
+    ],
+)
+def test_penalties_of_fitsnap_are_absolute(sections, alpha, lost, tmp_path):
+    json_data(tmp_path, "a", 2)
+    path = written(tmp_path, "JSON", "a = 1.0 0.0 1 1 0")
+    path.write_text(f"{path.read_text()}[SOLVER]\n{sections}")
+    found = FitsnapImporter(NoOptions()).load(str(path))
+    assert found.study["fitter"]["snap"].get("absolute_ridge", 0.0) == alpha
+    assert found.study["fitter"]["snap"]["ridge"] == 0.0
+    assert len(found.lost) == lost
+    assert not any("RIDGE is not translated" in n for n in found.notes) or "SVD" in sections

@@ -62,7 +62,13 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
     """
     notes = []
     for section in config.sections():
-        if section in UNREAD:
+        if section == "RIDGE" and config.get("SOLVER", "solver", fallback="SVD").upper() == "RIDGE":
+            for key, value in config.items(section):
+                if key not in ("alpha", "local_solver"):
+                    raise InputError(
+                        "FitSNAP has no such setting", file=path, key=f"RIDGE.{key}", value=value
+                    )
+        elif section in UNREAD:
             notes.append(f"Section {section} is not translated.")
         elif section not in TRANSLATED.keys() | OWN_NAMES | SILENT:
             known = TRANSLATED.keys() | OWN_NAMES | SILENT | UNREAD

@@ -6,12 +6,18 @@ from configparser import ConfigParser
 from typing import Any
 
 from xpot_core.api import InputError
+from xpot_fitsnap.importing.values import to_flag, to_number
 
 _NETWORKS = {"PYTORCH", "JAX", "NETWORK", "TENSORFLOWSVD", "OPT"}
 _CALCULATORS = {
     "LAMMPSPACE": "is a potential of the atomic cluster expansion: the fitter ace of xpot-ace has such",
     "LAMMPSCUSTOM": "is a neural network on custom descriptors, which no fitter here has",
     "BASIC": "computes no descriptors of SNAP",
+}
+_LOST = {
+    "ARD": "drops columns by their evidence and penalises each of the others on its own, which no fit here does",
+    "LASSO": "penalises the absolute values of the coefficients, which no fit here does",
+    "MERR": "fits the error of the model with the coefficients by Markov chains, which no fit here does",
 }
 
 
@@ -48,21 +54,20 @@ def refuse_others(config: ConfigParser) -> None:
 def solver_options(config: ConfigParser, notes: list[str], lost: list[str]) -> dict[str, Any]:
     """Options of the regression; FitSNAP keeps every direction of the data that QR of all rows keeps."""
     solver = config.get("SOLVER", "solver", fallback="SVD").upper()
-    nugget = float(config.get("SOLVER", "cov_nugget", fallback="0"))
-    if solver == "RIDGE" or (solver == "ANL" and nugget):
-        alpha = config.get("RIDGE", "alpha", fallback="1.0E-8") if solver == "RIDGE" else nugget
-        lost.append(
-            f"{solver} adds {alpha} to the diagonal of the normal equations; option ridge is a part of that "
-            "diagonal, so it is 0 here: the fit is plain least squares."
-        )
+    options: dict[str, Any] = {"ridge": 0.0, "solver": "qr"}
+    alpha = 0.0
+    if solver == "RIDGE":
+        alpha = to_number(config.get("RIDGE", "alpha", fallback="1.0E-8"), "RIDGE.alpha")
+        if to_flag(config.get("EXTRAS", "apply_transpose", fallback="0"), "EXTRAS.apply_transpose"):
+            lost.append(
+                "With apply_transpose RIDGE adds alpha to the square of the normal equations, which has no counterpart."
+            )
+            alpha = 0.0
     elif solver == "ANL":
-        notes.append(
-            "ANL has the coefficients of least squares; its covariance is not computed in this form."
-        )
-    elif solver == "ARD":
-        lost.append(
-            "ARD drops columns by their evidence, which has no counterpart: the fit is plain least squares."
-        )
+        alpha = to_number(config.get("SOLVER", "cov_nugget", fallback="0"), "SOLVER.cov_nugget")
+        notes.append("ANL: the coefficients are the same; its covariance is not computed in this form.")
+    elif solver in _LOST:
+        lost.append(f"{solver} {_LOST[solver]}: the fit is plain least squares.")
     elif solver not in ("SVD", "SCALAPACK"):
         lost.append(f"Solver {solver} is not translated: the fit is plain weighted least squares.")
-    return {"ridge": 0.0, "solver": "qr"}
+    return options | ({"absolute_ridge": alpha} if alpha else {})

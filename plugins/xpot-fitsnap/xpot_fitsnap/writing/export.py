@@ -23,15 +23,22 @@ def export(request: ExportRequest) -> dict[str, str]:
     """
     try:
         options = FitsnapOptions.of(request.options)
-        # of the fitter snap; FitSNAP's own ridge is another one
-        ridge = float(getattr(request.options, "ridge", 0.0))
-        name = write_fitsnap(request.directory / FOLDER, options, request.data, ridge)
+        # of the fitter snap; the absolute one is FitSNAP's own
+        ridge, alpha = (float(getattr(request.options, n, 0.0)) for n in ("ridge", "absolute_ridge"))
+        if alpha and options.constant and options.bzero:
+            raise InputError(
+                "FitSNAP has no absolute ridge beside constant energies and descriptors without the isolated atom: "
+                "set bzero or constant to false"
+            )
+        name = write_fitsnap(request.directory / FOLDER, options, request.data, ridge, alpha)
     except InputError as error:
         return {FOLDER: f"not written: {error.message}"}
     return {f"{FOLDER}/{name}": f"the same fit for FitSNAP: run `fitsnap3 {name} --overwrite` there"}
 
 
-def write_fitsnap(folder: Path, options: FitsnapOptions, data: TrainingData, ridge: float = 0.0) -> str:
+def write_fitsnap(
+    folder: Path, options: FitsnapOptions, data: TrainingData, ridge: float = 0.0, alpha: float = 0.0
+) -> str:
     """Write a FitSNAP input and its JSON data.
 
     Parameters
@@ -44,6 +51,8 @@ def write_fitsnap(folder: Path, options: FitsnapOptions, data: TrainingData, rid
         All frames; those that are only evaluated are left out.
     ridge
         Relative ridge of the fit, which a comment tells of.
+    alpha
+        Absolute ridge of the fit.
 
     Returns
     -------
@@ -60,6 +69,6 @@ def write_fitsnap(folder: Path, options: FitsnapOptions, data: TrainingData, rid
     comments = ["Written by XPOT. Energies in eV, vweight per bar. Run: fitsnap3 " + f"{stem}.in --overwrite"]
     if ridge > 0:
         comments.append(f"XPOT fitted with a relative ridge of {ridge!r}, which FitSNAP does not have.")
-    content = sections(plan.settings, plan.table, plan.shifts, name=stem, data_path="JSON")
+    content = sections(plan.settings, plan.table, plan.shifts, name=stem, data_path="JSON", alpha=alpha)
     (folder / f"{stem}.in").write_text(to_text(content, comments), encoding="utf-8")
     return f"{stem}.in"

@@ -33,6 +33,7 @@ def sections(
     *,
     name: str,
     data_path: str,
+    alpha: float = 0.0,
 ) -> Sections:
     """A FitSNAP input.
 
@@ -48,6 +49,8 @@ def sections(
         Stem of the files that FitSNAP writes.
     data_path
         Folder with one folder of JSON files per group.
+    alpha
+        Absolute ridge; 0 for least squares.
     """
     stress = any(w.vweight > 0 for w in groups.values())
     bispectrum = {
@@ -91,7 +94,8 @@ def sections(
             "stress": str(int(stress)),
         },
         "ESHIFT": {e: repr(-float(shifts.get(e, 0.0))) for e in settings.elements},
-        "SOLVER": {"solver": "SVD", "compute_testerrs": "0", "detailed_errors": "0"},
+        "SOLVER": {"solver": "RIDGE" if alpha else "SVD", "compute_testerrs": "0", "detailed_errors": "0"},
+        **({"RIDGE": {"alpha": repr(alpha), "local_solver": "1"}} if alpha else {}),
         "SCRAPER": {"scraper": "JSON"},
         "PATH": {"dataPath": data_path},
         "OUTFILE": {"metrics": f"{name}_metrics.md", "potential": name},
