@@ -172,6 +172,10 @@ class InfeasibleError(TrialError):
     """The candidate violates a constraint (memory, stability) and was refused, not broken."""
 
 
+class PrunedError(TrialError):
+    """The study wants no more of a fit that reports its steps; a fitter lets it pass."""
+
+
 class TrialTimeoutError(TrialError):
     """The trial ran longer than the study allows."""
 

@@ -88,10 +88,51 @@ def test_part_of_the_data_is_taken_from_every_group_and_fold(study: Make) -> Non
         ({"fidelity": {"option": "n_basis", "rungs": [2, 4]}}, "fidelity.rungs"),
         ({"fidelity": {"option": "n_basis", "rungs": [3, 2]}}, "fidelity.rungs"),
         ({"fidelity": {"option": "data", "rungs": [0.5, 1.0]}}, "fidelity.rungs"),
-        ({"fidelity": {"option": "n_basis", "rungs": [2]}, "objectives": ["energy", "force"]}, "fidelity"),
+        (
+            {"fidelity": {"option": "n_basis", "rungs": [2]}, "objectives": ["energy", "dimer.x"]},
+            "objectives.1",
+        ),
     ],
 )
 def test_wrong_fidelity(study: Make, changes: dict[str, Any], key: str) -> None:
     with pytest.raises(InputError) as caught:
         Study(read_study(study(changes)))
     assert caught.value.key == key
+
+
+def test_hyperband_begins_at_all_rungs() -> None:
+    ladder = Ladder("epochs", (5.0, 20.0, 80.0), 1 / 3, hyperband=True)
+    begun = [ladder.first_rung(i) for i in range(98)]
+    counts = {rung: begun.count(rung) for rung in (5.0, 20.0, 80.0, None)}
+    assert counts == {5.0: 54, 20.0: 24, 80.0: 12, None: 8}  # 27, 12, 6 and 4 in each round
+    assert Ladder("epochs", (5.0,), 1 / 3).first_rung(7) == 5.0
+
+
+def test_promotion_by_fronts() -> None:
+    complete, ladder = TrialState.COMPLETE, Ladder("epochs", (2.0,), 0.5)
+    objectives = [(1.0, 4.0), (2.0, 5.0), (4.0, 1.0), (5.0, 5.0)]  # 0 and 2 are beaten by none
+    trials = [
+        Trial(i, complete, {"x": float(i)}, loss=loss, objectives=o, fidelity=2.0)
+        for i, (o, loss) in enumerate(zip(objectives, (3.0, 0.1, 2.0, 0.2), strict=True))
+    ]
+    first = ladder.promotion(trials, 50)
+    assert first is not None
+    assert first.number == 2
+    above = Trial(4, complete, {"x": 2.0}, loss=1.0, objectives=(2.0, 1.5), promoted_from=2)
+    second = ladder.promotion([*trials, above], 50)
+    assert second is not None
+    assert second.number == 0
+    seen = {t.number: t.objectives for t in ladder.view([*trials, above])}
+    assert seen[2] == (2.0, 1.5)
+    assert seen[0] == (0.5, 6.0)  # each objective by its own ratio
+
+
+def test_what_no_promotion_can_reach() -> None:
+    ladder = Ladder("epochs", (2.0,), 0.25)
+    trials = [Trial(i, TrialState.COMPLETE, {}, loss=float(i), fidelity=2.0) for i in range(8)]
+    assert [t.number for t in ladder.hopeless(trials, 0)] == [2, 3, 4, 5, 6, 7]
+    assert [t.number for t in ladder.hopeless(trials, 8)] == [4, 5, 6, 7]
+    running = Trial(8, TrialState.RUNNING, {}, promoted_from=0)
+    assert 0 not in [t.number for t in ladder.hopeless([*trials, running], 0)]
+    done = Trial(8, TrialState.COMPLETE, {}, loss=0.1, promoted_from=0)
+    assert 0 in [t.number for t in ladder.hopeless([*trials, done], 0)]

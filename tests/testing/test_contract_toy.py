@@ -6,12 +6,15 @@ import ast
 from pathlib import Path
 from typing import ClassVar
 
-from xpot_core.testing import FitterContract, toy
+from xpot_core.testing import FitterContract, contract_class, toy
 
 
 class TestNumpyPair(FitterContract):
     provider = "numpy-pair"
     tiny_options: ClassVar = {"cutoff": 4.8, "widths": [0.4, 0.8], "n_basis": 4}
+
+
+TestNumpyDescent = contract_class("fitter", "numpy-descent")
 
 
 def test_the_pattern_imports_what_a_plugin_may_import() -> None:

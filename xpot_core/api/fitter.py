@@ -4,7 +4,14 @@ from xpot_core.api.common import *  # noqa: F403
 from xpot_core.api.common import __all__ as _common
 from xpot_core.data.isolated_atoms import isolated_energies
 from xpot_core.data.row_factors import RowFactors, row_factors
-from xpot_core.errors import FitError, InfeasibleError, PredictError, TrialError, TrialTimeoutError
+from xpot_core.errors import (
+    FitError,
+    InfeasibleError,
+    PredictError,
+    PrunedError,
+    TrialError,
+    TrialTimeoutError,
+)
 from xpot_core.options.declare import PerElement, PerGroup, Range, resolve
 from xpot_core.plugins.interfaces import (
     DemandingLoss,
@@ -17,6 +24,7 @@ from xpot_core.plugins.interfaces import (
     StagedFitter,
     TableLoss,
 )
+from xpot_core.system.replaced_folder import replaced_folder
 from xpot_core.types.error_sums import ErrorSums, ErrorTable, error_table, voigt
 from xpot_core.types.fitting import (
     Design,
@@ -31,6 +39,7 @@ from xpot_core.types.fitting import (
     Sensitivity,
     UncertainDesign,
 )
+from xpot_core.types.learning_curve import Report
 from xpot_core.types.predicting import LossValue, Predictions, Uncertainty
 from xpot_core.types.structures import (
     EVALUATE_ONLY,
@@ -70,6 +79,8 @@ __all__ = [
     "PerElement",
     "PerGroup",
     "PredictError",
+    "PrunedError",
+    "Report",
     "Predictions",
     "Predictor",
     "PredictorProvider",
@@ -86,6 +97,7 @@ __all__ = [
     "bare_atoms",
     "error_table",
     "isolated_energies",
+    "replaced_folder",
     "resolve",
     "row_factors",
     "voigt",

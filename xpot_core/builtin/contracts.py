@@ -14,3 +14,7 @@ PANEL: dict[str, Any] = {
     # the tests of the plugins say themselves which of their numbers are timings
     "noise": 1e-3,
 }
+NUMPY_DESCENT: dict[str, Any] = {
+    "tiny_options": {"cutoff": 4.8, "n_basis": 4, "epochs": 60, "learning_rate": 0.1},
+    "other_values": {"batch_size": 2},  # batches are of equal size: 5 structures in one are no more than 4
+}

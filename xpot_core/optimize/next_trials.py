@@ -131,8 +131,14 @@ class NextTrials:
         if self.ladder is None and not self.inner:
             own = [t.values for t in ordered if not t.from_prior]
             values = distinct(self.searched, values, own, self.seed)
-        rung = None if self.ladder is None else self.ladder.rungs[0]
-        requests = [Request(rung, inner_start=self._warm(v, ordered)) for v in values]
+        begun = sum(t.promoted_from is None and not t.from_prior and t.optimizer != START for t in ordered)
+        requests = [
+            Request(
+                None if self.ladder is None else self.ladder.first_rung(begun + i),
+                inner_start=self._warm(v, ordered),
+            )
+            for i, v in enumerate(values)
+        ]
         return store.add(values, self.optimizer.name, requests, running=True)
 
     def ask(self, history: History, wanted: int) -> list[Candidate]:

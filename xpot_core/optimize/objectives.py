@@ -114,6 +114,22 @@ def pareto(trials: Iterable[Trial], count: int) -> list[Trial]:
     return kept
 
 
+def front_numbers(objectives: Sequence[Sequence[float]]) -> list[int]:
+    """Of each point the number of the front that it lies on: 0 is beaten by none, 1 by points of 0 only, and so on."""
+    numbers = [0] * len(objectives)
+    order = sorted(range(len(objectives)), key=lambda i: tuple(objectives[i]))
+    for place, i in enumerate(order):
+        # In this order a point is beaten only by earlier ones.
+        beaten_by = [
+            numbers[j]
+            for j in order[:place]
+            if tuple(objectives[j]) != tuple(objectives[i])
+            and all(a <= b for a, b in zip(objectives[j], objectives[i], strict=True))
+        ]
+        numbers[i] = max(beaten_by, default=-1) + 1
+    return numbers
+
+
 def loss_again(trial: Trial, loss: Component[Loss]) -> float | None:
     """The loss of a trial by another loss, from its stored error sums; None if they do not suffice."""
     if "validation" not in trial.errors or not isinstance(loss.instance, TableLoss):

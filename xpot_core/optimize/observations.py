@@ -242,6 +242,9 @@ def _sequence(history: History, index: int, purpose: str) -> np.random.SeedSeque
 
 
 def _objectives(trial: Trial, count: int) -> tuple[float, ...] | None:
+    if trial.state is TrialState.PRUNED and count == 1:
+        # It was worse than the median at that step; what it would have come to is not far below.
+        return None if trial.stopped_loss is None else (trial.stopped_loss,)
     if trial.state is not TrialState.COMPLETE:
         return None
     if count == 1:

@@ -172,7 +172,7 @@ def option(
         tuple(choices) if choices is not None else None,
         (per,) if isinstance(per, str) else tuple(per),
         stage,
-        converges or known is Role.SIZE,
+        converges or known in (Role.SIZE, Role.STEPS),
         tunable,
         path,
         needs_trust,

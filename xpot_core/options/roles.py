@@ -65,6 +65,12 @@ class Role(StrEnum):
         "Of a fitter: number of functions, angular momenta or points. Larger is more accurate but costs more: it "
         "implies `converges`, so it stays fixed unless a range is written, and successive halving may raise it.",
     )
+    STEPS = (
+        "steps",
+        "",
+        "Of a fitter: number of steps (epochs) of an iterative fit that can go on from a checkpoint. It implies "
+        "`converges`; rungs of successive halving continue the fit of the rung below instead of starting again.",
+    )
     BALANCE = (
         "balance",
         "",

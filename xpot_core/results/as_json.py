@@ -21,6 +21,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "refused_loss": trial.refused_loss,
         "objectives": list(trial.objectives),
         "fidelity": trial.fidelity,
+        "curve": [asdict(point) for point in trial.curve],
         "from_prior": trial.from_prior,
         "inner": None if trial.inner is None else trial.inner.to_json(),
         "validators": [row.to_json() for row in trial.validators],

@@ -15,6 +15,7 @@ from xpot_core.data.dataset import load_dataset
 from xpot_core.data.use import check_loss
 from xpot_core.errors import InputError, StudyEndedError, XpotError
 from xpot_core.optimize.next_trials import NextTrials, starting_points
+from xpot_core.optimize.stop_early import stop_bounds
 from xpot_core.optimize.stopping import Progress, RunOutcome
 from xpot_core.optimize.trial_counts import TrialCounts
 from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, Optimizer, OptimizerProvider
@@ -27,6 +28,7 @@ from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import StudyFile
 from xpot_core.system.interrupts import Interrupt, came, sigterm_interrupts
+from xpot_core.trial.continued_fit import remove_checkpoints
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.run_validators import check_validators
 from xpot_core.trial.runner import TrialRunner
@@ -237,7 +239,7 @@ class Study:
                         if trial.state is TrialState.WAITING:
                             trials.put(store.start(trial.number))
                         running.add(trial.number)
-                        executor.submit(self._task(trial))
+                        executor.submit(self._task(trial, trials))
                         if observer:
                             observer.trial_started(trial)
                     exhausted = not running and trials.own < budget
@@ -255,6 +257,8 @@ class Study:
                 for trial in self._record(store, results, observer):
                     running.discard(trial.number)
                     progress.add(trials.put(trial))
+                if results:
+                    self._remove_checkpoints(trials, budget)
         except (KeyboardInterrupt, Interrupt):
             executor.close(cancel=True)
             # All of them: the signal may have come between the start of a trial and our note of it.
@@ -264,7 +268,20 @@ class Study:
             executor.close(cancel=True)
         return outcome
 
-    def _task(self, trial: Trial) -> TrialTask:
+    def _remove_checkpoints(self, trials: TrialCounts, budget: int) -> None:
+        """Checkpoints of trials that no promotion can reach any more, and at full cost of all but the best."""
+        ladder = self.runner.ladder
+        if ladder is None or not ladder.continues:
+            return
+        best = best_of(trials.values())
+        done = [t for t in trials.values() if t.state.finished and t.fidelity is None and t is not best]
+        for trial in (*done, *ladder.hopeless(list(trials.values()), budget - trials.own)):
+            if not trial.from_prior:
+                remove_checkpoints(self.trial_directory(trial.number))
+
+    def _task(self, trial: Trial, trials: TrialCounts) -> TrialTask:
+        ladder, below = self.runner.ladder, trial.promoted_from
+        goes_on = ladder is not None and ladder.continues and below is not None
         return TrialTask(
             trial.number,
             trial.values,
@@ -272,6 +289,8 @@ class Study:
             self.config.seed,
             trial.fidelity,
             trial.inner_start,
+            str(self.trial_directory(below)) if goes_on and below is not None else None,
+            stop_bounds(self.config.stop_early, trials.values()),
         )
 
     def trial_directory(self, number: int) -> Path:

@@ -145,7 +145,14 @@ def _candidate(
     folder = _folder(directory, trial)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        model = final_model(runner, trial.values, folder, seed=runner.study.config.seed, test=False)
+        model = final_model(
+            runner,
+            trial.values,
+            folder,
+            seed=runner.study.config.seed,
+            test=False,
+            trained=directory / "trials" / f"{trial.number:06d}",
+        )
     except Exception as error:
         failure = failed_result(trial.number, error, "final", f"fitter {runner.fitter.name}", folder).failure
         assert failure is not None

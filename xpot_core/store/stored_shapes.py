@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from xpot_core.types.inner_search import InnerSearchResult
+from xpot_core.types.learning_curve import CurvePoint
 from xpot_core.types.trials import Trial
 from xpot_core.types.validating import ValidatorRow
 
@@ -97,6 +98,7 @@ def wrong_in_extra(extra: Mapping[str, Any]) -> str | None:
         "inner": not extra.get("inner") or _inner(extra["inner"]),
         "validators": _list(extra.get("validators") or [], _report),
         "loss": _maybe_number(extra.get("loss")),
+        "curve": _list(extra.get("curve") or [], _point),
         "prior": not extra.get("prior") or _prior(extra["prior"]),
         "promoted_from": _maybe_number(extra.get("promoted_from")),
         "inner_start": isinstance(extra.get("inner_start") or {}, Mapping),
@@ -114,6 +116,18 @@ def _inner(value: Any) -> bool:
         and _maybe_number(value["default_loss"])
         and all(_text(value[name]) for name in ("method", "stopped"))
         and number(value["evaluations"])
+    )
+
+
+def _point(value: Any) -> bool:
+    """Point of a learning curve."""
+    return (
+        isinstance(value, Mapping)
+        and value.keys() <= _names(CurvePoint)
+        and number(value.get("step"))
+        and _table(value.get("errors", {}), _maybe_number)
+        and _maybe_number(value.get("loss"))
+        and _maybe_number(value.get("fold"))
     )
 
 

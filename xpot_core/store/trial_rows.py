@@ -15,12 +15,23 @@ from typing import Any
 
 from xpot_core.store.stored_shapes import wrong_in_extra, wrong_in_trial
 from xpot_core.types.inner_search import InnerSearchResult
+from xpot_core.types.learning_curve import CurvePoint
 from xpot_core.types.trials import Failure, Origin, Request, Trial, TrialResult, TrialState
 from xpot_core.types.validating import ValidatorRow
 
 _PLAIN = ("objectives", "parts", "errors", "seconds", "notes", "potential")
 """Fields of a result that are JSON as they are."""
-_NAMES = ("inner", "validators", "loss", "prior", "other_data", "promoted_from", "inner_start", "metadata")
+_NAMES = (
+    "inner",
+    "validators",
+    "loss",
+    "curve",
+    "prior",
+    "other_data",
+    "promoted_from",
+    "inner_start",
+    "metadata",
+)
 """Keys of ``extra`` that are fields of a trial; the others are the fitter's metadata."""
 
 
@@ -41,6 +52,8 @@ def _extra(found: Trial | TrialResult) -> dict[str, Any]:
         extra["validators"] = [row.to_json() for row in found.validators]
     if found.refused_loss is not None:
         extra["loss"] = found.refused_loss
+    if found.curve:
+        extra["curve"] = [asdict(point) for point in found.curve]
     origin = found.origin if isinstance(found, Trial) else None
     if origin is not None:
         extra["prior"] = {"study": origin.study, "trial": origin.trial}
@@ -106,6 +119,7 @@ def trial_of(row: sqlite3.Row) -> Trial:
         started=row["started"],
         finished=row["finished"],
         refused_loss=extra.get("loss") if state is TrialState.INFEASIBLE else None,
+        curve=tuple(CurvePoint(**point) for point in extra.get("curve") or ()),
         inner=inner,
         validators=tuple(ValidatorRow(**one) for one in extra.get("validators") or ()),
         metadata=_metadata(named["extra"]),

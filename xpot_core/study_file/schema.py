@@ -191,6 +191,18 @@ class FidelityConfig(OptionsModel):
         description="Ascending values of the lower rungs; the last rung is the study itself (all data)."
     )
     keep: float = option(1 / 3, "Part of the trials of a rung that goes on to the next.", gt=0, lt=1)
+    brackets: Literal["one", "hyperband"] = option(
+        "one",
+        "Where new points begin: all at the first rung, or some at higher ones in Hyperband's proportions, for where "
+        "the first rung tells little.",
+    )
+
+
+class StopEarlyConfig(OptionsModel):
+    """Stop a trial whose learning curve lies above the median of those so far; for fits that report their steps."""
+
+    warmup: int = option(0, "No trial is stopped in its first so many steps.", ge=0)
+    trials: int = option(5, "Completed trials that a median needs.", ge=2)
 
 
 class NestedConfig(OptionsModel):
@@ -268,6 +280,9 @@ class StudyConfig(OptionsModel):
     )
     fidelity: FidelityConfig | None = option(
         None, "Successive halving: cheap trials first, the best of them again at more cost."
+    )
+    stop_early: StopEarlyConfig | None = option(
+        None, "Stop a trial whose learning curve lies above the median of those so far."
     )
     budget: Budget = option(Budget, "When the search ends.")
     limits: LimitsConfig = option(LimitsConfig, "What one trial may use.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from xpot_core.api import FitterProvider, NoOptions, PredictorProvider, hookimpl
+from xpot_core.testing.toy.descent import DescentOptions
 from xpot_core.testing.toy.options import ToyOptions
 
 
 @hookimpl
 def xpot_register_fitters() -> list[FitterProvider]:
-    """The toy fitter."""
+    """The toy fitters."""
     return [
         FitterProvider(
             "numpy-pair",
@@ -18,7 +19,16 @@ def xpot_register_fitters() -> list[FitterProvider]:
             produces=("numpy-pair",),
             frame_labels=("energy_sigma", "force_sigma", "force_mask", "weight"),
             contract="xpot_core.builtin.contracts:NUMPY_PAIR",
-        )
+        ),
+        FitterProvider(
+            "numpy-descent",
+            "the same potential by gradient descent, epoch by epoch, for tests and tutorials",
+            "xpot_core.testing.toy.descent:DescentFitter",
+            DescentOptions,
+            produces=("numpy-pair",),
+            frame_labels=("energy_sigma", "force_sigma", "force_mask", "weight"),
+            contract="xpot_core.builtin.contracts:NUMPY_DESCENT",
+        ),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xpot_core.trial.continued_fit import checkpoint_to_resume
 from xpot_core.trial.failure import write_predictions
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.trial.stage_times import StageTimes
@@ -33,17 +34,31 @@ class FinalModel:
 
 
 def final_model(
-    runner: TrialRunner, values: Mapping[str, Any], directory: Path, *, seed: int, test: bool = True
+    runner: TrialRunner,
+    values: Mapping[str, Any],
+    directory: Path,
+    *,
+    seed: int,
+    test: bool = True,
+    trained: Path | None = None,
 ) -> FinalModel:
-    """Refit on all training frames and evaluate every set with the potential itrunner.
+    """Refit on all training frames and evaluate every set with the potential itself.
 
     Writes the potential and ``predictions-<set>.xyz`` to `directory`.
+
+    Parameters
+    ----------
+    trained
+        Folder of the trial with these values: an iterative fit to the same frames is not trained a second time.
     """
     directory.mkdir(parents=True, exist_ok=True)
     times = StageTimes()
     options = runner.options(values)
     design = runner.design(options, directory, seed, times) if runner.staged else None
-    potential = runner.fit(options, directory, seed=seed, design=design, final=True)
+    begun = None
+    if trained is not None and not runner.dataset.data.fold_numbers:
+        begun = checkpoint_to_resume(trained, None, None)
+    potential = runner.fit(options, directory, seed=seed, design=design, final=True, resume_from=begun)
     times.add(potential.seconds)
     data = runner.dataset.data
     sets = {"train": data.training().frames, "validation": data.evaluation().frames}

@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.errors import PredictError
+from xpot_core.errors import PredictError, PrunedError
 from xpot_core.plugins.interfaces import TableLoss, ValidatorProvider
+from xpot_core.trial.continued_fit import (
+    CHECKPOINT,
+    LearningCurve,
+    checkpoint_to_resume,
+    fold_folder,
+    remove_checkpoints,
+)
 from xpot_core.trial.failure import failed_result
 from xpot_core.trial.inner_search import InnerSearch
 from xpot_core.trial.run_validators import report_row, run_validator
@@ -42,7 +49,10 @@ def run_trial(runner: TrialRunner, task: TrialTask) -> TrialResult:
         evaluation.times.add({"total": time.perf_counter() - start})
         stage = evaluation.stage
         plugin = evaluation.plugin or runner.plugin_of(stage)
-        return failed_result(task.number, error, stage, plugin, directory, evaluation.times.seconds)
+        if isinstance(error, PrunedError):
+            return evaluation.pruned(error)
+        failed = failed_result(task.number, error, stage, plugin, directory, evaluation.times.seconds)
+        return replace(failed, curve=evaluation.curve.points)
     finally:
         with contextlib.suppress(OSError):
             directory.rmdir()  # only if the trial left nothing in it
@@ -74,6 +84,20 @@ class Evaluation:
     inner: InnerSearchResult | None = None
     validators: list[ValidatorRow] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.curve = LearningCurve(self.directory, self.runner.loss_of, self.task.bounds)
+
+    def pruned(self, error: PrunedError) -> TrialResult:
+        """The result of a trial that the study stopped: no failure, and no loss that could win."""
+        remove_checkpoints(self.directory)
+        return TrialResult(
+            self.task.number,
+            TrialState.PRUNED,
+            seconds=self.times.seconds,
+            notes=(*self.notes, error.message),
+            curve=self.curve.points,
+        )
 
     def run(self) -> TrialResult:
         """From values to objectives.
@@ -129,6 +153,7 @@ class Evaluation:
             notes=tuple(self.notes),
             potential=potential.to_json() if potential is not None and len(folds) == 1 else None,
             refused_loss=None if feasible else float(loss.value),
+            curve=self.curve.points,
             inner=self.inner,
             validators=tuple(self.validators),
             metadata=_plain(self.metadata),
@@ -192,11 +217,20 @@ class Evaluation:
         parts: list[Predictions] = []
         potential: FittedPotential | None = None
         runner = self.runner
+        below = None if self.task.continues is None else Path(self.task.continues)
         for fold in folds:
             self.stage = "fit"
-            target = self.directory if fold is None else self.directory / f"fold-{fold}"
+            target = fold_folder(self.directory, fold)
             potential = runner.fit(
-                options, target, seed=self.task.seed, leave_out=fold, design=design, data=data
+                options,
+                target,
+                seed=self.task.seed,
+                leave_out=fold,
+                design=design,
+                data=data,
+                report=self.curve.report(fold),
+                checkpoint=target / CHECKPOINT,
+                resume_from=checkpoint_to_resume(self.directory, below, fold),
             )
             self.times.add(potential.seconds)
             self.stage = "predict"

@@ -167,11 +167,12 @@ class TrialRunner:
         """Physical tests of every trial, cheap ones first, and whether failing one makes it INFEASIBLE."""
         self.ladder: Ladder | None = None
         if config.fidelity is not None:
-            if len(self.objectives) > 1:
+            tested = [o.name for o in self.objectives if o.validator]
+            if tested:
                 raise InputError(
-                    "compares trials by one objective",
+                    f"has no value of {tested[0]} below full cost",
                     key="fidelity",
-                    remedy="take out fidelity, or name one objective",
+                    remedy="take out fidelity, or the objectives of validators",
                 )
             self.ladder = Ladder.read(config.fidelity, self.fitter.provider.options, self.space)
         self.inner: tuple[str, ...] = ()
@@ -200,6 +201,10 @@ class TrialRunner:
                 remedy="give a regression option (a weight, a sigma, the ridge) a range, or use search: flat",
             )
         return names
+
+    def loss_of(self, table: ErrorTable) -> float | None:
+        """The loss of error sums alone; None where the study's loss needs more."""
+        return self.judge(None, (), table).value if isinstance(self.loss.instance, TableLoss) else None
 
     def options(self, values: Mapping[str, Any], fidelity: float | None = None) -> BaseModel:
         """The fitter's validated options for given hyperparameters, at full cost unless said otherwise."""
@@ -231,10 +236,19 @@ class TrialRunner:
         design: Design | None = None,
         final: bool = False,
         data: TrainingData | None = None,
+        **continuing: Any,
     ) -> FittedPotential:
-        """Fit to all training frames but one fold."""
+        """Fit to all training frames but one fold.
+
+        Parameters
+        ----------
+        continuing
+            ``report``, ``checkpoint`` and ``resume_from`` of the `FitRequest`.
+        """
         directory.mkdir(parents=True, exist_ok=True)
-        request = self._request(options, (data or self.dataset.data).training(leave_out), directory, seed)
+        whole = data or self.dataset.data
+        request = self._request(options, whole.training(leave_out), directory, seed)
+        request = replace(request, held_out=whole.evaluation(leave_out).frames, **continuing)
         fitter = self.fitter
         if design is not None:
             fitter = replace(fitter, instance=PreparedFitter(design, leave_out))

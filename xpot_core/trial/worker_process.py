@@ -38,7 +38,7 @@ def main() -> None:
     runner: TrialRunner | None = None
     worker = f"{os.uname().nodename}:{me}"
     while True:
-        task = TrialTask(**json.loads(lines.get()))
+        task = TrialTask.from_json(json.loads(lines.get()))
         try:
             runner = runner or TrialRunner.from_spec(spec)
             _answer(answers, {"began": task.number})  # imports and reading data are not the trial's time

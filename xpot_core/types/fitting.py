@@ -24,6 +24,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.learning_curve import Report, unheard
 from xpot_core.types.predicting import Uncertainty
 from xpot_core.types.structures import FloatArray, Frame, TrainingData
 
@@ -60,6 +61,18 @@ class FitRequest:
         Time and memory that the trial may use.
     final
         True for the last refit of the winner: prefer accuracy over speed.
+    held_out
+        Frames that the fit must not train on, for the errors that an iterative fit reports; empty for a refit without
+        a validation set.
+    report
+        To be called after every step of an iterative fit. It raises `PrunedError` where the study wants no
+        more of this fit: let it pass, and end what was started.
+    checkpoint
+        Folder where an iterative fit may keep what it needs to go on, after it has reported the step (see
+        `replaced_folder`); None for no need to.
+    resume_from
+        Such a folder of an earlier fit of the same data, seed and options but the number of steps, which was lower or
+        is the same: go on from there.
     """
 
     options: BaseModel
@@ -69,6 +82,10 @@ class FitRequest:
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
     final: bool = False
+    held_out: tuple[Frame, ...] = ()
+    report: Report = unheard
+    checkpoint: Path | None = None
+    resume_from: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from xpot_core.types.inner_search import InnerSearchResult
+from xpot_core.types.learning_curve import CurvePoint, StopBound
 from xpot_core.types.validating import ValidatorRow
 
 
@@ -20,7 +21,11 @@ class Candidate:
 
 
 class TrialState(enum.StrEnum):
-    """Life of a trial; ``WAITING`` ones were interrupted and are run again first."""
+    """Life of a trial.
+
+    ``WAITING`` ones were interrupted and are run again first; ``PRUNED`` ones were stopped by the study, since their
+    learning curve promised nothing.
+    """
 
     WAITING = "WAITING"
     RUNNING = "RUNNING"
@@ -28,6 +33,7 @@ class TrialState(enum.StrEnum):
     FAILED = "FAILED"
     INFEASIBLE = "INFEASIBLE"
     TIMEOUT = "TIMEOUT"
+    PRUNED = "PRUNED"
 
     @property
     def finished(self) -> bool:
@@ -136,6 +142,8 @@ class Trial:
         Present unless the trial is COMPLETE.
     refused_loss
         The loss of a trial that a constraint refused.
+    curve
+        The learning curve of an iterative fit.
     inner
         What the inner search of a nested study found.
     validators
@@ -166,6 +174,7 @@ class Trial:
     started: float | None = None
     finished: float | None = None
     refused_loss: float | None = None
+    curve: tuple[CurvePoint, ...] = ()
     inner: InnerSearchResult | None = None
     validators: tuple[ValidatorRow, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -174,6 +183,11 @@ class Trial:
     fidelity: float | None = None
     promoted_from: int | None = None
     inner_start: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stopped_loss(self) -> float | None:
+        """The loss at the step where a PRUNED trial was stopped."""
+        return self.curve[-1].loss if self.state is TrialState.PRUNED and self.curve else None
 
     @property
     def comparable(self) -> bool:
@@ -193,6 +207,10 @@ class TrialTask:
     ----------
     fidelity, inner_start
         See `Request`.
+    continues
+        Folder of the trial whose fit this one continues; None for a fit from the start.
+    bounds
+        Where the fit is to be stopped.
     """
 
     number: int
@@ -201,10 +219,17 @@ class TrialTask:
     seed: int
     fidelity: float | None = None
     inner_start: Mapping[str, Any] = field(default_factory=dict)
+    continues: str | None = None
+    bounds: tuple[StopBound, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able form."""
+        """A JSON-able form; `from_json` reads it."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrialTask:
+        """Inverse of `to_json`."""
+        return cls(**{**data, "bounds": tuple(StopBound(**bound) for bound in data.get("bounds", ()))})
 
 
 @dataclass(frozen=True)
@@ -223,6 +248,7 @@ class TrialResult:
     potential: Mapping[str, Any] | None = None
     worker: str = ""
     refused_loss: float | None = None
+    curve: tuple[CurvePoint, ...] = ()
     inner: InnerSearchResult | None = None
     validators: tuple[ValidatorRow, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -241,6 +267,7 @@ class TrialResult:
                 "failure": Failure(**data["failure"]) if data.get("failure") else None,
                 "objectives": tuple(data.get("objectives", ())),
                 "notes": tuple(data.get("notes", ())),
+                "curve": tuple(CurvePoint(**point) for point in data.get("curve", ())),
                 "inner": InnerSearchResult(**data["inner"]) if data.get("inner") else None,
                 "validators": tuple(ValidatorRow(**row) for row in data.get("validators", ())),
             }

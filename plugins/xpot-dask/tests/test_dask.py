@@ -220,7 +220,7 @@ def test_listing_the_plugin_does_not_import_dask() -> None:
 
 def test_task_of_the_contract_is_plain_data(folder: Path) -> None:
     task = _task(3, {}, folder)
-    assert TrialTask(**task.to_json()) == task
+    assert TrialTask.from_json(task.to_json()) == task
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def run_trial(plugin: str, task: dict[str, Any]) -> dict[str, Any]:
     # The coordinator counts the beginnings: a trial that ends its workers is not tried for ever.
     worker.log_event(plugin, {"number": task["number"], "worker": worker.address})
     runner: TrialPlugin = worker.plugins[plugin]
-    return runner.run(TrialTask(**task)).to_json()
+    return runner.run(TrialTask.from_json(task)).to_json()
 
 
 async def cancel_trial(plugin: str, number: int, dask_worker: Worker) -> None:

@@ -171,6 +171,8 @@ def describe(trial: Trial) -> str:
     if trial.failure is not None:
         first = trial.failure.message.splitlines()[0]
         text = f"{trial.state} in {trial.failure.stage}: {first[:100]}"
+    if trial.state is TrialState.PRUNED:
+        return f"{trial.state}: {trial.notes[-1]}"
     loss = trial.loss if trial.refused_loss is None else trial.refused_loss
     if loss is None:
         return text

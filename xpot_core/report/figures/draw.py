@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from xpot_core.report.figures import errors as figures_errors
 from xpot_core.report.figures import validators as figures_validators
 from xpot_core.report.figures.search import course as figures_course
+from xpot_core.report.figures.search import curves as figures_curves
 from xpot_core.report.figures.search import objectives as figures_objectives
 from xpot_core.report.figures.search import space as figures_space
 from xpot_core.report.figures.search import trials as figures_trials
@@ -55,6 +56,7 @@ def make_figures(
     errors = shown_errors(results)
     makers: dict[str, Maker] = {
         "convergence": lambda: figures_course.convergence(results, series),
+        "learning-curves": lambda: figures_curves.learning_curves(results),
         "parity": lambda: figures_errors.parity(sets),
         "error-distribution": lambda: figures_errors.distribution(sets),
         "group-errors": lambda: figures_errors.group_errors(errors),

@@ -249,6 +249,10 @@ def trial_renderables(results: StudyResults, trial: Trial) -> list[RenderableTyp
         rows.append(("fidelity", number(trial.fidelity)))
     if trial.promoted_from is not None:
         rows.append(("promoted from", f"trial {trial.promoted_from}"))
+    if trial.curve:
+        first, last = trial.curve[0], trial.curve[-1]
+        text = f"steps {first.step} to {last.step}, loss {number(first.loss)} to {number(last.loss)}"
+        rows.append(("learning curve", text))
     plain = {k: v for k, v in trial.metadata.items() if isinstance(v, bool | int | float | str)}
     rows += [(name, number(value)) for name, value in plain.items()]
     rows += _levels(trial)

@@ -13,6 +13,7 @@ Examples
 
 from __future__ import annotations
 
+from xpot_core.testing.rules.continuing import ContinuingRules
 from xpot_core.testing.rules.fits import FitRules
 from xpot_core.testing.rules.gradients import GradientRules
 from xpot_core.testing.rules.labels import LabelRules
@@ -21,10 +22,13 @@ from xpot_core.testing.rules.staged_fits import StagedRules
 from xpot_core.testing.rules.uncertainty import UncertaintyRules
 
 
-class FitterContract(FitRules, StagedRules, GradientRules, UncertaintyRules, LabelRules, PredictorRules):
+class FitterContract(
+    FitRules, StagedRules, GradientRules, UncertaintyRules, ContinuingRules, LabelRules, PredictorRules
+):
     """All rules of a fitter, staged or not, and of its predictor.
 
     See the bases for attributes: `FitterBench` (``tiny_options``, ``two_element_options``, ``elements``,
     ``predictor``, tolerances), `FitRules` (``other_values``, ``along_with``, ``without_effect``),
-    `StagedRules` (``staged_tolerance``), `LabelRules` (``label_options``) and `Contract` (``expected_failures``).
+    `StagedRules` (``staged_tolerance``), `ContinuingRules` (``continuing_tolerance``), `LabelRules`
+    (``label_options``) and `Contract` (``expected_failures``).
     """

@@ -87,7 +87,7 @@ class ToyDesign:
         start = time.perf_counter()
         self.basis, self.data = basis, data
         factors = row_factors(data)
-        self.rows = [list(_rows(basis, *pair)) for pair in zip(data.frames, factors, strict=True)]
+        self.rows = [list(rows_of(basis, *pair)) for pair in zip(data.frames, factors, strict=True)]
         self.seconds: Mapping[str, float] = {"descriptors": time.perf_counter() - start}
 
     def fit(
@@ -186,7 +186,7 @@ class ToyDesign:
             yield from self.rows[index]
 
 
-def _rows(basis: Basis, frame: Frame, own: RowFactors) -> Iterator[Rows]:
+def rows_of(basis: Basis, frame: Frame, own: RowFactors) -> Iterator[Rows]:
     """What a frame has reference values for, in the quantities of `ErrorTable`."""
     energy, forces, virial = basis.rows(frame)
     n = frame.n_atoms

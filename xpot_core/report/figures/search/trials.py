@@ -13,6 +13,7 @@ from xpot_core.report.figures.style import (
     COLUMN,
     DENSE,
     GREEN,
+    GREY,
     HATCHES,
     ORANGE,
     PAGE,
@@ -34,6 +35,7 @@ _STATE_STYLES = {
     TrialState.FAILED: (RED, "xxxx", "failed"),
     TrialState.INFEASIBLE: (ORANGE, "....", "infeasible"),
     TrialState.TIMEOUT: (PINK, "\\\\\\\\", "timed out"),
+    TrialState.PRUNED: (GREY, "", "stopped early"),
     TrialState.RUNNING: ("white", "////", "running"),
 }
 
