@@ -14,7 +14,7 @@ from study_cases import Make, run
 from xpot_core.report.figures.draw import make_figures
 from xpot_core.results.as_json import trial_json
 from xpot_core.results.read import StudyResults
-from xpot_core.trial.continued_fit import CHECKPOINT
+from xpot_core.trial.fits.continued_fit import CHECKPOINT
 from xpot_core.types.trials import TrialState
 
 ONE_SET = {"fraction": 0.3}

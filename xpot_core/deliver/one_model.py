@@ -12,8 +12,8 @@ import numpy as np
 from xpot_core.deliver.committee import SIMILAR, Disagreement, select_frames
 from xpot_core.errors import InputError
 from xpot_core.results.read import StudyResults
+from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.runner import TrialRunner
-from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.fitting import UncertainDesign
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import best_of

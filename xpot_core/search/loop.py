@@ -28,7 +28,7 @@ from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import StudyFile
 from xpot_core.system.interrupts import Interrupt, came, sigterm_interrupts
-from xpot_core.trial.continued_fit import remove_checkpoints
+from xpot_core.trial.fits.continued_fit import remove_checkpoints
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.run_validators import check_validators
 from xpot_core.trial.runner import TrialRunner

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xpot_core.trial.continued_fit import checkpoint_to_resume
 from xpot_core.trial.failure import write_predictions
+from xpot_core.trial.fits.continued_fit import checkpoint_to_resume
+from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.runner import TrialRunner
-from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.predicting import Predictions

@@ -16,18 +16,18 @@ from pydantic import BaseModel
 
 from xpot_core.errors import PredictError, PrunedError
 from xpot_core.plugins.interfaces import TableLoss, ValidatorProvider
-from xpot_core.trial.continued_fit import (
+from xpot_core.trial.failure import failed_result
+from xpot_core.trial.fits.continued_fit import (
     CHECKPOINT,
     LearningCurve,
     checkpoint_to_resume,
     fold_folder,
     remove_checkpoints,
 )
-from xpot_core.trial.failure import failed_result
+from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.inner_search import InnerSearch
 from xpot_core.trial.run_validators import report_row, run_validator
 from xpot_core.trial.runner import TrialRunner
-from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import Design, DifferentiableDesign, FittedPotential
 from xpot_core.types.inner_search import InnerSearchResult

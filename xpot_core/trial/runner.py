@@ -33,10 +33,10 @@ from xpot_core.space.parameters import Space
 from xpot_core.space.read import build_space
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
+from xpot_core.trial.fits.prepared import PreparedFitter, options_key
+from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.inner_search import inner_names
-from xpot_core.trial.prepared import PreparedFitter, options_key
 from xpot_core.trial.run_validators import check_validators, effort
-from xpot_core.trial.stage_times import StageTimes
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.fitting import (
     Design,

@@ -1,0 +1,1 @@
+"""What one fit takes from earlier ones: designs, checkpoints; and how long its stages take."""
