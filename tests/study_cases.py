@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import xpot_core.testing
-from xpot_core.cli.search.progress import SilentObserver
 from xpot_core.family import Family, FamilyResults
 from xpot_core.optimize.stopping import RunOutcome
+from xpot_core.report.progress import SilentObserver
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import read_study

@@ -75,7 +75,7 @@ def test_the_notebook_runs() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "the budget of 16 trials is reached" in done.stdout
+    assert "16 complete" in done.stdout
 
 
 def test_the_gallery_has_its_figures() -> None:

@@ -1,52 +1,53 @@
 # %% [markdown]
 # # In a notebook
 #
-# Everything that the commands do is there for Python: a study is read, run and looked at. This page is an executed
-# notebook; it needs `pip install xpot-core[report] xpot-snap xpot-skopt pandas`.
+# Everything that the commands do is there for Python: a study is run, read and looked at. This page is an executed
+# notebook; it needs `pip install xpot-core[report] xpot-snap xpot-skopt pandas`. [](guide/python.md)
+# lists what there is.
 
 # %%
-from pathlib import Path
 from tempfile import mkdtemp
 
-from xpot_core.results.read import StudyResults
-from xpot_core.search.loop import Study
-from xpot_core.study_file.read import read_study
+import xpot_core as xpot
 
 # %% [markdown]
 # ## Run
 #
-# The study file is the same as for `xpot run`, and so are the overrides of single keys. `run` also resumes a study that
+# The study file is the same as for `xpot run`, and so are the settings of single keys. `run` also resumes a study that
 # was interrupted.
 
 # %%
-overrides = ("study=notebook", "fitter.snap.twojmax=4", "executor=serial")
-study = Study(read_study("examples/silicon/study.yaml", overrides), Path(mkdtemp()))
-outcome = study.run(trials=16)
-outcome.reason
+settings = {"study": "notebook", "fitter.snap.twojmax": 4, "executor": "serial"}
+study = xpot.run("examples/silicon/study.yaml", trials=16, runs=mkdtemp(), settings=settings, progress=False)
+study
 
 # %% [markdown]
 # ## Look at it
 #
-# `StudyResults` reads the store of a study, also while it runs elsewhere.
+# `xpot.open("runs/my-study")` opens a study of before, also while it runs elsewhere. Trials are plain objects.
 
 # %%
-results = StudyResults.open(study.directory)
-results
-
-# %% [markdown]
-# Trials are plain objects.
-
-# %%
-best = results.best
-best.number, round(best.loss, 4), round(best.values["rcutfac"], 3)
+study.best.number, round(study.best.loss, 4), round(study.best.values["rcutfac"], 3)
 
 # %% [markdown]
 # All of them as a table of pandas:
 
 # %%
-frame = results.to_dataframe()
+table = study.trials.to_dataframe()
 shown = ["loss", "validation energy_rmse", "validation force_rmse", "rcutfac", "rfac0", "fweight"]
-frame.sort_values("loss").head(5)[shown].round(3)
+table.sort_values("loss").head(5)[shown].round(3)
+
+# %% [markdown]
+# ## Use the potential
+#
+# Any trial is an ASE calculator; one that did not win is fitted again for it.
+
+# %%
+from ase.build import bulk
+
+atoms = bulk("Si")
+atoms.calc = study.best.calculator()
+round(atoms.get_potential_energy() / len(atoms), 2)
 
 # %% [markdown]
 # ## Figures
@@ -54,24 +55,18 @@ frame.sort_values("loss").head(5)[shown].round(3)
 # The figures of `xpot report` by name; each has its matplotlib object, its data and a text for those who cannot see it.
 
 # %%
-from xpot_core.report.figures.draw import make_figures
-
-figures = make_figures(results)
-list(figures)
+study.figure("convergence")
 
 # %%
-figures["convergence"]
-
-# %%
-figures["importance"].alt
+study.figure("importance").alt
 
 # %% [markdown]
-# `figures[...].figure` is a matplotlib `Figure`, to be changed and saved as any other:
+# `.figure` is a matplotlib `Figure`, to be changed and saved as any other:
 
 # %%
-pareto = figures["pareto"].figure
-pareto.axes[0].set_title("silicon, 16 trials")
-figures["pareto"]
+pareto = study.figure("pareto")
+pareto.figure.axes[0].set_title("silicon, 16 trials")
+pareto
 
 # %% [markdown]
 # ## Another balance of energies and forces
@@ -80,5 +75,5 @@ figures["pareto"]
 
 # %%
 for alpha in (0.1, 0.5, 0.9):
-    trial, loss = results.best_at(alpha)
+    trial, loss = study.results.best_at(alpha)
     print(f"alpha {alpha}: trial {trial.number}, loss {loss:.4f}")

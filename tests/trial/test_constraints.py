@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from study_cases import SEARCH_PLUGIN, Make, run, toy
 
-from xpot_core.cli.search.progress import describe
 from xpot_core.errors import InputError
+from xpot_core.report.progress import describe
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import read_study

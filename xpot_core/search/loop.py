@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ from xpot_core.search.study_identity import open_study
 from xpot_core.space.history import History
 from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store
-from xpot_core.study_file.read import StudyFile
+from xpot_core.study_file.read import StudyFile, set_key, study_from_dict
 from xpot_core.system.interrupts import Interrupt, came, sigterm_interrupts
 from xpot_core.trial.fits.continued_fit import remove_checkpoints
 from xpot_core.trial.one_trial import run_trial
@@ -110,6 +111,33 @@ class Study:
             self.config.seed,
         )
         self._stop = threading.Event()
+
+    @classmethod
+    def from_dict(
+        cls,
+        raw: Mapping[str, Any],
+        base: str | Path = ".",
+        *,
+        runs: str | Path = "runs",
+        settings: Mapping[str, Any] | None = None,
+    ) -> Study:
+        """A study from what a study file says, as plain data.
+
+        Parameters
+        ----------
+        raw
+            The study file.
+        base
+            Folder that relative paths start from.
+        runs
+            Folder that holds the folder of each study.
+        settings
+            Dotted keys -> values that take the place of what stands in `raw`.
+        """
+        plain = copy.deepcopy(dict(raw))
+        for key, value in (settings or {}).items():
+            set_key(plain, key, value)
+        return cls(study_from_dict(plain, base), runs)
 
     def _create(self, kind: Any) -> Component[Any]:
         name, options = next(iter(getattr(self.config, kind).items()))

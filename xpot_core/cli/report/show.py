@@ -253,7 +253,7 @@ def _watch(results: StudyResults, top: int) -> None:
 
 
 def _line(results: StudyResults) -> str:
-    from xpot_core.cli.search.progress import describe, sparkline
+    from xpot_core.report.progress import describe, sparkline
 
     done = sum(t.state.finished for t in results.trials)
     budget = results.study_file.config.budget.trials

@@ -35,8 +35,8 @@ def run_family(
     quiet: bool,
 ) -> int:
     """Run or resume every member and print the summary; the exit status."""
-    from xpot_core.cli.search.progress import make_observer
     from xpot_core.family import Family
+    from xpot_core.report.progress import make_observer
     from xpot_core.report.tables.family import family_renderables
 
     family = Family(file, runs, repeat=repeat)

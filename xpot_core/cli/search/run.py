@@ -77,9 +77,9 @@ def run(
 ) -> int:
     """Run or resume a study. Ctrl-C ends it cleanly; the same command continues it."""
     from xpot_core.cli.search.family_run import run_family
-    from xpot_core.cli.search.progress import make_observer
     from xpot_core.errors import InputError
     from xpot_core.family.run import refuse_over_family
+    from xpot_core.report.progress import make_observer
     from xpot_core.report.tables.study import outlier_lines, summary_renderables
     from xpot_core.results.read import StudyResults
     from xpot_core.search.loop import Study

@@ -4,11 +4,9 @@ Examples
 --------
 In a notebook::
 
-    from xpot_core.report.figures.draw import make_figures
-    from xpot_core.results.read import StudyResults
+    import xpot_core as xpot
 
-    figures = make_figures(StudyResults.open("si-qsnap"))
-    figures["convergence"].figure      # a matplotlib Figure
+    xpot.open("si-qsnap").figure("convergence").figure      # a matplotlib Figure
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ Maker = Callable[[], ReportFigure | Sequence[ReportFigure | None] | None]
 
 
 def make_figures(
-    results: StudyResults, sets: Mapping[str, Sequence[Structure]] | None = None
+    results: StudyResults, sets: Mapping[str, Sequence[Structure]] | None = None, *, only: str | None = None
 ) -> dict[str, ReportFigure]:
     """Every figure that the study has data for, by name, in the order of the report.
 
@@ -44,6 +42,8 @@ def make_figures(
         The study.
     sets
         Predictions of the winner by set, where they were read already.
+    only
+        Make just the one of this name, if it is made alone.
 
     Raises
     ------
@@ -72,6 +72,8 @@ def make_figures(
     found: dict[str, ReportFigure] = {}
     with figure_style():
         for name, make in makers.items():
+            if only not in (None, name):
+                continue
             try:
                 made = make()
             except Exception:

@@ -162,7 +162,7 @@ class ReportFigure:
         """The data drawn."""
         return csv_text(self.columns, self.rows)
 
-    def save(self, directory: Path) -> list[Path]:
+    def save(self, directory: str | Path) -> list[Path]:
         """Write SVG, PDF and CSV; returns the files.
 
         Raises
@@ -170,6 +170,7 @@ class ReportFigure:
         InputError
             If files of these names stand there that are not ours.
         """
+        directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         written = [directory / f"{file_name_of(self.name)}{suffix}" for suffix in (".svg", ".pdf", ".csv")]
         refuse_foreign(written, _MARK)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from xpot_core.report.statistics.series import duration
 from xpot_core.search.loop import Observer, Study
@@ -26,6 +29,8 @@ def make_observer(console: Console, quiet: bool) -> Iterator[Observer]:
     """The observer that fits the place where output goes."""
     if quiet:
         yield SilentObserver()
+    elif in_notebook():
+        yield NotebookObserver()
     elif not console.is_terminal:
         yield LogObserver(console)
     else:
@@ -40,6 +45,13 @@ def make_observer(console: Console, quiet: bool) -> Iterator[Observer]:
         )
         with Progress(*columns, console=console) as progress:
             yield LiveObserver(progress)
+
+
+def in_notebook() -> bool:
+    """Whether output goes to a notebook."""
+    python = sys.modules.get("IPython")
+    shell = python.get_ipython() if python is not None else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
 
 
 class SilentObserver:
@@ -163,6 +175,41 @@ class LiveObserver(SilentObserver):
             parts.append(f"running {', '.join(running)}")
         parts.append(self.time_left)
         self.progress.update(self.task, status="  ".join(p for p in parts if p))
+
+
+class NotebookObserver(SilentObserver):
+    """One line below the cell that changes with each trial."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shown: Any = importlib.import_module("IPython.display")  # is there where a notebook is
+        self._html = shown.HTML
+        self._line = shown.display(shown.HTML("starting"), display_id=True)
+        self._name = ""
+
+    def study_started(self, study: Study, trials: list[Trial], budget: int) -> None:
+        """Show the history."""
+        super().study_started(study, trials, budget)
+        self._name = study.config.study
+        self._update()
+
+    def trial_finished(self, trial: Trial) -> None:
+        """Move the bar on."""
+        super().trial_finished(trial)
+        self._update()
+
+    def message(self, text: str) -> None:
+        """Show it behind the bar."""
+        self._update(text)
+
+    def _update(self, text: str = "") -> None:
+        best = self.best
+        parts = [self._name, f"{self.finished} of {self.budget} trials"]
+        if best is not None:
+            parts.append(f"best {best.number}: {describe(best)}")
+        parts += [p for p in (self.time_left, text) if p]
+        bar = f"<progress value='{self.finished}' max='{self.budget}'></progress> "
+        self._line.update(self._html(bar + escape(", ".join(parts))))
 
 
 def describe(trial: Trial) -> str:
