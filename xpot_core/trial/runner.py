@@ -265,6 +265,7 @@ class TrialRunner:
             seed=seed,
             threads=self.threads,
             limits=self.limits,
+            tuned=frozenset(self.space.names),
         )
 
     def predict(self, potential: FittedPotential, frames: Sequence[Frame], directory: Path) -> Predictions:

@@ -73,6 +73,9 @@ class FitRequest:
     resume_from
         Such a folder of an earlier fit of the same data, seed and options but the number of steps, which was lower or
         is the same: go on from there.
+    tuned
+        Names of the hyperparameters of the study, as `descriptors.1.soap.zeta`: what may pay for other values of them
+        can be made at once.
     """
 
     options: BaseModel
@@ -86,6 +89,7 @@ class FitRequest:
     report: Report = unheard
     checkpoint: Path | None = None
     resume_from: Path | None = None
+    tuned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import numpy as np
 from ase import Atoms
 from xpot_pair.fitter import PairBasis
@@ -49,3 +52,17 @@ class Spoilt(PairBasis):
         if frame.source == "small#1":
             raise FitError("small#1 has no rows")
         return super().rows(frame)
+
+
+class Sleeping:
+    """Work that takes its time and says who did it."""
+
+    def do(self, task: float) -> int:
+        time.sleep(task)
+        return os.getpid()
+
+    def describe(self, task: float) -> str:
+        return "a rest"
+
+    def close(self) -> None:
+        pass

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from linear_cases import Spoilt, small_data
+from linear_cases import Sleeping, Spoilt, small_data
 from xpot_linear import run_tasks
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import Job, Task, make_tasks
@@ -33,13 +33,13 @@ def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
     killed = []
     original = pool.WorkerPool._tell
 
-    def tell(worker, work, tasks, waiting, first=False):
-        original(worker, work, tasks, waiting, first)
+    def tell(self, worker, work, tasks, waiting, first=False):
+        original(self, worker, work, tasks, waiting, first)
         if worker.task == 0 and len(killed) < deaths:
             killed.append(worker.process.pid)
             worker.process.kill()
 
-    monkeypatch.setattr(pool.WorkerPool, "_tell", staticmethod(tell))
+    monkeypatch.setattr(pool.WorkerPool, "_tell", tell)
     deaths = 1
     results = list(workers.run(job, tasks))
     assert [t for t, _ in results] == tasks
@@ -49,6 +49,16 @@ def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
     with pytest.raises(FitError, match=r"crashed twice \(signal 9\).*small#0, small#1"):
         list(workers.run(job, tasks))
     assert len(killed) == 2
+    workers.close()
+
+
+def test_second_pass_goes_where_the_first_went():
+    """But for what a worker takes over that is done with its own."""
+    workers = pool.WorkerPool(2)
+    tasks = [0.02 * (1 + i % 3) for i in range(12)]
+    first, second = ([pid for _, pid in workers.run(Sleeping(), tasks)] for _ in range(2))
+    assert len(set(first)) == 2
+    assert sum(a == b for a, b in zip(first, second, strict=True)) >= 10
     workers.close()
 
 

@@ -13,6 +13,7 @@ from gap_cases import Ending, make_data, make_frame, make_options, make_request
 from xpot_gap.fitter import GapFitter
 from xpot_gap.gap_fit import by_gap_fit, xml
 from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.native import ahead
 from xpot_gap.native import build as native
 from xpot_gap.native.choose import NESTED, choose, choose_cur, choose_uniform, distinct
 from xpot_gap.native.columns import KeptColumns
@@ -235,20 +236,20 @@ def with_soap(**changed: object) -> GapOptions:
     )
 
 
-@pytest.mark.parametrize("cache_gb", [0, 1])
+@pytest.mark.parametrize(("cache_gb", "tuned"), [(0, ()), (1, ()), (0, ("descriptors.1.soap.zeta",))])
 def test_other_kernels_need_no_descriptors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_gb: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_gb: int, tuned: tuple[str, ...]
 ) -> None:
-    """After a second zeta: rows for the others are made with it."""
+    """After a second zeta, or at once where the study searches for it: rows for the others are made with it."""
     data = make_data(8, folds=[-1] * 6 + [-2] * 2)
 
     def request(changed: Mapping[str, object]) -> FitRequest:
         options = with_soap(**changed).model_copy(update={"cache_gb": cache_gb})
-        return make_request(data, tmp_path, options=options)
+        return make_request(data, tmp_path, options=options, tuned=frozenset(tuned))
 
     fresh = [GapFitter().prepare(request(k)).errors(request(k).options) for k in KERNELS]
     first = GapFitter().prepare(request({}))
-    design = first.with_kernel(request({"zeta": 2}))
+    design = first if tuned else first.with_kernel(request({"zeta": 2}))
     monkeypatch.setattr(
         "xpot_gap.native.terms.DescriptorOf.of", lambda *a, **k: pytest.fail("computed again")
     )
@@ -269,6 +270,25 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
         for n in (1, 2)
     )
     assert one.train == two.train
+
+
+@pytest.mark.parametrize(("room", "passes"), [(8e8, 1), (0, 2)])
+def test_descriptors_are_computed_once_where_they_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: float, passes: int
+) -> None:
+    monkeypatch.setattr("xpot_gap.native.passes._AHEAD_BYTES", room)
+    calls = []
+    of = DescriptorOf.of
+
+    def counted(self: DescriptorOf, atoms: Atoms, *, gradients: bool) -> object:
+        calls.append(gradients)
+        return of(self, atoms, gradients=gradients)
+
+    monkeypatch.setattr(DescriptorOf, "of", counted)
+    GapFitter().prepare(make_request(make_data(4), tmp_path, options=make_options(cache_gb=0)))
+    assert len(calls) == passes * 8  # two descriptors of four structures
+    assert not ahead.room(0)
+    assert ahead.room(1)
 
 
 def test_structure_that_ends_the_process_is_named(tmp_path: Path) -> None:

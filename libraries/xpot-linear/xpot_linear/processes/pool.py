@@ -68,6 +68,9 @@ class _Worker:
 class WorkerPool:
     """A fixed number of workers, kept between designs: starting one costs most of a second.
 
+    A worker first gets tasks of those places in the list that it had the time before: what it has kept of a structure
+    serves a second pass over the same ones.
+
     Parameters
     ----------
     size
@@ -77,6 +80,7 @@ class WorkerPool:
     def __init__(self, size: int) -> None:
         self.size = size
         self._workers: list[_Worker] = []
+        self._done_by: dict[int, _Worker] = {}
 
     def run(self, work: Work[Task, Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
         """Results in the order of tasks; see `run_tasks`."""
@@ -102,6 +106,7 @@ class WorkerPool:
                     if kind == "failed":
                         raise FitError(content[1])
                     finished[index] = content
+                    self._done_by[index] = worker
                     self._tell(worker, work, tasks, waiting)
                 while following in finished:
                     yield tasks[following], finished.pop(following)
@@ -115,11 +120,19 @@ class WorkerPool:
         busy: dict[Connection, _Worker] = {w.pipe: w for w in self._workers if w.task is not None}  # type: ignore[misc]
         return [busy[c] for c in wait(list(busy))]  # type: ignore[index]
 
-    @staticmethod
     def _tell(
-        worker: _Worker, work: Work[Any, Any], tasks: Sequence[Any], waiting: list[int], first: bool = False
+        self,
+        worker: _Worker,
+        work: Work[Any, Any],
+        tasks: Sequence[Any],
+        waiting: list[int],
+        first: bool = False,
     ) -> None:
-        worker.task = waiting.pop() if waiting else None
+        worker.task = None
+        if waiting:
+            own = (i for i in reversed(waiting) if self._done_by.get(i) is worker)
+            worker.task = next(own, waiting[-1])
+            waiting.remove(worker.task)
         # a worker that died meanwhile is found when its answer is read
         with contextlib.suppress(OSError):
             if first:

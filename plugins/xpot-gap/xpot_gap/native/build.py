@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -27,8 +27,8 @@ from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_tex
 
 _SMALLEST_THETA = 1e-8
 USUAL_ZETA = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
-"""Made together as soon as a second one is wanted."""
-_ROOM = 1e9
+"""Made together where a study searches among them, or as soon as a second one is wanted."""
+_ROOM = 2.5e9
 """Bytes of rows that may be made beyond those that are wanted."""
 
 
@@ -44,12 +44,15 @@ class Wanted:
         Power of the dot product; 0 for a squared exponential.
     n
         Number of sparse points.
+    zeta_tuned
+        Whether the study searches for the power.
     """
 
     title: str
     text: str
     zeta: float
     n: int
+    zeta_tuned: bool = False
 
     def served_by(self, columns: Columns) -> bool:
         """Whether kept columns hold what is wanted."""
@@ -105,7 +108,8 @@ def _columns(
     """Rows of one descriptor for each part."""
     text = _descriptor_of(command, term)
     zeta = setting(command.settings, "zeta") or 0.0
-    wanted = Wanted(command.title, text, zeta, _number(command, term))
+    tuned = any(name.startswith("descriptors.") and name.endswith(".zeta") for name in request.tuned)
+    wanted = Wanted(command.title, text, zeta, _number(command, term), tuned)
     training = parts[0]
     choice: list[object]
     if term is not None:
@@ -121,7 +125,7 @@ def _columns(
     found = [kept.get(columns_key(training.key, text, choice), wanted.served_by, first)]
     for part in parts[1:]:
         points, theta = found[0].points, found[0].theta
-        held = Wanted(command.title, text, zeta, len(points))
+        held = replace(wanted, n=len(points))
         key = columns_key(part.key, text, [_digest(points), theta.tolist()])
         found.append(kept.get(key, held.served_by, partial(_at, held, request, kept, part, points, theta)))
     return found
@@ -171,15 +175,18 @@ def _at(
     theta: FloatArray,
     before: Columns | None,
 ) -> Columns:
-    """Make the rows at given sparse points; with a second power of the dot product, for all that are usual."""
+    """Make the rows at given sparse points; where further powers of the dot product will come, for all that are usual.
+
+    One more power costs a tenth of the descriptors.
+    """
     powers = [wanted.zeta]
     needed = 8.0 * part.n_rows * len(points)
     check_memory(needed, request.limits, f"the kernel of {wanted.title}")
-    if before is not None and wanted.zeta:
-        several = sorted({*before.rows, wanted.zeta, *USUAL_ZETA})
+    if wanted.zeta and (before is not None or wanted.zeta_tuned):
+        several = sorted({*(before.rows if before else ()), wanted.zeta, *USUAL_ZETA})
         room = max(kept.cache.largest, _ROOM)
         bound = memory_bound(request.limits)
-        room = room if bound is None else min(room, bound / 2)
+        room = room if bound is None else min(room, bound / 4)
         powers = several if needed * len(several) <= room else powers
     descriptor = DescriptorOf(wanted.text)
     kernels = [descriptor.kernel(1.0, zeta or None, theta) for zeta in powers]

@@ -20,6 +20,8 @@ from xpot_gap.native.work import KernelRows, Structure, Task, Values, tasks_of
 
 _LOG = logging.getLogger("xpot.gap")
 _SECONDS_BETWEEN_WORDS = 10.0
+_AHEAD_BYTES = 8e8
+"""Of environments that wait for the kernel, in all processes."""
 
 
 def all_values(
@@ -29,7 +31,9 @@ def all_values(
     values: list[FloatArray] = []
     cutoffs: list[FloatArray] = []
     taken = held = 0
-    for task, found in _each(Values(descriptor), structures, request, f"environments of {title}"):
+    bound = memory_bound(request.limits)
+    keep = min(_AHEAD_BYTES, np.inf if bound is None else bound / 8) / request.threads
+    for task, found in _each(Values(descriptor, keep), structures, request, f"environments of {title}"):
         values += [part[0] for part in found]
         cutoffs += [part[1] for part in found]
         taken += len(task.structures)

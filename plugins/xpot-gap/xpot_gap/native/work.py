@@ -10,7 +10,9 @@ import numpy as np
 from ase import Atoms
 
 from xpot_core.api import FloatArray
+from xpot_gap.native import ahead
 from xpot_gap.native.covariance import Kernel
+from xpot_gap.native.descriptors.by_quippy import Environments
 from xpot_gap.native.kernels import SparsePoints, rows_of
 from xpot_gap.native.terms import DescriptorOf
 
@@ -90,12 +92,25 @@ class _OfDescriptor:
 
 @dataclass(eq=False)
 class Values(_OfDescriptor):
-    """Gives the values and cutoff factors of all environments."""
+    """Gives the values and cutoff factors of all environments; keeps some for the kernel that will follow."""
+
+    keep_bytes: float = 0.0
+    _begun: bool = False
 
     def do(self, task: Task) -> list[tuple[FloatArray, FloatArray]]:
         """Values, shape (n, d), and factors, shape (n,), of each structure."""
-        parts = [self.descriptor.of(s.atoms, gradients=False) for s in task.structures]
+        if not self._begun:
+            ahead.clear()
+            self._begun = True
+        parts = [self._of(structure) for structure in task.structures]
         return [(part.values, part.cutoff) for part in parts]
+
+    def _of(self, structure: Structure) -> Environments:
+        keep = structure.n_rest > 0 and ahead.room(self.keep_bytes)
+        found = self.descriptor.of(structure.atoms, gradients=keep)
+        if keep:
+            ahead.keep(self.descriptor.text, structure.atoms, found)
+        return found
 
 
 @dataclass(eq=False)
@@ -105,6 +120,10 @@ class KernelRows(_OfDescriptor):
     kernels: Sequence[Kernel]
     points: SparsePoints
 
+    def close(self) -> None:
+        """Nothing is kept for another pass."""
+        ahead.clear()
+
     def do(self, task: Task) -> tuple[FloatArray, FloatArray]:
         """Rows of energies, and of counted forces and virials; shapes (n_kernels, n, m)."""
         parts = [self._of(structure) for structure in task.structures]
@@ -113,8 +132,9 @@ class KernelRows(_OfDescriptor):
     def _of(self, structure: Structure) -> tuple[FloatArray, FloatArray]:
         k, m = len(self.kernels), len(self.points)
         energy, rest = np.zeros((k, int(structure.energy), m)), np.zeros((k, structure.n_rest, m))
-        wanted = structure.forces is not None or structure.virial
-        found = self.descriptor.of(structure.atoms, gradients=wanted)
+        found = ahead.take(self.descriptor.text, structure.atoms)
+        if found is None:
+            found = self.descriptor.of(structure.atoms, gradients=structure.n_rest > 0)
         rows = rows_of(self.kernels, self.points, found, len(structure.atoms))
         n_forces = structure.n_forces
         for i, one in enumerate(rows):

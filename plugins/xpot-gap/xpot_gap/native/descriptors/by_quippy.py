@@ -51,6 +51,11 @@ class Environments:
         nothing, none = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
         return cls(values, cutoff, nothing, nothing, none, np.zeros((0, 3, values.shape[1])), none, times)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of all arrays."""
+        return sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
+
     def part(self, first: int, last: int) -> Environments:
         """Those from `first` up to `last`; gradients are in order of environment."""
         start, end = np.searchsorted(self.of, [first, last])
