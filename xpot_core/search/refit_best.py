@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +12,13 @@ from xpot_core.errors import XpotError
 from xpot_core.store.store import Store
 from xpot_core.system.process_identity import process_token
 from xpot_core.trial.failure import failed_result
-from xpot_core.trial.final_model import FinalModel, final_model, fold_predictions, test_errors
+from xpot_core.trial.final_model import (
+    FinalModel,
+    final_model,
+    fold_predictions,
+    influences,
+    test_errors,
+)
 from xpot_core.trial.run_validators import run_validators
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.fitting import FittedPotential
@@ -19,7 +26,10 @@ from xpot_core.types.trials import Trial, ranked
 from xpot_core.types.validating import ValidatorRow
 
 _FOLDS_SECONDS = 600.0
-"""Time that predicting the folds once more may take, estimated from the refit."""
+"""Time that predicting the folds once more, or leaving out each frame, may take, estimated from the refit."""
+_LEAVING_OUT = 4.0
+"""Time that leaving out each frame takes, in regressions of the final kind."""
+INFLUENCE_FILE = "influence.json"
 
 
 class Listener(Protocol):
@@ -81,6 +91,7 @@ def finish(
     model: FinalModel = chosen.pop("model")
     errors = {**model.errors, **test_errors(runner, model.potential, fresh)}
     _predict_folds(runner, winner, model, fresh, listener)
+    _write_influences(runner, winner, model, fresh, listener)
     final = {
         "trial": winner.number,
         "potential": {**model.potential.to_json(), "directory": str(target)},
@@ -126,14 +137,39 @@ def _predict_folds(
 ) -> None:
     """Predictions of each fold's held-out frames for parity plots, where they are cheap."""
     folds = runner.dataset.kfold
-    again = sum(v for k, v in model.seconds.items() if k != "descriptors")  # the design is kept
-    if not runner.staged or not folds or folds * again > _FOLDS_SECONDS:
+    if not runner.staged or not folds or folds * _regression_seconds(model) > _FOLDS_SECONDS:
         return
     try:
         fold_predictions(runner, winner.values, folder, seed=runner.study.config.seed)
     except Exception as error:  # a plot must not cost the winner
         if listener:
             listener.message(f"the folds were not predicted again for parity plots: {error}")
+
+
+def _regression_seconds(model: FinalModel) -> float:
+    """Time of one more fit on the design, which is kept."""
+    return sum(v for k, v in model.seconds.items() if k != "descriptors")
+
+
+def _write_influences(
+    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, listener: Listener | None
+) -> None:
+    """What each training frame decides, for fitters that know and where it is cheap."""
+    if _LEAVING_OUT * _regression_seconds(model) > _FOLDS_SECONDS:
+        return
+    content: dict[str, Any]
+    try:
+        rows = influences(runner, winner.values, folder, seed=runner.study.config.seed)
+        if rows is None:
+            return
+        content = {"structures": [row.to_json() for row in rows]}
+    except XpotError as error:
+        content = {"structures": [], "unknown": error.message}
+    except Exception as error:  # a table must not cost the winner
+        if listener:
+            listener.message(f"how much each structure decides the fit was not computed: {error}")
+        return
+    (folder / INFLUENCE_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def _candidate(

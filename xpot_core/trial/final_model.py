@@ -13,7 +13,7 @@ from xpot_core.trial.fits.continued_fit import checkpoint_to_resume
 from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.error_sums import ErrorTable, error_table
-from xpot_core.types.fitting import FittedPotential
+from xpot_core.types.fitting import FittedPotential, Influence, UncertainDesign
 from xpot_core.types.predicting import Predictions
 from xpot_core.types.structures import Frame
 
@@ -91,6 +91,22 @@ def fold_predictions(runner: TrialRunner, values: Mapping[str, Any], directory: 
             frames += held_out
     path = directory / "predictions-validation.xyz"
     write_predictions(path, frames, Predictions.joined(parts))
+
+
+def influences(
+    runner: TrialRunner, values: Mapping[str, Any], directory: Path, *, seed: int
+) -> list[Influence] | None:
+    """What each training frame decides, the largest first; None where the fitter does not know.
+
+    The design of the trial or refit before is taken, so this costs a factorisation and a pass over the rows.
+    """
+    if not runner.staged:
+        return None
+    options = runner.options(values)
+    design = runner.design(options, directory, seed, StageTimes())
+    if not isinstance(design, UncertainDesign):
+        return None
+    return design.leave_one_out(options).of_frames(runner.dataset.data.frames)
 
 
 def _errors_on(

@@ -1,14 +1,14 @@
 """Frames chosen by what the best SNAP of a study does not know."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.io import read, write
+from snap_cases import call_xpot, labelled
 from xpot_lammps_session.testing import small_data
-
-from xpot_core.cli import main
 
 STUDY = """
 study: small
@@ -18,15 +18,6 @@ loss: {energy-force: {alpha: 0.8}}
 optimizer: sobol
 budget: {trials: 2}
 """
-
-
-def labelled(frame):
-    atoms = frame.atoms.copy()
-    atoms.info.update(REF_energy=frame.energy, config_type=frame.group)
-    atoms.arrays["REF_forces"] = frame.forces
-    if frame.virial is not None:
-        atoms.info["REF_virial"] = frame.virial.ravel()
-    return atoms
 
 
 @pytest.mark.slow
@@ -40,14 +31,7 @@ def test_selection_by_one_model(by, tmp_path, monkeypatch, capsys):
     write("pool.xyz", [*every[30:], strange, strange, every[0]], format="extxyz")
     Path("study.yaml").write_text(STUDY)
 
-    def call(*words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main([str(w) for w in words])
-        captured = capsys.readouterr()
-        assert not stop.value.code, captured.err
-        return captured.out
-
+    call = partial(call_xpot, capsys)
     call("run", "study.yaml", "--quiet")
     out = call("select", "small", "--pool", "pool.xyz", "--n", 4, "--by", by, "-o", "s.xyz", "--json")
     data = json.loads(out)

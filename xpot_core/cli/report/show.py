@@ -51,7 +51,7 @@ _REFRESH_SECONDS = 2.0
     flag_value=10,
     metavar="[N]",
     help="The N structures (10) with the largest errors of every set: file and index, group, errors, share of the "
-    "squared error. Write it after STUDY.",
+    "squared error; and those with the largest influence on a linear fit. Write it after STUDY.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print all trials as CSV.")
 @click.option(
@@ -162,6 +162,7 @@ def _verify(study: str, runs: Path, as_json: bool) -> int:
 def _outliers(results: StudyResults, most: int, as_json: bool, wide: bool) -> None:
     from xpot_core.errors import InputError
     from xpot_core.report.statistics import outliers
+    from xpot_core.report.statistics.influence import influences_of
     from xpot_core.report.statistics.predictions import predictions_of
     from xpot_core.report.tables import study as tables
 
@@ -172,19 +173,25 @@ def _outliers(results: StudyResults, most: int, as_json: bool, wide: bool) -> No
             file=results.directory,
             remedy=f"run it to its end: xpot run {results.directory / 'study.yaml'}",
         )
-    found = outliers.outliers(sets)
+    found, influences = outliers.outliers(sets), influences_of(results)
     if as_json:
         largest = {
             name: [row.to_json() for row in rows]
             for name, rows in outliers.largest_errors(sets, most).items()
         }
-        print_json({"study": results.name, "largest": largest, "outliers": [o.to_json() for o in found]})
+        content = {"largest": largest, "outliers": [o.to_json() for o in found]}
+        decisive = None if influences is None else influences.to_json(most)
+        print_json({"study": results.name, **content, "influence": decisive})
         return
     out = console(wide=wide)
     for table in tables.outlier_tables(sets, most):
         out.print(table)
+    if influences is not None and influences.structures:
+        out.print(tables.influence_table(influences, most))
     for one in found:
         out.print(one.text(), markup=False)
+    if influences is not None:
+        out.print(influences.text(), markup=False)
 
 
 def _renderables(results: StudyResults, top: int, trial: str | None, failed: bool) -> list[RenderableType]:

@@ -64,6 +64,12 @@ def doctor(
     if findings.space:
         ranges = [(row["name"], row["range"]) for row in findings.space]
         out.print(PlainTable([*names("hyperparameter"), *texts("range")], ranges))
+    if findings.influence:
+        from xpot_core.report.statistics.influence import Influences, influences_from
+        from xpot_core.report.tables.study import influence_table
+
+        shown = Influences(influences_from(findings.influence))
+        out.print(influence_table(shown, len(shown.structures)))
     for fact in findings.facts:
         out.print(fact, markup=False)
     for warning in findings.warnings:

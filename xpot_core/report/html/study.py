@@ -15,6 +15,7 @@ from xpot_core.report.figures.style import ReportFigure
 from xpot_core.report.html.page import Head, Section, page, write_page
 from xpot_core.report.packages import require_report
 from xpot_core.report.statistics import provenance
+from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences, influences_of
 from xpot_core.report.statistics.outliers import OUTLIER_HEADS, Outliers, outliers
 from xpot_core.report.statistics.predictions import prediction_file, predictions_of
 from xpot_core.report.statistics.series import (
@@ -41,6 +42,7 @@ from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 
 _BEST_TRIALS = 10
+_MOST_INFLUENCE = 10
 _LOG_LINES = 15
 _MOST_KINDS = 20
 _MOST_LOGS = 5
@@ -71,7 +73,7 @@ def write_report(
     sets = predictions_of(results)
     figures = make_figures(results, sets)
     path = output or results.directory / "report.html"
-    write_page(render(results, figures, outliers(sets)), path)
+    write_page(render(results, figures, outliers(sets), influences_of(results)), path)
     written = []
     if figures_dir is not None:
         for figure in figures.values():
@@ -79,12 +81,17 @@ def write_report(
     return path, written
 
 
-def render(results: StudyResults, figures: Mapping[str, ReportFigure], made: Sequence[Outliers] = ()) -> str:
+def render(
+    results: StudyResults,
+    figures: Mapping[str, ReportFigure],
+    made: Sequence[Outliers] = (),
+    decisive: Influences | None = None,
+) -> str:
     """The whole document."""
     sections = [
         Section("result", "Result", _result(results)),
         Section("search", "The search", {"trials": _trials(results)}),
-        Section("accuracy", "Accuracy", _accuracy(results, made)),
+        Section("accuracy", "Accuracy", _accuracy(results, made, decisive)),
         Section("hyperparameters", "Hyperparameters"),
         Section("tests", "Physical tests", _physical_tests(results)),
         Section("failures", "Failures", _failures(results)),
@@ -153,7 +160,7 @@ def _trials(results: StudyResults) -> list[tuple[object, ...]]:
     return rows
 
 
-def _accuracy(results: StudyResults, made: Sequence[Outliers]) -> dict[str, Any]:
+def _accuracy(results: StudyResults, made: Sequence[Outliers], decisive: Influences | None) -> dict[str, Any]:
     tables = shown_errors(results)
     groups = sorted({g for t in tables.values() for g in t.groups})
     rows = []
@@ -167,6 +174,9 @@ def _accuracy(results: StudyResults, made: Sequence[Outliers]) -> dict[str, Any]
     return {
         "outlier_heads": OUTLIER_HEADS,
         "outliers": [row for found in made for row in found.rows()],
+        "influence_heads": INFLUENCE_HEADS,
+        "influence": [] if decisive is None else decisive.cells(_MOST_INFLUENCE),
+        "influence_text": "" if decisive is None else decisive.text(),
         "folds": results.study_file.config.data.validation.kfold,
         "folds_predicted": prediction_file(results.directory, "validation").is_file(),
         "groups": rows,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from xpot_core.errors import InputError
 from xpot_core.optimize.objectives import QUANTITY_OF
+from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences
 from xpot_core.report.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
 from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import (
@@ -141,6 +142,16 @@ def outlier_tables(sets: Mapping[str, Sequence[Structure]], most: int) -> list[P
         )
         for name, rows in largest_errors(sets, most).items()
     ]
+
+
+def influence_table(found: Influences, most: int) -> PlainTable:
+    """The training structures that decide the fit most."""
+    cells = found.cells(most)
+    return PlainTable(
+        [*names(*INFLUENCE_HEADS[:2]), *numbers(*INFLUENCE_HEADS[2:])],
+        cells,
+        title=f"train: the {len(cells)} structures with the largest influence",
+    )
 
 
 def best_table(results: StudyResults, top: int = 10) -> PlainTable:

@@ -21,6 +21,8 @@ class Findings:
         Rows of the data table, with the set each belongs to.
     space
         Hyperparameters with their ranges.
+    influence
+        Rows of the training structures that decide the fit of the measured trial most, see `Influence.to_json`.
     facts
         Sentences worth knowing.
     warnings
@@ -29,6 +31,7 @@ class Findings:
 
     groups: list[dict[str, Any]] = field(default_factory=list)
     space: list[dict[str, str]] = field(default_factory=list)
+    influence: list[dict[str, Any]] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

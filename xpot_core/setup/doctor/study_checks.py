@@ -6,21 +6,26 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from xpot_core.errors import XpotError
 from xpot_core.options.find import option_of
 from xpot_core.options.roles import Role
 from xpot_core.search.loop import Study
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.space.parameters import Choice
+from xpot_core.trial.final_model import influences
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import TrialTask
 
 _WIDE = 1e3
+_PATIENCE = 60.0
+"""Seconds of a trial above which its structures are not left out one by one."""
+_MOST_INFLUENCE = 5
 
 
 def check_installation(study: Study, findings: Findings) -> None:
@@ -117,9 +122,25 @@ def time_a_trial(study: Study, findings: Findings) -> None:
         findings.warn(
             f"it used {peak / 1e9:.2g} GB of the {limit.memory / 1e9:.2g} GB that limits.memory allows"
         )
+    if total < _PATIENCE:
+        inner = {} if result.inner is None else result.inner.values
+        _leave_out(study, {**middle, **inner}, findings)
     if study.config.budget.time is not None and minutes * 60 > 2 * study.config.budget.time:
         possible = int(study.config.budget.time / total * workers)
         findings.warn(f"budget.time is enough for about {possible} of the {trials} trials")
+
+
+def _leave_out(study: Study, values: Mapping[str, object], findings: Findings) -> None:
+    """Which structures decide such a fit, for fitters that know."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = influences(study.runner, values, Path(folder), seed=study.config.seed)
+    except XpotError as error:
+        findings.facts.append(
+            f"how much each training structure decides such a fit is not known: {error.message}"
+        )
+        return
+    findings.influence = [row.to_json() for row in (rows or [])[:_MOST_INFLUENCE]]
 
 
 def _peak_memory() -> float:

@@ -66,6 +66,8 @@ class FrameLeftOut:
         Of the frame.
     deviation
         Shape (n,): prediction minus reference.
+    trained
+        Shape (n,): the same for the fit to all frames.
     variance
         Shape (n,): ``a^T N^-1 a`` with the normal matrix N of the other frames.
     shift
@@ -74,6 +76,7 @@ class FrameLeftOut:
 
     rows: FrameRows
     deviation: FloatArray
+    trained: FloatArray
     variance: FloatArray
     shift: float
 
@@ -213,7 +216,7 @@ def leave_out_each(regression: Regression, weights: Weights, factor: Factor) -> 
             shift = float(step @ step)
         except LinAlgError:
             deviation, variance, shift = _solved_anew(regression, weights, factor, own, diagonal)
-        yield FrameLeftOut(own, deviation, variance, shift)
+        yield FrameLeftOut(own, deviation, fitted - own.rows[:, -1], variance, shift)
 
 
 def _ridge_step(

@@ -59,8 +59,8 @@ def summary(
 ) -> tuple[LeftOut, Calibration]:
     """Errors and influence of all frames, and the calibration that follows from them."""
     table, calibration = ErrorTable(), Calibration()
-    frames, energies, forces, shifts = [], [], [], []
-    for one in sorted(found, key=lambda one: one.rows.frame):
+    lines = []
+    for one in found:
         group = group_of(one.rows.frame)
         energy, virial, force = one.rows.parts(one.deviation)
         of_energy, _, of_force = one.rows.parts(one.variance)
@@ -72,14 +72,24 @@ def summary(
             calibration.add("energy", group, energy, of_energy, weights.of("energy", group))
         if len(force):
             calibration.add("force", group, force, of_force, weights.of("force", group))
-        frames.append(one.rows.frame)
-        energies.append(float(energy[0]) if len(energy) else np.nan)
-        forces.append(float(np.sqrt(np.mean(force**2))) if len(force) else np.nan)
-        shifts.append(one.shift)
+        lines.append((one.rows.frame, *_sizes(one, one.deviation), one.shift, *_sizes(one, one.trained)))
+    frames, energies, forces, shifts, *trained = zip(*sorted(lines), strict=True)
     influence = np.array(shifts)
     mean = influence[np.isfinite(influence)].mean() if np.isfinite(influence).any() else 1.0
-    left_out = LeftOut(tuple(frames), table, np.array(energies), np.array(forces), influence / (mean or 1.0))
+    influence /= mean or 1.0
+    left_out = LeftOut(
+        frames, table, np.array(energies), np.array(forces), influence, *(np.array(v) for v in trained)
+    )
     return left_out, calibration
+
+
+def _sizes(one: FrameLeftOut, deviation: FloatArray) -> tuple[float, float]:
+    """Deviation of the energy, and root mean square of those of the forces; NaN where there are none."""
+    energy, _, force = one.rows.parts(deviation)
+    return (
+        float(energy[0]) if len(energy) else np.nan,
+        float(np.sqrt(np.mean(force**2))) if len(force) else np.nan,
+    )
 
 
 @dataclass(frozen=True, eq=False)
