@@ -158,7 +158,7 @@ def fits(draw: st.DrawFn) -> GapOptions:
                 "n_max": draw(st.integers(1, 9)),
                 "l_max": 3,
                 "zeta": draw(st.integers(1, 6)),
-            } | species(1)
+            } | draw(st.sampled_from((species(1), {"shared_by": ["Cu", "Al"]})))
             chosen |= draw(
                 st.sampled_from(
                     ({}, {"neighbours": ["Cu", "Al"]}, {"neighbours": ["Cu"]}, {"neighbours": "any"})
@@ -172,7 +172,10 @@ def fits(draw: st.DrawFn) -> GapOptions:
             order = (
                 draw(st.integers(2, 3)) if kind == "distance_Nb" else {"distance_2b": 2, "angle_3b": 3}[kind]
             )
-            chosen |= draw(scale) | species(order) | ({"order": order} if kind == "distance_Nb" else {})
+            scales = draw(scale)
+            if order == 3 and draw(st.booleans()):
+                scales = {"theta_factors": draw(st.lists(_number(0.1, 2), min_size=3, max_size=3))}
+            chosen |= scales | species(order) | ({"order": order} if kind == "distance_Nb" else {})
             chosen |= {"covariance_type": draw(st.sampled_from(("ard_se", "pp")))}
         descriptors.append({kind: chosen})
     sigma = _number(0.001, 1) | st.fixed_dictionaries(dict.fromkeys(GROUPS, _number(0.001, 1)))

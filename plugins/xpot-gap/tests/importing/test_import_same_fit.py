@@ -44,6 +44,14 @@ FORMS = {
     "shared pool": (TURBO, "local_property0=0.0"),
     "blind": (f"{PAIR} add_species=F : {SOAP} n_sparse=15 add_species=F", "e0={Cu:-0.8:Ag:0.3}"),
     "one species": (f"{PAIR} : {SOAP} n_sparse=9 Z=29 n_species=1 species_Z={{29}} add_species=F", "e0=0.1"),
+    "a length scale for each coordinate": (
+        f"{ANGLE.replace('theta_uniform=1.0', 'theta_fac={{0.5 1.0d0 0.8}}')} : {PAIR}",
+        "e0=0.1",
+    ),
+    "one kernel for several centres": (
+        f"{SOAP} n_sparse=9 n_Z=2 Z={{{{29 47}}}} n_species=2 species_Z={{{{47 29}}}} add_species=F",
+        "e0=0.1",
+    ),
     "piecewise polynomial": (f"{PAIR.replace('ard_se', 'pp')} : {SOAP} n_sparse=9 f0=0.0", "e0=0.1"),
 }
 
@@ -54,6 +62,8 @@ FORMS = {
 def test_study_fits_as_gap_fit_does(
     form: str, elements: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if form.startswith("one kernel") and len(elements) == 1:
+        pytest.skip("names two elements")
     quippy = pytest.importorskip("quippy.potential")
     monkeypatch.chdir(tmp_path)
     images = []

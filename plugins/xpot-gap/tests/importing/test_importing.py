@@ -111,6 +111,15 @@ def test_command_there_and_back() -> None:
             f"gap={{{SOAP_TEXT} n_sparse=9 add_species=F species_Z={{{{1 8}}}}}}",
             "names 2 species, n_species is 1",
         ),
+        (
+            f"gap={{{SOAP_TEXT} n_sparse=9 add_species=F n_Z=2 Z={{{{1}}}}}}",
+            "^soap: Z = '1': names 1 species, n_Z",
+        ),
+        (
+            f"gap={{{SOAP_TEXT} n_sparse=9 n_Z=2 Z={{{{1 8}}}}}}",
+            "^soap: n_Z = '2': gap_fit needs add_species=F",
+        ),
+        (f"gap={{{PAIR_TEXT.replace('=1.0', '={{1.0 2.0}}')}}}", "theta_uniform = '1.0 2.0': is no number"),
         (f"gap={{{SOAP_TEXT} n_sparse=9 add_species=maybe}}", "add_species = 'maybe': is no logical value"),
         (f"gap={{{SOAP_TEXT} config_type_n_sparse={{a:10:b}}}}", "^config_type_n_sparse = 'a:10:b'"),
         (f"gap={{{SOAP_TEXT} config_type_n_sparse={{a:b}}}}", "^config_type_n_sparse = 'b'"),

@@ -131,6 +131,9 @@ class Descriptor(OptionsModel):
         """What the native engine does not compute; None for nothing."""
         if not self.native:
             return "this descriptor"
+        for name in ("theta_factors", "shared_by"):
+            if getattr(self, name, None):
+                return name
         return next((name for name in self.more if name not in DESCRIPTOR_SETTINGS), None)
 
 
@@ -147,5 +150,7 @@ def length_scale(chosen: Any, first: str, second: str) -> dict[str, Any]:
     kind = chosen.covariance_type
     if kind == "dot_product":
         return {"covariance_type": kind, "zeta": 1 if chosen.zeta is None else chosen.zeta}
+    if chosen.theta_factors:
+        return {"covariance_type": kind, "theta_fac": chosen.theta_factors}
     name = first if getattr(chosen, second) is None else second
     return {"covariance_type": kind, name: getattr(chosen, name)}

@@ -135,6 +135,17 @@ def theta_fac_option(default: float | None, note: str = "") -> Any:
     )
 
 
+def theta_factors_option() -> Any:
+    """Option `theta_factors`."""
+    return option(
+        list,
+        "Length scale of each coordinate in units of its spread in the data, in gap_fit's order; takes the place of "
+        "theta_fac and theta_uniform.",
+        stage="descriptors",
+        tunable=False,
+    )
+
+
 def zeta_option(default: int | None) -> Any:
     """Option `zeta`."""
     return option(default, "Power of the kernel dot_product.", tune=Range(2, 6), stage="kernel", ge=1, le=20)

@@ -20,6 +20,7 @@ from xpot_gap.descriptors.declare import (
     sparse_method_option,
     species_option,
     theta_fac_option,
+    theta_factors_option,
     theta_uniform_option,
     transition_option,
     zeta_option,
@@ -42,6 +43,7 @@ class Distance2b(Descriptor):
     )
     theta_fac: float | None = theta_fac_option(None, " Takes the place of theta_uniform.")
     zeta: int | None = zeta_option(None)
+    theta_factors: ClassVar[tuple[()]] = ()  # there is one coordinate
     species: Species = species_option("one pair of species")
 
     @property
@@ -64,6 +66,7 @@ class Angle3b(Descriptor):
     theta_fac: float = theta_fac_option(0.5)
     theta_uniform: float | None = theta_uniform_option(None, " Takes the place of theta_fac.")
     zeta: int | None = zeta_option(None)
+    theta_factors: list[float] = theta_factors_option()
     species: Species = species_option("one triplet (centre first)")
 
     @property
@@ -93,6 +96,7 @@ class DistanceNb(Descriptor):
     theta_uniform: float = theta_uniform_option(1.0)
     theta_fac: float | None = theta_fac_option(None, " Takes the place of theta_uniform.")
     zeta: int | None = zeta_option(None)
+    theta_factors: list[float] = theta_factors_option()
     species: Species = species_option("one cluster, as many symbols as `order`")
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from xpot_gap.descriptors.declare import (
     n_sparse_option,
     sparse_method_option,
     theta_fac_option,
+    theta_factors_option,
     theta_uniform_option,
     zeta_option,
 )
@@ -36,6 +37,7 @@ class Other(Descriptor):
     theta_uniform: float = theta_uniform_option(1.0)
     theta_fac: float | None = theta_fac_option(None, " Takes the place of theta_uniform.")
     zeta: int | None = zeta_option(None)
+    theta_factors: list[float] = theta_factors_option()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from xpot_gap.descriptors.declare import (
     neighbours_option,
     sparse_method_option,
     theta_fac_option,
+    theta_factors_option,
     theta_uniform_option,
     transition_option,
     zeta_option,
@@ -50,15 +51,26 @@ class Soap(Descriptor):
     zeta: int = zeta_option(4)
     theta_uniform: float | None = theta_uniform_option(None)
     theta_fac: float | None = theta_fac_option(None)
+    theta_factors: list[float] = theta_factors_option()
     n_sparse: PerGroup[int] = n_sparse_option(500)
     sparse_method: SparseMethod = sparse_method_option("cur_points")
     delta: float = delta_option(0.5, Range(0.05, 5.0, log=True))
     neighbours: Species = neighbours_option()
+    shared_by: list[str] = option(
+        list,
+        "Central species that have one kernel and its sparse points in common, in the place of `species`: gap_fit's "
+        "`n_Z`.",
+        stage="descriptors",
+        tunable=False,
+    )
 
     @model_validator(mode="after")
     def _has_length_scale(self) -> Soap:
-        if self.covariance_type != "dot_product" and self.theta_uniform is None and self.theta_fac is None:
+        given = self.theta_uniform, self.theta_fac, self.theta_factors or None
+        if self.covariance_type != "dot_product" and given == (None, None, None):
             raise ValueError(f"covariance_type {self.covariance_type} needs theta_uniform or theta_fac")
+        if self.shared_by and self.species is not None:
+            raise ValueError("give species or shared_by, not both")
         return self
 
     @property

@@ -114,7 +114,7 @@ def describe_descriptors(
     commands = []
     for index, entry in enumerate(options.descriptors):
         chosen = entry.chosen
-        named = [*(chosen.wanted_species or ()), *neighbours(chosen, ())]
+        named = [*(chosen.wanted_species or ()), *neighbours(chosen, ()), *getattr(chosen, "shared_by", ())]
         unknown = [s for s in named if s not in (*elements, ANY)]
         if unknown:
             raise InputError(
@@ -167,6 +167,11 @@ def _expand(entry: DescriptorChoice, elements: Sequence[str]) -> list[tuple[str,
         common = {"order": chosen.order, "compact_clusters": chosen.compact_clusters} | _fading(chosen)
         for cluster in [given] if given else combinations_with_replacement(elements, chosen.order):
             rows.append((f"distance_Nb {'-'.join(cluster)}", {**common, "Z": _numbers(cluster)}))
+    elif isinstance(chosen, Soap) and chosen.shared_by:
+        around = neighbours(chosen, elements)
+        settings = {"n_species": len(around), "species_Z": _numbers(around)}
+        settings |= {"n_Z": len(chosen.shared_by), "Z": _numbers(chosen.shared_by)}
+        rows.append((f"soap of {', '.join(chosen.shared_by)}", _soap(chosen) | settings))
     elif isinstance(chosen, Soap | SoapTurbo):
         around = neighbours(chosen, elements)
         for centre in given or elements:

@@ -63,6 +63,8 @@ LOG = "fit.log"
 XML = "gap.xml"
 SETTINGS = "gap_fit.settings"
 
+_THETA = re.compile(r"\btheta_fac=(?:\{\{.*?\}\}|\S+)")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -276,7 +278,7 @@ class Plan:
         return replace(
             self,
             descriptors=tuple(
-                replace(d, sparse_file=s, settings=re.sub(r"\btheta_fac=\S+", f"theta_file={t}", d.settings))
+                replace(d, sparse_file=s, settings=_THETA.sub(f"theta_file={t}", d.settings))
                 for d, s, t in zip(self.descriptors, sparse, theta, strict=True)
             ),
         )

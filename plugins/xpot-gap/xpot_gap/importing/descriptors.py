@@ -13,7 +13,7 @@ from xpot_gap.importing.data import Data
 from xpot_gap.importing.folding import folded
 from xpot_gap.importing.reading.dictionaries import KINDS
 from xpot_gap.importing.reading.findings import Findings
-from xpot_gap.importing.reading.grammar import is_true, read_descriptors, real, whole
+from xpot_gap.importing.reading.grammar import fields, is_true, read_descriptors, real, whole
 from xpot_gap.importing.reading.names import OF_DESCRIPTORS, OF_ONE_DESCRIPTOR, plain_names
 from xpot_gap.importing.sparse import SparsePoints
 
@@ -197,6 +197,9 @@ def _common(kind: str, own: Mapping[str, str], findings: Findings) -> dict[str, 
             f"covariance_type {covariance} needs {' or '.join(wanted)}, and nothing else", key=kind
         )
     for key in given:
+        if key == "theta_fac" and len(parts := fields(own[key])) > 1:
+            chosen["theta_factors"] = [real(part, f"{kind}: {key}") for part in parts]
+            continue
         value = real(own[key], f"{kind}: {key}")
         chosen[key] = int(value) if key == "zeta" and value.is_integer() else value
     return chosen

@@ -35,6 +35,8 @@ def terms(
         Gets notes on settings without effect.
     """
     if is_true(pairs.get("add_species", "T"), "add_species"):
+        if whole(pairs.get("n_Z", "1"), f"{kind}: n_Z") > 1:
+            raise InputError("gap_fit needs add_species=F beside it", key=f"{kind}: n_Z", value=pairs["n_Z"])
         useless = [key for key in pairs if key in KEYS - {"add_species"}]
         if useless:
             findings.note(f"{kind}: {', '.join(useless)} without effect, as gap_fit adds all species.")
@@ -96,15 +98,25 @@ def _around(kind: str, pairs: Mapping[str, str], elements: Sequence[str]) -> dic
             raise InputError("is no place in species_Z", key=f"{kind}: central_index", value=index)
         centre = around[index - 1]
     else:
-        centre = _symbol(pairs.get("Z", "0"), f"{kind}: Z")
+        n = whole(pairs.get("n_Z", "1"), f"{kind}: n_Z")
+        centres = _symbols(pairs.get("Z", "0"), f"{kind}: Z")
+        if len(centres) != n:
+            raise InputError(
+                f"names {len(centres)} species, n_Z is {n}", key=f"{kind}: Z", value=pairs.get("Z")
+            )
+        if n > 1:
+            return {"shared_by": centres} | _neighbours(around, elements)
+        centre = centres[0]
     if elements and [centre] == around == list(elements):
         return {}
+    return {"species": ANY if centre == ANY else [centre]} | _neighbours(around, elements)
+
+
+def _neighbours(around: list[str], elements: Sequence[str]) -> dict[str, Any]:
+    """The option, where it is not that of all elements."""
     if elements and around == sorted(elements, key=lambda s: atomic_numbers[s]):
-        return {"species": ANY if centre == ANY else [centre]}
-    return {
-        "species": ANY if centre == ANY else [centre],
-        "neighbours": ANY if around == [ANY] else around,
-    }
+        return {}
+    return {"neighbours": ANY if around == [ANY] else around}
 
 
 def _symbols(text: str, key: str) -> list[str]:

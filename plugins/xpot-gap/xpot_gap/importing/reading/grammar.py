@@ -11,8 +11,8 @@ PIECE = 1024
 """Characters that a file is read in at once."""
 _CLOSING = {"'": "'", '"': '"', "{": "}"}
 # Fortran takes a repeat count before a number, d or nothing as the letter of an exponent, and reads up to a separator.
-_REAL = re.compile(r"(?:\d+\*)?([+-]?(?:\d+\.?\d*|\.\d+))(?:[edq]?([+-]\d+)|[edq](\d+))?(?=[\s,;/]|$)")
-_WHOLE = re.compile(r"(?:\d+\*)?([+-]?\d+)(?=[\s,;/]|$)")
+_REAL = re.compile(r"(?:\d+\*)?([+-]?(?:\d+\.?\d*|\.\d+))(?:[edq]?([+-]\d+)|[edq](\d+))?(?=[,;/]|$)")
+_WHOLE = re.compile(r"(?:\d+\*)?([+-]?\d+)(?=[,;/]|$)")
 
 
 def file_line(text: str) -> str:
