@@ -33,17 +33,20 @@ PUBLISHED = {
     },
 }
 """Test errors as published: energy RMSE (meV/atom), force RMSE (eV/Å)."""
+ACE_CUTOFFS = {"Si": (4.8, 5.6), "Mo": (4.0, 4.4), "Cu": (4.0, 5.0)}
+"""Å. Narrow, since an ACE study has few trials: around the cutoffs of single fits with default weights."""
 
 
-def fitter(potential: str) -> dict[str, Any]:
+def fitter(potential: str, element: str) -> dict[str, Any]:
     """The fitter block: ``qSNAP-6`` (twojmax 6), ``ACE-400`` (400 functions) or ``GAP``."""
     if potential == "GAP":
         return gap_fitter(4, 200)
     if potential.startswith("ACE-"):
+        low, high = ACE_CUTOFFS[element]
         return {
             "ace": {
                 "functions": int(potential.partition("-")[2]),
-                "cutoff": {"min": 3.5, "max": 6.0},
+                "cutoff": {"min": low, "max": high},
                 "eweight": {"min": 10, "max": 1500, "log": True, "per": "group"},
                 "fweight": {"min": 0.1, "max": 50, "log": True, "per": "group"},
                 "ridge": {"min": 1.0e-12, "max": 1.0e-7, "log": True},
@@ -75,13 +78,14 @@ def study(
     test = str(DATA / f"{element}_test.xyz")
     data: dict[str, Any] = {"train": str(DATA / f"{element}_train.xyz"), "keys": {"virial": None}}
     data |= {"validation": {"kfold": 5}, "test": test} if selection == "CV" else {"validation": test}
+    initial = 32 if search == "flat" else 2 if potential.startswith("ACE-") else 8
     nested: dict[str, Any] = {} if selection == "CV" else {"prior": 0.0, "iterations": 100}
     return {
         "study": name_of(element, potential, search, selection),
         "data": data,
-        "fitter": fitter(potential),
+        "fitter": fitter(potential, element),
         "loss": {"energy-force": {"alpha": 0.75}},
-        "optimizer": {"skopt-gp": {"initial": 32 if search == "flat" else 8, "initial_design": "hammersly"}},
+        "optimizer": {"skopt-gp": {"initial": initial, "initial_design": "hammersly"}},
         "search": "flat" if search == "flat" else {"nested": nested},
         "budget": budget,
     }

@@ -32,6 +32,7 @@ def basis(elements: tuple[str, ...], **changes: Any) -> AceBasis:
         per_element(options.functions, elements, "functions"),
         options.smoothness,
         options.virials,
+        options.angular_weight,
     )
 
 

@@ -28,6 +28,7 @@ class AceFitter(LinearFitter[AceBasis, AceOptions]):
             per_element(options.functions, data.elements, "functions"),
             options.smoothness,
             options.virials,
+            options.angular_weight,
         )
 
     def columns(self, basis: AceBasis, options: AceOptions) -> npt.NDArray[np.intp] | None:

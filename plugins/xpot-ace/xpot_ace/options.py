@@ -69,7 +69,7 @@ class AceOptions(LinearOptions):
     functions: PerElement[int] = _descriptor(
         300,
         "Number of functions with an element as central atom, the simplest first: smaller bases are part of "
-        "larger ones (pacemaker's number_of_functions_per_element with the ladder power_order).",
+        "larger ones (pacemaker's number_of_functions_per_element).",
         per="element",
         role="size",
         ge=1,
@@ -81,6 +81,14 @@ class AceOptions(LinearOptions):
         stage="regression",
         ge=1,
     )
+    angular_weight: float = _descriptor(
+        0.5,
+        "What an angular momentum counts in the complexity of a function, against a radial index: the smaller, the "
+        "more angular functions are among the simplest (1 is pacemaker's ladder power_order).",
+        unit="",
+        tune=Range(0.25, 1.0),
+        ge=0.0,
+    )
     order: int = _descriptor(
         4,
         "How many neighbours a function takes together at most: 1 is a pair potential.",
@@ -89,9 +97,9 @@ class AceOptions(LinearOptions):
         le=6,
     )
     nradmax_by_orders: list[int] = _sizes(
-        [15, 6, 4, 3, 2, 2], "Largest number of radial functions for each order."
+        [12, 6, 5, 3, 2, 2], "Largest number of radial functions for each order."
     )
-    lmax_by_orders: list[int] = _sizes([0, 3, 3, 2, 2, 1], "Largest angular momentum for each order.")
+    lmax_by_orders: list[int] = _sizes([0, 6, 4, 2, 2, 1], "Largest angular momentum for each order.")
     binary: Shape = _descriptor(Shape, "The same for functions of two elements.")
     ternary: Shape = _descriptor(
         lambda: Shape(nradmax_by_orders=[15, 3, 3, 2, 1], lmax_by_orders=[0, 2, 2, 1, 1]),

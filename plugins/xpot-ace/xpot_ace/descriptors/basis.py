@@ -33,6 +33,8 @@ class AceBasis(Basis):
         Power of the smoothness prior, see `Functions.roughness`; 0 is none.
     virials
         Whether frames with a virial get rows of it.
+    angular_weight
+        Of the complexity by which the functions are chosen, see `make_functions`.
     """
 
     def __init__(
@@ -41,18 +43,20 @@ class AceBasis(Basis):
         wanted: Mapping[str, int],
         smoothness: float = 0.0,
         virials: bool = True,
+        angular_weight: float = 1.0,
     ) -> None:
         self.potential, self.wanted = potential, dict(wanted)
-        self.smoothness, self.virials = smoothness, virials
+        self.smoothness, self.virials, self.angular_weight = smoothness, virials, angular_weight
 
     def __reduce__(self) -> tuple[Any, ...]:
         # objects of python-ace cannot be sent to another process, and are soon made
-        return type(self), (self.potential, self.wanted, self.smoothness, self.virials)
+        arguments = (self.potential, self.wanted, self.smoothness, self.virials, self.angular_weight)
+        return type(self), arguments
 
     @cached_property
     def functions(self) -> Functions:
         """What python-ace computes."""
-        return make_functions(self.potential, max(self.wanted.values()))
+        return make_functions(self.potential, max(self.wanted.values()), self.angular_weight)
 
     @cached_property
     def columns(self) -> npt.NDArray[np.intp]:
@@ -77,7 +81,8 @@ class AceBasis(Basis):
 
     def fingerprint(self) -> str:
         """See `xpot_linear.Basis`; the smoothness prior changes no row."""
-        return json.dumps([self.potential, self.wanted, self.virials, pyace_version()], sort_keys=True)
+        settings = [self.potential, self.wanted, self.virials, self.angular_weight, pyace_version()]
+        return json.dumps(settings, sort_keys=True)
 
     def penalties(self) -> FloatArray | None:
         """See `xpot_linear.Basis`: squared roughness."""

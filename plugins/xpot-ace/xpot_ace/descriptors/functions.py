@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ class Functions:
         return pyace().ACEBBasisSet(configuration)
 
 
-def make_functions(potential: Mapping[str, Any], number: int) -> Functions:
+def make_functions(potential: Mapping[str, Any], number: int, angular_weight: float) -> Functions:
     """Functions for a potential section of pacemaker.
 
     Parameters
@@ -105,6 +106,8 @@ def make_functions(potential: Mapping[str, Any], number: int) -> Functions:
         The section ``potential`` of pacemaker's input, without a number of functions.
     number
         Of functions of each element: python-ace's gradients are wrong where elements have different numbers.
+    angular_weight
+        What an angular momentum counts in the complexity of a function, against a radial index.
 
     Raises
     ------
@@ -124,7 +127,8 @@ def make_functions(potential: Mapping[str, Any], number: int) -> Functions:
     n_blocks = len(configuration.funcspecs_blocks) // len(potential["elements"])
     ladder: dict[Key, int] = {}
     for block in configuration.funcspecs_blocks:
-        chosen = extension.sort_funcspecs_list(block.funcspecs, "power_order")[: max(number // n_blocks, 1)]
+        by_complexity = sorted(block.funcspecs, key=partial(_complexity, angular_weight=angular_weight))
+        chosen = by_complexity[: max(number // n_blocks, 1)]
         ladder |= {_key(f): i + 1 for i, f in enumerate(chosen)}
         block.funcspecs = extension.sort_funcspecs_list(chosen, "body_order")
     _fit_radial_tables(configuration)
@@ -145,6 +149,11 @@ def make_functions(potential: Mapping[str, Any], number: int) -> Functions:
         tuple(np.array(f.ns, dtype=np.intp) for f in functions),
         tuple(np.array(f.ls, dtype=np.intp) for f in functions),
     )
+
+
+def _complexity(function: Any, angular_weight: float) -> float:
+    """Number of factors, radial indices and angular momenta; with weight 1, pacemaker's ``power_order``."""
+    return len(function.ns) + sum(function.ns) + angular_weight * sum(function.ls)
 
 
 def _key(function: Any) -> Key:

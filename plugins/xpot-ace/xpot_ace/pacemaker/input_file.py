@@ -122,7 +122,7 @@ def _functions(functions: Mapping[str, Any], elements: list[str]) -> dict[str, A
         found |= {ours: own} if ours else own
     found["order"] = len(found.get("nradmax_by_orders", [1] * 4))
     # without a number, pacemaker takes them all
-    return {"functions": 100000, **found}
+    return {"functions": 100000, "angular_weight": 1.0, **found}
 
 
 def _embeddings(embeddings: Mapping[str, Any]) -> list[str]:
