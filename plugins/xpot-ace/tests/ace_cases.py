@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.build import fcc111
 from xpot_ace.descriptors.basis import AceBasis
 from xpot_ace.options import AceOptions
-from xpot_ace.pacemaker.potential_section import per_element, potential_section
+from xpot_ace.pacemaker.potential_section import LINEAR, per_element, potential_section
 
 from xpot_core.testing.frames import frame
 
@@ -28,12 +29,19 @@ SMALL: dict[str, Any] = {
 def basis(elements: tuple[str, ...], **changes: Any) -> AceBasis:
     options = AceOptions(**{**SMALL, **changes})
     return AceBasis(
-        potential_section(options, elements),
+        potential_section(options, elements, LINEAR),
         per_element(options.functions, elements, "functions"),
         options.smoothness,
         options.virials,
         options.angular_weight,
     )
+
+
+def slab() -> Atoms:
+    atoms = fcc111("Al", (2, 2, 3), a=4.05, vacuum=5.0)
+    atoms.symbols[:] = "Si"
+    atoms.rattle(0.1, seed=1)
+    return atoms
 
 
 def with_virial(atoms: Atoms):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from xpot_ace.options import AceOptions
 from xpot_ace.pacemaker.input_file import study_from_input
-from xpot_ace.pacemaker.potential_section import potential_section
+from xpot_ace.pacemaker.potential_section import LINEAR, potential_section
 
 from xpot_core.api import InputError
 
@@ -37,7 +37,7 @@ def imported(**potential: Any) -> tuple[dict[str, Any], list[str]]:
 def test_a_linear_input_goes_there_and_back():
     study, notes = imported()
     options = AceOptions(**study["fitter"]["ace"])
-    section = potential_section(options, ("Si",))
+    section = potential_section(options, ("Si",), LINEAR)
     assert section["functions"]["UNARY"] == SHAPE
     ours, theirs = section["bonds"]["ALL"], content()["potential"]["bonds"]["ALL"]
     assert {k: ours[k] for k in theirs} == theirs

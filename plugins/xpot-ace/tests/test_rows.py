@@ -7,12 +7,14 @@ import logging
 import pickle
 import subprocess
 import sys
+from copy import deepcopy
 
 import numpy as np
 import pytest
-from ace_cases import STEPS, basis, differences, with_virial
+from ace_cases import STEPS, basis, differences, slab, with_virial
 from ase import Atoms
-from ase.build import bulk, fcc111, molecule
+from ase.build import bulk, molecule
+from xpot_ace.descriptors.backend import pyace
 
 from xpot_core.api import FitError, InfeasibleError, InputError
 from xpot_core.testing.frames import frame, rotation, structure
@@ -23,13 +25,6 @@ RADIAL = ("ChebExpCos", "ChebPow", "SBessel")
 def left_handed() -> Atoms:
     atoms = structure(3, ("Si", "Ge"))
     atoms.set_cell(np.array(atoms.cell)[[1, 0, 2]])
-    return atoms
-
-
-def slab() -> Atoms:
-    atoms = fcc111("Al", (2, 2, 3), a=4.05, vacuum=5.0)
-    atoms.symbols[:] = "Si"
-    atoms.rattle(0.1, seed=1)
     return atoms
 
 
@@ -138,6 +133,21 @@ def test_functions_are_nested_and_the_simplest_come_first():
         assert less < more
     # one neighbour, lowest radial functions
     assert ("Si", "Si", 1, 0) in made[0]
+
+
+def test_angular_momenta_may_count_less_in_the_complexity():
+    """With weight 1 the functions are those of pacemaker's ladder; with less, more of them are angular."""
+    plain, angular = (basis(("Si",), functions=12, angular_weight=weight) for weight in (1.0, 0.25))
+    section = deepcopy(plain.potential)
+    section["functions"]["number_of_functions_per_element"] = 12
+    configuration = pyace().multispecies_basisextension.create_multispecies_basis_config(section)
+    theirs = [(*f.ns, *f.ls) for block in configuration.funcspecs_blocks for f in block.funcspecs]
+    ours = plain.functions
+    assert sorted(theirs) == sorted((*n, *l_) for n, l_ in zip(ours.radial, ours.angular, strict=True))
+    assert plain.size == angular.size == 12
+    total = [sum(int(one.sum()) for one in made.functions.angular) for made in (plain, angular)]
+    assert total[0] < total[1]
+    assert plain.fingerprint() != angular.fingerprint()
 
 
 def test_the_smoothness_prior_grows_with_radial_and_angular_indices():

@@ -23,8 +23,10 @@ CONTRACT: dict[str, Any] = {
         "binary": _SHAPE,
     },
     "two_element_options": {"bonds": [{"pair": ["Ge", "Si"], "cutoff": 4.2}]},
-    "other_values": {"functions": 8, "functions_used": 8, "r_in": 2.4},
+    "other_values": {"functions": 8, "functions_used": 8, "angular_weight": 1.0, "r_in": 2.4},
     "along_with": {
+        # so few that it is open which
+        "angular_weight": {"functions": 14, "functions_used": 14},
         "radparameters": _CHEBYSHEV,
         "dcut": _CHEBYSHEV,
         "bonds.0.radparameters": _CHEBYSHEV,
@@ -41,6 +43,19 @@ CONTRACT: dict[str, Any] = {
         **{f"ternary.lmax_by_orders.{i}": _ELEMENTS for i in range(5)},
     },
     "label_options": {"virial_sigma": {"vweight": 0.1}},
+}
+
+PACEMAKER: dict[str, Any] = {
+    "tiny_options": {
+        "evaluator": "pyace",
+        "cutoff": 4.5,
+        "order": 2,
+        "functions": 8,
+        "nradmax_by_orders": [3, 1],
+        "lmax_by_orders": [0, 1],
+        "binary": {"nradmax_by_orders": [3, 1], "lmax_by_orders": [0, 1]},
+        "maxiter": 3,
+    },
 }
 
 IMPORTER: dict[str, Any] = {

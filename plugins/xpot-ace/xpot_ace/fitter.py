@@ -12,7 +12,7 @@ from xpot_linear import LinearFitter, LinearModel
 from xpot_ace.descriptors.basis import AceBasis
 from xpot_ace.options import AceOptions
 from xpot_ace.pacemaker.potential_files import write_potential
-from xpot_ace.pacemaker.potential_section import per_element, potential_section
+from xpot_ace.pacemaker.potential_section import LINEAR, per_element, potential_section
 from xpot_core.api import FittedPotential, TrainingData
 
 
@@ -24,7 +24,7 @@ class AceFitter(LinearFitter[AceBasis, AceOptions]):
     def basis(self, options: AceOptions, data: TrainingData) -> AceBasis:
         """See `xpot_linear.LinearFitter`."""
         return AceBasis(
-            potential_section(options, data.elements),
+            potential_section(options, data.elements, LINEAR),
             per_element(options.functions, data.elements, "functions"),
             options.smoothness,
             options.virials,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.options import AceOptions
 from xpot_core.api import FitterProvider, ImporterProvider, PredictorProvider, hookimpl
 
@@ -17,7 +18,7 @@ _CITATION = (
 
 @hookimpl
 def xpot_register_fitters() -> Iterable[FitterProvider]:
-    """The fitter ``ace``."""
+    """The fitters ``ace`` and ``pacemaker``."""
     yield FitterProvider(
         name="ace",
         summary="Linear atomic cluster expansion: functions from python-ace, staged least squares",
@@ -30,6 +31,17 @@ def xpot_register_fitters() -> Iterable[FitterProvider]:
         contract="xpot_ace.contract:CONTRACT",
         export="xpot_ace.export:export",
         propose="xpot_ace.propose:propose",
+    )
+    yield FitterProvider(
+        name="pacemaker",
+        summary="Non-linear ACE (densities with exponents) by the program pacemaker",
+        load="xpot_ace.nonlinear.fitter:PacemakerFitter",
+        options=PacemakerOptions,
+        packages=("pyace", "pandas", "tensorpotential"),
+        produces=("yace",),
+        citation=_CITATION,
+        contract="xpot_ace.contract:PACEMAKER",
+        export="xpot_ace.export:export",
     )
 
 

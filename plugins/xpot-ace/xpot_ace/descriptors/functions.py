@@ -153,7 +153,7 @@ def make_functions(potential: Mapping[str, Any], number: int, angular_weight: fl
 
 def _complexity(function: Any, angular_weight: float) -> float:
     """Number of factors, radial indices and angular momenta; with weight 1, pacemaker's ``power_order``."""
-    return len(function.ns) + sum(function.ns) + angular_weight * sum(function.ls)
+    return float(len(function.ns) + sum(function.ns) + angular_weight * sum(function.ls))
 
 
 def _key(function: Any) -> Key:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xpot_ace.options import AceOptions, Shape
+from xpot_ace.potential_options import PotentialOptions, Shape
 from xpot_core.api import InputError, resolve
 
-_SINGLE_DENSITY = {"npot": "FinnisSinclair", "fs_parameters": [1.0, 1.0], "ndensity": 1}
+LINEAR = {"npot": "FinnisSinclair", "fs_parameters": [1.0, 1.0], "ndensity": 1}
 """The energy of an atom is the sum of its functions: what makes ACE linear."""
 _CORE = {"rho_core_cut": 100000.0, "drho_core_cut": 250.0}
 
@@ -25,7 +25,9 @@ BOND_KEYS = {
 """Our name -> pacemaker's, in the section ``bonds``."""
 
 
-def potential_section(options: AceOptions, elements: Sequence[str]) -> dict[str, Any]:
+def potential_section(
+    options: PotentialOptions, elements: Sequence[str], embedding: Mapping[str, Any]
+) -> dict[str, Any]:
     """The section ``potential``, without a number of functions.
 
     Parameters
@@ -34,6 +36,8 @@ def potential_section(options: AceOptions, elements: Sequence[str]) -> dict[str,
         Those of the fitter.
     elements
         Of the study.
+    embedding
+        How densities become energies: `LINEAR`, or another.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def potential_section(options: AceOptions, elements: Sequence[str]) -> dict[str,
     return {
         "deltaSplineBins": options.delta_spline_bins,
         "elements": list(elements),
-        "embeddings": {"ALL": {**_SINGLE_DENSITY, **_CORE}},
+        "embeddings": {"ALL": {**embedding, **_CORE}},
         "bonds": {
             "ALL": _bond(options),
             **{"".join(bond.pair): _bond(bond) for bond in options.bonds},

@@ -1,0 +1,1 @@
+"""Non-linear ACE by the program pacemaker: its input, its run, its potential."""
