@@ -71,7 +71,15 @@ def test_the_proposal_for_silicon_can_be_run(fitter: str, registry: Registry, tm
     outcome = CliRunner().invoke(cli, ["doctor", str(path), "--no-fit"])
     assert outcome.exit_code == 0, outcome.output
     assert f"{found.searched} hyperparameters" in outcome.output
-    assert found.trials >= 2 * found.searched
+    written = read_study(path).config
+    assert written.search.nested is not None  # all three are staged
+    (optimizer,) = written.optimizer.values()
+    assert found.trials >= 30 >= 2 * optimizer["initial"] >= 12
+    assert written.validate_with == [{"default": {}}]
+    assert written.validate_best > 1
+    if fitter != "numpy-pair":
+        # no weight that the loss cannot judge
+        assert written.loss["energy-force"]["virial"] > 0
 
 
 @pytest.mark.slow
@@ -303,3 +311,38 @@ def test_a_terminal_is_asked_and_a_pipe_is_not(folder: Path) -> None:
     assert status == 0, shown.decode()
     assert b"Training file" in shown
     assert read_study(folder / "asked.yaml").config.name_of("fitter") == "numpy-pair"
+
+
+def test_what_the_loss_cannot_judge_is_not_searched(registry: Registry, tmp_path: Path) -> None:
+    """No weight of virials without virials, none of groups that the loss leaves out, and one penalty is enough."""
+    if "snap" not in registry.names("fitter"):
+        pytest.skip("snap is not installed")
+    frames = [labelled(bulk("Cu", cubic=True), config_type="ab"[i % 2]) for i in range(20)]
+    frames += [
+        labelled(Atoms("Cu2", [[0, 0, 0], [2 + 0.1 * i, 0, 0]], cell=[14] * 3, pbc=True), config_type="pair")
+        for i in range(8)
+    ]
+    write(tmp_path / "cu.xyz", frames)
+    facts = look_at([tmp_path / "cu.xyz"])
+    text = propose_study(facts, Wishes((tmp_path / "cu.xyz",), fitter="snap", folder=tmp_path), registry).text
+    study = yaml.safe_load(text)
+    options = study["fitter"]["snap"]
+    assert "vweight" not in options
+    assert "virial" not in study["loss"]["energy-force"]
+    assert options["eweight"] == {"a": "tune", "b": "tune", "pair": 100.0}
+    assert study["loss"]["energy-force"]["group_weights"] == {"pair": 0}
+    assert "absolute_ridge" not in options
+
+
+def test_compounds_get_options_of_their_elements(registry: Registry, tmp_path: Path) -> None:
+    if "snap" not in registry.names("fitter"):
+        pytest.skip("snap is not installed")
+    frames = [labelled(bulk("InP", "zincblende", a=5.8 + 0.01 * i, cubic=True)) for i in range(12)]
+    write(tmp_path / "inp.xyz", frames)
+    facts = look_at([tmp_path / "inp.xyz"])
+    text = propose_study(
+        facts, Wishes((tmp_path / "inp.xyz",), fitter="snap", folder=tmp_path), registry
+    ).text
+    options = yaml.safe_load(text)["fitter"]["snap"]
+    assert options["wj"] == {"In": 1.0, "P": "tune"}
+    assert options["radelem"] == {"In": 0.5, "P": "tune"}

@@ -25,7 +25,7 @@ from xpot_core.options.declare import (
 )
 from xpot_core.space.as_json import space_from_json, space_to_json
 from xpot_core.space.parameters import Choice, Float, Int, Space
-from xpot_core.space.read import build_space
+from xpot_core.space.read import build_space, inherited_scales
 
 GROUPS, ELEMENTS = ("bulk", "v1.2 melt", "surface"), ("Ge", "Si")
 
@@ -372,3 +372,19 @@ def test_space_comes_back_from_plain_data() -> None:
     assert back.defaults() == space.defaults()
     assert back.options(space.defaults()) == space.options(space.defaults())
     assert space_from_json({"space": data["space"]}).template is None
+
+
+def test_a_scale_that_the_file_does_not_write_is_known() -> None:
+    """``{min, max}`` keeps the scale that the fitter declares; what is logarithmic so can be told."""
+    raw: dict[str, Any] = {
+        "sigma": {"min": 0.002, "max": 0.05, "per": "group"},
+        "wj": {"min": 0.5, "max": 1.5},
+    }
+    assert inherited_scales(Model, raw, groups=GROUPS, elements=ELEMENTS) == ["sigma"]
+    space = {p.name: p for p in space_of(raw)}
+    assert space["sigma.bulk"] == Float("sigma.bulk", 0.002, 0.05, True, "regression", 0.01)
+    assert space["wj"].from_unit(0.5) == 1.0
+    written = {"sigma": {"min": 0.002, "max": 0.05, "log": False}, "wj": "tune"}
+    assert inherited_scales(Model, written, groups=GROUPS, elements=ELEMENTS) == []
+    parts = {"sigma": {"bulk": {"max": 0.05}, "v1.2 melt": "tune", "surface": 0.1}}
+    assert inherited_scales(Model, parts, groups=GROUPS, elements=ELEMENTS) == ["sigma.bulk"]

@@ -19,7 +19,11 @@ class EnergyForceOptions(OptionsModel):
     )
     measure: Literal["rmse", "mae"] = option("rmse", "Root mean square or mean absolute deviations.")
     virial: float = option(
-        0.0, "Weight of a further term: deviation of the virial per atom.", unit="1/(eV/atom)", ge=0
+        0.0,
+        "Weight of a further term: deviation of the virial per atom.",
+        unit="1/(eV/atom)",
+        role="virial-balance",
+        ge=0,
     )
     group_weights: dict[str, float] = option(
         dict,

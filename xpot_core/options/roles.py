@@ -77,6 +77,12 @@ class Role(StrEnum):
         "Of a loss: weight of energies (1) against forces (0). `xpot show --alpha` and the marks in the figure of the "
         "Pareto set vary it; `xpot init` sets it to 1 where the data have no forces.",
     )
+    VIRIAL_BALANCE = (
+        "virial-balance",
+        None,
+        "Of a loss: weight of virials. `xpot init` sets it where the data have virials, and only then proposes a "
+        "weight of virials in the fit: what the loss does not see it cannot judge.",
+    )
     GROUP_WEIGHTS = (
         "group-weights",
         "",
@@ -85,8 +91,9 @@ class Role(StrEnum):
     INITIAL_DESIGN = (
         "initial-design",
         "",
-        "Of an optimizer: number of trials before it learns from them. `xpot init` gives it a quarter of the trials, "
-        "and takes an optimizer with one where it may choose; reports shade these trials.",
+        "Of an optimizer: number of trials before it learns from them. `xpot init` gives it twice the number of "
+        "hyperparameters that the optimizer moves, and takes an optimizer with one where it may choose; reports shade "
+        "these trials.",
     )
 
     @property

@@ -16,6 +16,7 @@ from xpot_core.data.dataset import group_table
 from xpot_core.errors import StudyChangedError
 from xpot_core.search.earlier_studies import adopt_priors, extend_store
 from xpot_core.space.as_json import space_to_json
+from xpot_core.space.read import inherited_scales
 from xpot_core.store.store import Store
 from xpot_core.study_file.schema import StudyConfig
 from xpot_core.trial.runner import TrialRunner
@@ -55,6 +56,7 @@ def open_study(runner: TrialRunner, store: Store, directory: Path, *, extend: bo
     if known is None:
         store.set("identity", now)
         store.set("created", time.time())
+        sentences += scales_told(runner)
     else:
         changed = [part for part, value in now.items() if _differs(runner, part, known.get(part), value)]
         for part in changed:
@@ -83,6 +85,18 @@ def open_study(runner: TrialRunner, store: Store, directory: Path, *, extend: bo
     sentences += adopt_priors(store, runner, runner.study, directory)
     (directory / STUDY_NAME).write_text(runner.study.as_run(), encoding="utf-8")
     return sentences
+
+
+def scales_told(runner: TrialRunner) -> list[str]:
+    """A sentence where the scale of a written range is the fitter's and not the study file's."""
+    name, raw = next(iter(runner.study.config.fitter.items()))
+    data = runner.dataset.data
+    found = inherited_scales(runner.fitter.provider.options, raw, groups=data.groups, elements=data.elements)
+    if not found:
+        return []
+    return [
+        f"searched on a logarithmic scale, as {name} declares: {', '.join(found)}; write log: true or false to choose"
+    ]
 
 
 def identity(runner: TrialRunner) -> dict[str, Any]:

@@ -60,12 +60,28 @@ def build_space(
     return space
 
 
+def inherited_scales(
+    model: type[BaseModel], raw: Any, *, groups: Sequence[str] = (), elements: Sequence[str] = ()
+) -> list[str]:
+    """Options whose ends are written and whose logarithmic scale is not: it is the one that the provider declares.
+
+    Parameters
+    ----------
+    model, raw, groups, elements
+        As for `build_space`.
+    """
+    builder = _Builder(tuple(groups), tuple(elements))
+    builder.model(model, {} if raw is None else raw, "")
+    return builder.inherited
+
+
 class _Builder:
     """Walks options model and study file side by side and collects hyperparameters."""
 
     def __init__(self, groups: tuple[str, ...], elements: tuple[str, ...]) -> None:
         self.members: dict[Expansion, tuple[str, ...]] = {"group": groups, "element": elements}
         self.parameters: list[Parameter] = []
+        self.inherited: list[str] = []
 
     def model(self, model: type[BaseModel], raw: Any, path: str) -> Any:
         if not isinstance(raw, dict):
@@ -156,6 +172,9 @@ class _Builder:
             )
         if not info.tunable:
             raise InputError("cannot be searched", key=key, value=raw, remedy="give it a fixed value")
+        written = {"min", "max"} & set(raw)
+        if written and "log" not in raw and info.tune is not None and info.tune.log:
+            self.inherited.append(key)
         per = raw.get("per")
         if per is None:
             return self.parameter(annotation, info, raw, key, default)

@@ -10,12 +10,24 @@ _COMPONENTS = 30
 """Bispectrum components of twojmax 6."""
 _ROWS_EACH = 3
 """Rows of the least squares for each coefficient, below which the quadratic form is not worth it."""
+_ANGLES = {"min": 0.4, "max": 1.2, "log": False}
+"""For rfac0: the best of Si, Mo and Cu have 0.5 to 1.1."""
+_RIDGE = {"min": 1.0e-13, "max": 1.0e-6, "log": True}
+"""For many columns that nearly depend on each other; from 1e-9 on it costs accuracy."""
+_VIRIALS = {"min": 0.03, "max": 3.0, "log": True}
+"""About a GPa beside meV/atom and tenths of eV/Å: stress becomes right for hardly any loss of the rest."""
 _INNER, _OUTER = 0.5, 0.85
 """Where the repulsion ends, in nearest-neighbour distances: it must not reach into the bonds."""
 
 
 def propose(
-    *, elements: Sequence[str], frames: int, atoms: int, neighbour: float, **others: Any
+    *,
+    elements: Sequence[str],
+    frames: int,
+    atoms: int,
+    neighbour: float,
+    virials: bool = False,
+    **others: Any,
 ) -> dict[str, Any]:
     """Options that depend on the data: the quadratic form, its ridge, the repulsion at short range.
 
@@ -25,14 +37,19 @@ def propose(
         Of the training set.
     neighbour
         Distance to the nearest neighbour of a typical atom, Å; NaN where there is none.
+    virials
+        Whether any structure has a virial.
     **others
         Facts that are of no use here.
     """
     quadratic = len(elements) * (_COMPONENTS + _COMPONENTS * (_COMPONENTS + 1) // 2)
-    found: dict[str, Any] = {"twojmax": 6}
+    # rmin0 moves the errors less than another split of the folds does
+    found: dict[str, Any] = {"twojmax": 6, "rfac0": dict(_ANGLES), "rmin0": None}
+    if virials:
+        found["vweight"] = dict(_VIRIALS)
     if frames + 3 * atoms > _ROWS_EACH * quadratic:
         found["quadratic"] = True
-        found["ridge"] = {"min": 1.0e-9, "max": 1.0e-3, "log": True}
+        found["ridge"] = dict(_RIDGE)
     if not math.isnan(neighbour):
         found["reference"] = "zbl"
         found["zbl_inner"] = round(_INNER * neighbour, 1)

@@ -29,6 +29,7 @@ from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.tables.failures import refused_count, refused_trials, trouble_tables
 from xpot_core.report.tables.terminal import PlainTable, facts, names, numbers, texts
 from xpot_core.results.as_json import SECONDS
+from xpot_core.results.columns import too_many_columns
 from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import csv_text
 from xpot_core.trial.panel import NOT_TESTED
@@ -75,6 +76,8 @@ def _facts(results: StudyResults, best: Trial) -> PlainTable:
     rows += [(f"  {option}", text) for option, text in compact(best.values).items()]
     total = sum(t.seconds.get("total", 0.0) for t in results.trials)
     rows.append(("time", f"{duration(total)} in trials, {duration(best.seconds.get('total', 0.0))} the best"))
+    if large := too_many_columns(best.metadata, best.errors):
+        rows.append(("model", large))
     rows += [("note", note) for note in best.notes]
     if physics := physics_verdict(results):
         rows.append(("physics", physics))

@@ -14,7 +14,9 @@ import numpy as np
 from xpot_core.errors import XpotError
 from xpot_core.options.find import option_of
 from xpot_core.options.roles import Role
+from xpot_core.results.columns import rows_of, too_many_columns
 from xpot_core.search.loop import Study
+from xpot_core.search.study_identity import scales_told
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.space.parameters import Choice
 from xpot_core.trial.final_model import influences
@@ -68,6 +70,7 @@ def check_space(study: Study, frames: Sequence[Frame], findings: Findings) -> No
         span = 1.0 if isinstance(parameter, Choice) or parameter.low <= 0 else parameter.high / parameter.low
         if span > _WIDE and not getattr(parameter, "log", False):
             findings.warn(f"the ends of '{parameter.name}' differ by a factor of {span:.3g}: add log: true")
+    findings.facts += scales_told(study.runner)
     trials, searched = study.config.budget.trials, len(study.next_trials.searched)
     if trials < 2 * searched:
         findings.warn(
@@ -107,6 +110,8 @@ def time_a_trial(study: Study, findings: Findings) -> None:
             f"{result.failure.message}{hint}"
         )
         return
+    if large := too_many_columns(result.metadata, result.errors, rows_of(study.dataset.sets["train"])):
+        findings.warn(large)
     trials, workers = study.config.budget.trials, study.executor.instance.capacity
     minutes = total * trials / workers / 60
     findings.facts.append(

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from xpot_core.options.declare import Range, option_info
 from xpot_core.options.roles import Role
 from xpot_core.setup.proposal.look import DataFacts
+from xpot_core.space.parameters import Space
 from xpot_core.space.read import build_space
 from xpot_core.study_file.read import flow_yaml
 from xpot_core.study_file.template import comment_lines
@@ -24,6 +25,8 @@ _OUTER = 2.6
 _WIDEST = 6.0
 _DEFAULT_CUTOFFS = Range(2.5, 8.0)
 _NARROWEST = 0.5
+_FEWEST_FRAMES = 5
+"""Of a group, below which some folds have none of it."""
 _MOST_SEARCHED = 24
 """Hyperparameters beyond which groups share weights: every one of them asks for trials."""
 WIDTH = 100
@@ -64,21 +67,22 @@ def chosen_options(model: type[BaseModel], facts: DataFacts, own: Mapping[str, A
         Options that the fitter's plugin chooses itself.
     """
     found = _all(model, facts, own, shared=False)
-    if count(model, facts, found) > _MOST_SEARCHED:
+    if len(space_of(model, facts, found)) > _MOST_SEARCHED:
         return _all(model, facts, own, shared=True)
     return found
 
 
-def count(model: type[BaseModel], facts: DataFacts, options: list[Chosen]) -> int:
-    """How many hyperparameters options make."""
+def space_of(model: type[BaseModel], facts: DataFacts, options: list[Chosen]) -> Space:
+    """The hyperparameters that options make."""
     raw = {o.name: o.value for o in options}
-    return len(build_space(model, raw, groups=[g.name for g in facts.groups], elements=facts.elements))
+    return build_space(model, raw, groups=[g.name for g in facts.groups], elements=facts.elements)
 
 
 def chosen_by(propose: Callable[..., Mapping[str, Any]], facts: DataFacts) -> Mapping[str, Any]:
     """The options that a fitter's ``propose`` tool chooses itself."""
     low, high = cutoff_range(facts, _DEFAULT_CUTOFFS)
     return propose(
+        virials=facts.has_virials,
         elements=facts.elements,
         frames=facts.frames,
         atoms=facts.atoms,
@@ -89,7 +93,12 @@ def chosen_by(propose: Callable[..., Mapping[str, Any]], facts: DataFacts) -> Ma
 
 def _all(model: type[BaseModel], facts: DataFacts, own: Mapping[str, Any], *, shared: bool) -> list[Chosen]:
     found = []
+    ridges = 0
     for name, field in model.model_fields.items():
+        # one penalty on the coefficients is enough
+        ridges += (role := option_info(field).role) is Role.RIDGE
+        if role is Role.RIDGE and ridges > 1 and name not in own:
+            continue
         default = field.get_default(call_default_factory=True)
         value, why = (own[name], "") if name in own else _value(field, default, facts, shared)
         if value is None or value == {}:
@@ -115,8 +124,11 @@ def _value(field: FieldInfo, default: Any, facts: DataFacts, shared: bool) -> tu
         both = {"min": low, "max": high}
         reason = f"neighbours are {facts.neighbour:.2f} Å away"
         return ([both] * len(default) if isinstance(default, list) else both), reason
-    if "element" in info.per:
-        return None, ""
+    if info.per == ("element",):
+        if len(facts.elements) < 2:
+            return None, ""
+        first, *others = facts.elements
+        return {first: default, **dict.fromkeys(others, "tune")}, f"{first} is the measure of the others"
     if isinstance(default, list):
         return ["tune"] * len(default), ""
     if "group" not in info.per:
@@ -129,7 +141,9 @@ def _value(field: FieldInfo, default: Any, facts: DataFacts, shared: bool) -> tu
         return None, ""
     if shared or len(facts.groups) < 2:
         return "tune", ""
-    idle = [g.name for g in facts.groups if g.isolated or g.frames < 2]
+    idle = [g.name for g in facts.groups if g.molecules or g.frames < _FEWEST_FRAMES]
+    if len(idle) == len(facts.groups):
+        return "tune", ""
     if not idle:
         return {"tune": True, "per": "group"}, ""
     fixed = {g.name: default if g.name in idle else "tune" for g in facts.groups}

@@ -13,14 +13,21 @@ from pydantic import BaseModel
 from xpot_core.options.find import option_with
 from xpot_core.options.roles import Role
 from xpot_core.plugins.registry import Registry
-from xpot_core.setup.proposal.choices import WIDTH, chosen_by, chosen_options, count
+from xpot_core.setup.proposal.choices import WIDTH, chosen_by, chosen_options, space_of
 from xpot_core.setup.proposal.look import DataFacts
+from xpot_core.space.parameters import Space
 from xpot_core.study_file.read import flow_yaml
 from xpot_core.study_file.schema import DEFAULT_LOSS
 from xpot_core.study_file.template import comment_lines, other_fitters, path_from
+from xpot_core.trial.inner_search import inner_names
 
-_TRIALS_EACH = 3
-_FEWEST_TRIALS, _MOST_TRIALS = 40, 150
+_TRIALS_EACH = {"flat": 5, "nested": 10}
+"""Trials for each hyperparameter that the optimizer moves."""
+_FEWEST_TRIALS, _MOST_TRIALS = 30, 150
+_INITIAL_EACH, _FEWEST_INITIAL = 2, 6
+_VIRIALS = 0.3
+"""Weight of virials in the loss: about a tenth of it where they are fitted."""
+_TESTED = 3
 _FOLDS = 5
 _MANY_FRAMES = 5000
 """Frames above which one held-out part says as much as a cross-validation, at a fifth of the cost."""
@@ -97,8 +104,9 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
     tool = registry.provider("fitter", fitter).tool("propose")
     own = chosen_by(tool, facts) if tool is not None else {}
     options = chosen_options(model, facts, own)
-    searched = count(model, facts, options)
-    trials = wishes.trials or _trials(searched)
+    space = space_of(model, facts, options)
+    search, moved = _search(registry, fitter, space)
+    trials = wishes.trials or _trials(search, moved)
     lines = [
         *_header(facts, registry, fitter),
         f"study: {flow_yaml(study)}",
@@ -110,12 +118,15 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
         "loss:",
         f"  {DEFAULT_LOSS}:",
         *_loss(facts, registry.provider("loss", DEFAULT_LOSS).options),
-        f"optimizer: {_optimizer(registry, optimizer, trials)}",
-        f"budget: {{trials: {trials}}}            # {searched} hyperparameters; also: time: 2h, patience: 20",
+        f"search: {search}{_about(search, len(space) - moved)}",
+        f"optimizer: {_optimizer(registry, optimizer, trials, moved)}",
+        f"budget: {{trials: {trials}}}            # {len(space)} hyperparameters; also: time: 2h, patience: 20",
+        "validate: default              # cheap physical tests of the best trials",
+        f"validate_best: {_TESTED}               # the first of so many that passes them wins",
         f"executor: {_executor(wishes.workers)}",
         "seed: 1",
     ]
-    return Proposal("\n".join(lines) + "\n", study, searched, trials)
+    return Proposal("\n".join(lines) + "\n", study, len(space), trials)
 
 
 def _header(facts: DataFacts, registry: Registry, fitter: str) -> list[str]:
@@ -138,9 +149,20 @@ def _name(train: Path, fitter: str) -> str:
     return f"{stem}-{fitter}" if stem else f"my-{fitter}"
 
 
-def _trials(searched: int) -> int:
-    wanted = min(max(_TRIALS_EACH * searched, _FEWEST_TRIALS), _MOST_TRIALS)
-    return max(10 * math.ceil(wanted / 10), 2 * searched)
+def _search(registry: Registry, fitter: str, space: Space) -> tuple[str, int]:
+    """``nested`` where weights can be searched inside each trial, and how much is left to the optimizer."""
+    staged = hasattr(registry.provider("fitter", fitter).factory(), "prepare")
+    inner = len(inner_names(space)) if staged else 0
+    return ("nested", len(space) - inner) if 0 < inner < len(space) else ("flat", len(space))
+
+
+def _about(search: str, inner: int) -> str:
+    return f"                 # {inner} weights and penalties inside each trial" if search == "nested" else ""
+
+
+def _trials(search: str, moved: int) -> int:
+    wanted = min(max(_TRIALS_EACH[search] * moved, _FEWEST_TRIALS), _MOST_TRIALS)
+    return max(10 * math.ceil(wanted / 10), 2 * moved)
 
 
 # -- the data block --------------------------------------------------------------------------
@@ -176,6 +198,9 @@ def _loss(facts: DataFacts, model: type[BaseModel]) -> list[str]:
     balance, weights = (option_with(model, role) for role in (Role.BALANCE, Role.GROUP_WEIGHTS))
     value = "0.5" if facts.forces else "1.0"
     lines = [f"    {balance}: {value}                   # balance of energies (1) and forces (0)"]
+    virials = option_with(model, Role.VIRIAL_BALANCE)
+    if virials and facts.has_virials:
+        lines.append(f"    {virials}: {_VIRIALS}                  # elasticity is learnt from virials")
     molecules = [g.name for g in facts.groups if g.molecules]
     if molecules and len(molecules) < len(facts.groups):
         lines += [
@@ -185,10 +210,10 @@ def _loss(facts: DataFacts, model: type[BaseModel]) -> list[str]:
     return lines
 
 
-def _optimizer(registry: Registry, name: str, trials: int) -> str:
-    initial = option_with(registry.provider("optimizer", name).options, Role.INITIAL_DESIGN)
-    # An initial design of a quarter of the trials.
-    return f"{{{name}: {{{initial}: {max(10, trials // 4)}}}}}" if initial else name
+def _optimizer(registry: Registry, name: str, trials: int, moved: int) -> str:
+    option = option_with(registry.provider("optimizer", name).options, Role.INITIAL_DESIGN)
+    initial = min(max(_INITIAL_EACH * moved, _FEWEST_INITIAL), max(trials // 2, 1))
+    return f"{{{name}: {{{option}: {initial}}}}}" if option else name
 
 
 def _executor(workers: int | None) -> str:
