@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import os
 import platform
-import sqlite3
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from finished_trials import add_finished
 
 import xpot_core.testing
 from xpot_core.results.read import StudyResults
@@ -118,18 +117,11 @@ def filled(root: Path, n: int, optimizer: Any, more: int) -> Study:
     study = make(root / f"{optimizer}-{n}", {"sleepers": {"workers": 1}}, n + more, optimizer=optimizer)
     study.directory.mkdir(parents=True)
     store, rng = Store(study.directory / STORE_NAME), np.random.default_rng(0)
-    points = [{"level": rng.uniform(-3, 3), "other": rng.uniform(0.1, 3)} for _ in range(n)]
-    store.add([{k: float(v) for k, v in p.items()} for p in points], "random")
+    points = [{"level": float(rng.uniform(-3, 3)), "other": float(rng.uniform(0.1, 3))} for _ in range(n)]
+    losses = [p["level"] ** 2 + p["other"] ** 2 for p in points]
+    add_finished(store, points, losses)
     store.set("identity", identity(study.runner))
     store.close()
-    with sqlite3.connect(study.directory / STORE_NAME) as db:
-        for i, point in enumerate(points):
-            loss = float(point["level"] ** 2 + point["other"] ** 2)
-            result = {"objectives": [loss], "parts": {"force": loss}, "seconds": {"total": 1.0}}
-            db.execute(
-                "UPDATE trials SET state='COMPLETE', loss=?, result=?, started=?, finished=? WHERE number=?",
-                (loss, json.dumps(result), 1.0 + i, 2.0 + i, i),
-            )
     return study
 
 
