@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from xpot_ace.export import export
 from xpot_ace.fitter import AceFitter
 from xpot_ace.options import AceOptions
 from xpot_ace.predictor import AcePredictor
+from xpot_ace.propose import propose
 from xpot_linear import predict
 
 from xpot_core.api import ExportRequest, FitRequest, InputError
@@ -171,7 +173,7 @@ def test_a_study_searches_nested_and_delivers(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_lammps_without_ml_pace_runs_it(tmp_path, monkeypatch):
-    """The physical tests of xpot-lammps call python-ace through ``fix external``."""
+    """The physical tests of xpot-lammps call python-ace through ``fix external``: stable, cold and hot."""
     if "lammps-md" not in load_registry().names("validator"):
         pytest.skip("xpot-lammps is not installed")
     monkeypatch.chdir(tmp_path)
@@ -181,8 +183,23 @@ def test_lammps_without_ml_pace_runs_it(tmp_path, monkeypatch):
     study |= {"budget": {"trials": 1}, "executor": "serial", "optimizer": "sobol"}
     study["fitter"]["ace"] |= {"cutoff": 5.0, "functions_used": 100}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
-    hot = "lammps-md: {temperature: 1500, steps: 100}"
-    for command in (["run", "study.yaml"], ["validate", "silicon-ace", "--with", hot]):
+    runs = [f"lammps-md: {{temperature: {kelvin}, steps: 500}}" for kelvin in (300, 1500)]
+    for command in (["run", "study.yaml"], *(["validate", "silicon-ace", "--with", run] for run in runs)):
         with pytest.raises(SystemExit) as ended:
             main(command)
         assert ended.value.code == 0
+
+
+def test_what_is_proposed_goes_with_the_data():
+    one = propose(elements=("Si",), frames=200, atoms=3000, neighbour=2.4)
+    two = propose(elements=("In", "P"), frames=200, atoms=3000, neighbour=math.nan)
+    assert one == {
+        "functions": 460,
+        "inner_cutoff_type": "zbl",
+        "r_in": 1.2,
+        "delta_in": 0.36,
+        "core_repulsion": [1.0, 1.0],
+    }
+    assert two == {"functions": {"In": 230, "P": 230}}
+    AceOptions(**one)
+    AceOptions(**two)

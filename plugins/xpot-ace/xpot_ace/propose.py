@@ -29,7 +29,11 @@ def propose(
         Facts that are of no use here.
     """
     number = (frames + 3 * atoms) // (_ROWS_EACH * len(elements))
-    found: dict[str, Any] = {"functions": int(round(min(max(number, _FEWEST), _MOST), -1))}
+    functions = int(round(min(max(number, _FEWEST), _MOST), -1))
+    # each by its name, since one element may want fewer than another
+    found: dict[str, Any] = {
+        "functions": functions if len(elements) == 1 else dict.fromkeys(elements, functions)
+    }
     if not math.isnan(neighbour):
         found["inner_cutoff_type"] = "zbl"
         found["r_in"] = round(_INNER * neighbour, 1)
