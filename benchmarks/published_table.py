@@ -178,7 +178,7 @@ def page(rows: list[Row]) -> str:
         "",
         f"{days[0]}{f' to {days[-1]}' if len(days) > 1 else ''}, {platform.machine()}, {os.cpu_count()} cores (one a "
         f"study), Python {platform.python_version()}, seed {', '.join(map(str, sorted({r.seed for r in rows})))}. "
-        "`python benchmarks/published_table.py`. qSNAP-6: quadratic, twojmax 6; ACE-400: linear, 400 functions. In "
+        "`python benchmarks/published_table.py`. qSNAP-6: quadratic, twojmax 6; ACE-N: linear, N functions. In "
         "brackets: 95 % bootstrap intervals over test structures.",
     ]
     for element in (e for e in ELEMENTS if any(r.element == e for r in rows)):
