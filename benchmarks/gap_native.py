@@ -29,11 +29,13 @@ from ase.io import write
 from fresh import environment, spend
 from gap_speed import FOLDS, RESULTS, SEED, load, options
 from xpot_gap.fitter import GapFitter
+from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.gap_fit.runner import gap_fit_program
 from xpot_gap.options import GapOptions
 from xpot_gap.regression.design import GapDesign
 from xpot_linear.processes import pool
 
-from xpot_core.api import FitRequest, TrainingData
+from xpot_core.api import FitRequest, Frame, TrainingData
 
 XPOT = [sys.executable, "-c", "from xpot_core.cli import main; main()"]
 
@@ -72,10 +74,19 @@ def with_soap(points: int, **changed: Any) -> GapOptions:
 
 
 def repeated(n: int) -> TrainingData:
-    """As many structures as wanted: copies, which cost what others would."""
+    """As many structures as wanted: copies with atoms moved a little, which cost what others would."""
     data = load(min(n, 214))
     again = [i % len(data.frames) for i in range(n)]
-    frames = tuple(replace(data.frames[i], identity=f"copy {k}") for k, i in enumerate(again))
+
+    def copy(number: int, index: int) -> Frame:
+        frame = data.frames[index]
+        if number == index:
+            return frame
+        atoms = frame.atoms.copy()
+        atoms.rattle(0.01, seed=number)
+        return replace(frame, atoms=atoms, identity=f"copy {number}")
+
+    frames = tuple(copy(number, index) for number, index in enumerate(again))
     return replace(data, frames=frames, folds=tuple(data.folds[i] for i in again))
 
 
@@ -131,9 +142,9 @@ def compare(structures: int, n_sparse: int) -> Iterator[Row]:
     data = load(structures)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        program = options(n_sparse).model_copy(update={"engine": "gap_fit"})
-        potential = GapFitter().fit(FitRequest(program, data, folder, SEED))
-        alone = spend(_resolved(potential.metadata["command"]), folder).cpu
+        plan = Plan.make(FitRequest(options(n_sparse), data, folder, SEED), data)
+        plan.write_inputs(folder, data.frames, "train.xyz", virials=True, sigmas=True)
+        alone = spend([str(gap_fit_program(None)), *plan.arguments("train.xyz")], folder).cpu
         one, _ = run_child(folder, structures, n_sparse, 1, True)
         two, _ = run_child(folder, structures, n_sparse, 2, False)
 
@@ -154,12 +165,6 @@ def compare(structures: int, n_sparse: int) -> Iterator[Row]:
         variables = {**environment(), "XPOT_CACHE": str(folder / "cache")}
         whole = spend([*XPOT, "fit", "study.yaml"], folder, variables).cpu
         yield row("xpot fit with 5 folds, imports included, of gap_fit alone", whole, alone, ">= 2.5")
-
-
-def _resolved(command: list[str]) -> list[str]:
-    from xpot_gap.gap_fit.runner import gap_fit_program
-
-    return [str(gap_fit_program(None)), *command[1:]]
 
 
 def write_study(folder: Path, data: TrainingData, n_sparse: int) -> None:
@@ -189,15 +194,16 @@ def memory(sizes: list[int], n_sparse: int) -> list[str]:
         "",
         f"Peak memory of a design with {n_sparse} sparse points, structures repeated, nothing kept on disk:",
         "",
-        "| structures | rows (GB) | peak (GB) |",
-        "|---|---|---|",
+        "| structures | atoms | rows (GB) | peak (GB) | CPU s |",
+        "|---|---|---|---|---|",
     ]
     for size in sizes:
         data = repeated(size)
+        atoms = sum(f.n_atoms for f in data.frames)
         rows = sum(1 + 3 * f.n_atoms + 6 for f in data.frames) * 8e-9 * (n_sparse + 20)
         with tempfile.TemporaryDirectory() as name:
-            _, peak = run_child(Path(name), size, n_sparse, 1, False)
-        lines.append(f"| {size} | {rows:.3f} | {peak:.2f} |")
+            found, peak = run_child(Path(name), size, n_sparse, 1, False)
+        lines.append(f"| {size} | {atoms} | {rows:.3f} | {peak:.2f} | {found['design']:.0f} |")
         print(lines[-1], flush=True)
     return lines
 
