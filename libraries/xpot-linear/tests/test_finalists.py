@@ -120,7 +120,7 @@ def test_selection_counts_what_it_has_taken_as_known(data, tmp_path):
 
 def log_volume(design, frames, taken):
     """log det of the normal matrix with some frames more, from their rows."""
-    whites = list(design._white(design._finalist(OPTIONS)[1], frames))
+    whites = list(design._white(design._finalist(OPTIONS)[1].factor, frames))
     total = np.eye(len(whites[0]))
     for i in taken:
         weighted = whites[i] * np.append(30.0, np.ones(18))

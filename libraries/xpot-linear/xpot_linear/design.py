@@ -28,7 +28,7 @@ from xpot_linear.blocks.block_set import BlockSet, IntArray
 from xpot_linear.blocks.build import force_rows
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.finalists.left_out import Factor, leave_out_each
-from xpot_linear.finalists.uncertainty import PredictiveVariance, summary
+from xpot_linear.finalists.uncertainty import PredictiveVariance, summary, weights_by_group
 from xpot_linear.model import LinearModel
 from xpot_linear.regression.regression import Regression
 from xpot_linear.regression.weights import Weights
@@ -137,33 +137,40 @@ class LinearDesign:
     def uncertainty(self, options: BaseModel, frames: Sequence[Frame]) -> Uncertainty:
         """See `xpot_core.api.UncertainDesign`."""
         variance = self._finalist(options)[1]
-        return variance.of(self._white(variance, frames), [f.group for f in frames])
+        return variance.of(self._white(variance.factor, frames), frames)
 
     def most_informative(self, options: BaseModel, frames: Sequence[Frame], count: int) -> list[int]:
         """See `xpot_core.api.UncertainDesign`."""
         variance = self._finalist(options)[1]
-        return variance.most_informative(self._white(variance, frames), [f.group for f in frames], count)
+        return variance.most_informative(self._white(variance.factor, frames), frames, count)
 
-    def _white(self, variance: PredictiveVariance, frames: Sequence[Frame]) -> Iterator[FloatArray]:
-        basis = self.problem.basis
+    def _white(self, factor: Factor, frames: Sequence[Frame]) -> Iterator[FloatArray]:
+        """``R^-T a`` for the energy (eV/atom) and the forces of each frame, shapes (K, 1 + 3 n)."""
+        basis, constants = self.problem.basis, self.problem.constants
         with contextlib.closing(basis):
             for frame in frames:
-                yield variance.white(frame, basis.rows(frame), self.problem.constants)
+                rows, symbols = basis.rows(frame), list(frame.atoms.symbols)
+                full = np.zeros((1 + 3 * frame.n_atoms, len(constants) + len(rows.energy)))
+                full[0, : len(constants)] = [symbols.count(e) for e in constants]
+                full[0, len(constants) :] = rows.energy
+                full[0] /= frame.n_atoms
+                full[1:, len(constants) :] = rows.forces
+                yield factor.whitened(full)
 
     def _finalist(self, options: BaseModel) -> tuple[LeftOut, PredictiveVariance]:
         """Leave-one-out and variances of one fit; those of the last one are kept."""
         weights, columns = self.author.weights(options, self.groups), self._columns(options)
         key = weights, None if columns is None else columns.tobytes()
         if self._finalists is None or self._finalists[0] != key:
-            factor = Factor.of(self.regression, weights, columns)
+            factor, weight_of = Factor.of(self.regression, weights, columns), weights_by_group(weights)
             b = self.blocks
             left_out, calibration = summary(
                 leave_out_each(self.regression, weights, factor),
-                weights,
+                weight_of,
                 lambda frame: b.groups[b.group[frame]],
                 b.n_atoms.tolist(),
             )
-            variance = PredictiveVariance(factor, calibration, weights, len(self.problem.constants))
+            variance = PredictiveVariance(factor, calibration, weight_of)
             self._finalists = key, (left_out, variance)
         return self._finalists[1]
 

@@ -10,6 +10,7 @@ from xpot_core.errors import TrialError
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.rules.bench import FitterBench
 from xpot_core.types.fitting import LeftOut, UncertainDesign
+from xpot_core.types.structures import ALWAYS_TRAIN
 
 _FRAMES = 3
 _TOLERANCE = 1e-6
@@ -27,11 +28,13 @@ class UncertaintyRules(FitterBench):
             for place in range(0, len(found.frames), max(1, len(found.frames) // _FRAMES)):
                 index = found.frames[place]
                 frame = data.frames[index]
-                kept = [i for i in range(len(data.frames)) if i != index]
-                others = replace(
-                    data, frames=tuple(data.frames[i] for i in kept), folds=tuple(data.folds[i] for i in kept)
-                )
-                potential = self.fit(options, others, folder / f"without-{index}")
+                # as a fold of its own: what a fitter chooses once for all folds is no matter of this rule
+                folds = [min(fold, ALWAYS_TRAIN) for fold in data.folds]
+                folds[index] = 0
+                design = self.prepare(options, replace(data, folds=tuple(folds)), folder / f"design-{index}")
+                target = folder / f"without-{index}"
+                target.mkdir()
+                potential = design.fit(options, directory=target, leave_out=0)
                 said = self.predict(potential, [frame], folder / f"without-{index}")
                 if frame.energy is not None:
                     error = (said.energies[0] - frame.energy) / frame.n_atoms

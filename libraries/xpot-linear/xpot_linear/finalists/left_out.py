@@ -11,7 +11,7 @@ and is iterated with the inverse at hand. Held directions are those of the fit t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,7 +122,17 @@ class Factor:
         )
         scale, used = np.zeros(size), np.zeros(size, dtype=bool)
         scale[columns], used[columns] = triangle.scale, triangle.used
-        triangle = replace(triangle, scale=scale, used=used)
+        return cls.from_triangle(replace(triangle, scale=scale, used=used))
+
+    @classmethod
+    def from_triangle(cls, triangle: Triangle) -> Factor:
+        """Solve.
+
+        Raises
+        ------
+        FitError
+            If it is singular.
+        """
         n = int(triangle.used.sum())
         r = triangle.factor
         pivots = np.abs(np.diag(r[:n, :n]))
@@ -193,8 +203,36 @@ def _diagonal_of(blocks: list[FloatArray]) -> FloatArray:
 
 def leave_out_each(regression: Regression, weights: Weights, factor: Factor) -> Iterator[FrameLeftOut]:
     """What the fit without each frame says of it."""
-    relative = regression.penalty(weights).relative
-    for own in rows_by_frame(regression, weights):
+
+    def anew(own: FrameRows, diagonal: FloatArray) -> FloatArray:
+        return _solved_anew(regression, weights, factor, own, diagonal)
+
+    return leave_out_rows(
+        rows_by_frame(regression, weights), factor, anew, regression.penalty(weights).relative
+    )
+
+
+def leave_out_rows(
+    frames: Iterable[FrameRows],
+    factor: Factor,
+    anew: Callable[[FrameRows, FloatArray], FloatArray],
+    relative: float | FloatArray = 0.0,
+) -> Iterator[FrameLeftOut]:
+    """What the fit without each frame says of it, where its rows come from anywhere.
+
+    Parameters
+    ----------
+    frames
+        All rows of each frame.
+    factor
+        Of the fit to all frames.
+    anew
+        Coefficients (K,) from the rows of all other frames, for a frame that alone decides a direction; it is given the
+        squared lengths of the columns that its rows of the fit have.
+    relative
+        Ridge that is relative to the normal equations.
+    """
+    for own in frames:
         white = factor.whitened(own.rows[:, :-1])
         inside = white @ own.to_fit.T
         fitted = own.rows[:, :-1] @ factor.coefficients(factor.solved)
@@ -215,7 +253,9 @@ def leave_out_each(regression: Regression, weights: Weights, factor: Factor) -> 
             deviation = fitted - white.T @ step - own.rows[:, -1]
             shift = float(step @ step)
         except LinAlgError:
-            deviation, variance, shift = _solved_anew(regression, weights, factor, own, diagonal)
+            deviation = own.rows @ np.append(anew(own, diagonal), -1.0)
+            # as far as can be told
+            variance, shift = np.full(len(deviation), np.inf), np.inf
         yield FrameLeftOut(own, deviation, fitted - own.rows[:, -1], variance, shift)
 
 
@@ -248,8 +288,8 @@ def _ridge_step(
 
 def _solved_anew(
     regression: Regression, weights: Weights, factor: Factor, own: FrameRows, diagonal: FloatArray
-) -> tuple[FloatArray, FloatArray, float]:
-    """The same from the rows of all other frames; variances are infinite, as far as can be told."""
+) -> FloatArray:
+    """Coefficients (K,) from the rows of all other frames."""
     columns = np.flatnonzero(factor.triangle.used)
     kept = np.append(columns, len(factor.triangle.used))
     solution = solve_rows(
@@ -258,5 +298,4 @@ def _solved_anew(
         regression.penalty(weights).take(columns),
         regression.free[:, columns],
     )
-    deviation = own.rows[:, kept] @ np.append(solution.coefficients, -1.0)
-    return deviation, np.full(len(deviation), np.inf), np.inf
+    return solution.widened(columns, len(factor.triangle.used)).coefficients

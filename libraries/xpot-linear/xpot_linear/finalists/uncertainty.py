@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xpot_core.api import ErrorSums, ErrorTable, FloatArray, Frame, LeftOut, Uncertainty
-from xpot_linear.basis import Rows
 from xpot_linear.finalists.left_out import Factor, FrameLeftOut
 from xpot_linear.regression.weights import Weights
 
@@ -54,24 +53,38 @@ def noise(weight: float) -> float:
     return 1.0 / weight**2 if weight > 0.0 else 0.0
 
 
+WeightOf = Callable[[str, str, int], float]
+"""Weight of a kind of row, in the scaling of errors, for a group and a number of atoms."""
+
+
+def weights_by_group(weights: Weights) -> WeightOf:
+    """Weights that do not depend on the number of atoms; the median of all for a group that is not known."""
+
+    def weight(kind: str, group: str, n_atoms: int) -> float:
+        table = getattr(weights, kind)
+        return float(table[group] if group in table else np.median(list(table.values())))
+
+    return weight
+
+
 def summary(
-    found: Iterator[FrameLeftOut], weights: Weights, group_of: Callable[[int], str], n_atoms: Sequence[int]
+    found: Iterator[FrameLeftOut], weight_of: WeightOf, group_of: Callable[[int], str], n_atoms: Sequence[int]
 ) -> tuple[LeftOut, Calibration]:
     """Errors and influence of all frames, and the calibration that follows from them."""
     table, calibration = ErrorTable(), Calibration()
     lines = []
     for one in found:
-        group = group_of(one.rows.frame)
+        group, n = group_of(one.rows.frame), n_atoms[one.rows.frame]
         energy, virial, force = one.rows.parts(one.deviation)
         of_energy, _, of_force = one.rows.parts(one.variance)
         for quantity, values in (("energy", energy), ("virial", virial), ("force", force)):
             if len(values):
                 table.add(quantity, group, ErrorSums.of(values))
         if len(energy):
-            table.add("energy_sqrt", group, ErrorSums.of(energy * n_atoms[one.rows.frame] ** 0.5))
-            calibration.add("energy", group, energy, of_energy, weights.of("energy", group))
+            table.add("energy_sqrt", group, ErrorSums.of(energy * n**0.5))
+            calibration.add("energy", group, energy, of_energy, weight_of("energy", group, n))
         if len(force):
-            calibration.add("force", group, force, of_force, weights.of("force", group))
+            calibration.add("force", group, force, of_force, weight_of("force", group, n))
         lines.append((one.rows.frame, *_sizes(one, one.deviation), one.shift, *_sizes(one, one.trained)))
     frames, energies, forces, shifts, *trained = zip(*sorted(lines), strict=True)
     influence = np.array(shifts)
@@ -102,53 +115,51 @@ class PredictiveVariance:
         Of the fit.
     calibration
         From frames left out.
-    weights
-        Of the fit.
-    n_constants
-        Columns before those of the basis.
+    weight_of
+        Weights of the fit.
     """
 
     factor: Factor
     calibration: Calibration
-    weights: Weights
-    n_constants: int
+    weight_of: WeightOf
 
-    def white(self, frame: Frame, rows: Rows, elements: Sequence[str]) -> FloatArray:
-        """``R^-T a`` for the energy (eV/atom) and the forces of a frame, shape (K, 1 + 3 n)."""
-        symbols = list(frame.atoms.symbols)
-        full = np.zeros((1 + 3 * frame.n_atoms, self.n_constants + len(rows.energy)))
-        full[0, : self.n_constants] = [symbols.count(e) for e in elements[: self.n_constants]]
-        full[0, self.n_constants :] = rows.energy
-        full[0] /= frame.n_atoms
-        full[1:, self.n_constants :] = rows.forces
-        return self.factor.whitened(full)
+    def of(self, whites: Iterable[FloatArray], frames: Sequence[Frame]) -> Uncertainty:
+        """Standard deviations and leverage of frames.
 
-    def weight(self, kind: str, group: str) -> float:
-        """Weight of a group in the fit; the median of all for one that it does not know."""
-        table = getattr(self.weights, kind)
-        return float(table[group] if group in table else np.median(list(table.values())))
-
-    def of(self, whites: Iterable[FloatArray], groups: Sequence[str]) -> Uncertainty:
-        """Standard deviations and leverage of frames."""
+        Parameters
+        ----------
+        whites
+            ``R^-T a`` for the energy (eV/atom) and the forces (eV/Å) of each frame, shapes (K, 1 + 3 n).
+        frames
+            Which they are.
+        """
         energies, forces, leverage = [], [], []
-        for white, group in zip(whites, groups, strict=True):
+        for white, frame in zip(whites, frames, strict=True):
             variance = np.einsum("kn,kn->n", white, white)
-            w_e, w_f = self.weight("energy", group), self.weight("force", group)
-            s_e, s_f = (self.calibration.scale(kind, group) for kind in ("energy", "force"))
+            w_e, w_f = self._weights(frame)
+            s_e, s_f = (self.calibration.scale(kind, frame.group) for kind in ("energy", "force"))
             energies.append(s_e * np.sqrt(noise(w_e) + variance[0]))
             forces.append((s_f * np.sqrt(noise(w_f) + variance[1:])).reshape(-1, 3))
             leverage.append(max(w_e**2 * variance[0], w_f**2 * variance[1:].max(initial=0.0)))
         return Uncertainty(np.array(energies), forces, np.array(leverage))
 
-    def most_informative(self, whites: Iterable[FloatArray], groups: Sequence[str], count: int) -> list[int]:
+    def _weights(self, frame: Frame) -> tuple[float, float]:
+        """Of the energy and of the forces."""
+        w_e, w_f = (self.weight_of(kind, frame.group, frame.n_atoms) for kind in ("energy", "force"))
+        return w_e, w_f
+
+    def most_informative(
+        self, whites: Iterable[FloatArray], frames: Sequence[Frame], count: int
+    ) -> list[int]:
         """Frames that shrink the volume of the coefficients' uncertainty most, one after the other (D-optimal).
 
         Each frame taken counts as known when the next is chosen, so that no two tell the same.
         """
         rows = []
-        for white, group in zip(whites, groups, strict=True):
-            weight = np.full(white.shape[1], self.weight("force", group))
-            weight[0] = self.weight("energy", group)
+        for white, frame in zip(whites, frames, strict=True):
+            w_e, w_f = self._weights(frame)
+            weight = np.full(white.shape[1], w_f)
+            weight[0] = w_e
             rows.append(white * weight)
         taken: list[int] = []
         for _ in range(min(count, len(rows))):

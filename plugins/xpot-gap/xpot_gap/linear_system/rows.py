@@ -36,6 +36,8 @@ class RowMap:
         Shape (n,): fold label of the frame.
     n_atoms
         Shape (n,): size of the frame.
+    frame
+        Shape (n,): which frame it is.
     sigma
         Shape (n,): sigma that the frame brings, NaN where it has none.
     weight
@@ -46,6 +48,7 @@ class RowMap:
     group: IntArray
     fold: IntArray
     n_atoms: IntArray
+    frame: IntArray
     sigma: FloatArray
     weight: FloatArray
 
@@ -78,26 +81,27 @@ def row_map(frames: Sequence[Frame], folds: Sequence[int], groups: Sequence[str]
     index = {group: i for i, group in enumerate(groups)}
     rows: list[FloatArray] = []
 
-    def add(frame: Frame, fold: int, kind: int, n: int, sigma: FloatArray | float | None) -> None:
+    def add(number: int, kind: int, n: int, sigma: FloatArray | float | None) -> None:
+        frame = frames[number]
         own = np.full(n, np.nan if sigma is None else sigma)
-        same = (kind, index[frame.group], fold, frame.n_atoms)
+        same = (kind, index[frame.group], folds[number], frame.n_atoms, number)
         rows.append(np.column_stack([np.tile(same, (n, 1)), own, np.full(n, frame.weight)]))
 
-    for frame, fold in zip(frames, folds, strict=True):
+    for number, frame in enumerate(frames):
         if frame.energy is not None:
-            add(frame, fold, ENERGY, 1, frame.energy_sigma)
-    for frame, fold in zip(frames, folds, strict=True):
+            add(number, ENERGY, 1, frame.energy_sigma)
+    for number, frame in enumerate(frames):
         if frame.counted is not None:
             sigma = frame.force_sigma
             if sigma is not None:
                 sigma = (sigma if frame.force_mask is None else sigma[frame.force_mask]).ravel()
-            add(frame, fold, FORCE, frame.counted.size, sigma)
+            add(number, FORCE, frame.counted.size, sigma)
         if frame.virial is not None:
             of_virial = virial_sigma(frame)
-            add(frame, fold, VIRIAL, 6, None if of_virial is None else of_virial.ravel()[_LOWER])
-    table = np.concatenate([np.zeros((0, 6)), *rows]).T
-    kind, group, fold_label, n_atoms = np.ascontiguousarray(table[:4]).astype(np.int64)
-    return RowMap(kind, group, fold_label, n_atoms, *np.ascontiguousarray(table[4:]))
+            add(number, VIRIAL, 6, None if of_virial is None else of_virial.ravel()[_LOWER])
+    table = np.concatenate([np.zeros((0, 7)), *rows]).T
+    whole, real = np.ascontiguousarray(table[:5]).astype(np.int64), np.ascontiguousarray(table[5:])
+    return RowMap(*whole, *real)
 
 
 def check_layout(

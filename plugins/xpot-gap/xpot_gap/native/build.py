@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,6 +30,7 @@ USUAL_ZETA = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 """Made together where a study searches among them, or as soon as a second one is wanted."""
 _ROOM = 2.5e9
 """Bytes of rows that may be made beyond those that are wanted."""
+_FRAMES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,30 @@ def build(
         for part, matrix in zip(parts, matrices, strict=True)
     ]
     return systems[0], systems[1] if held else None
+
+
+def rows_at(plan: Plan, request: FitRequest, text: str, frames: Sequence[Frame]) -> Iterator[FloatArray]:
+    """Rows (1 + 3 n, m) of any frames at the sparse points of a potential: the energy in eV/atom, then the forces.
+
+    Forces have the sign of gradients.
+    """
+    terms = read_terms(text)
+    for start in range(0, len(frames), _FRAMES_AT_ONCE):
+        bare = [
+            replace(f, energy=0.0, forces=np.zeros((f.n_atoms, 3)), force_mask=None, virial=None)
+            for f in frames[start : start + _FRAMES_AT_ONCE]
+        ]
+        structures = Part.of(plan, bare).structures
+        blocks = [
+            kernel_rows(DescriptorOf(t.descriptor), [t.kernel], t.points, structures, request, "the pool")[0]
+            for t in terms
+        ]
+        rows = np.hstack(blocks)
+        ends = len(bare) + np.cumsum([3 * f.n_atoms for f in bare])[:-1]
+        for frame, energy, forces in zip(
+            bare, rows, np.split(rows[len(bare) :], ends - len(bare)), strict=False
+        ):
+            yield np.vstack([energy / frame.n_atoms, forces])
 
 
 def _columns(

@@ -13,12 +13,14 @@ are those at the sparse points and length scales of the training structures.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
+from xpot_linear.finalists.left_out import Factor
+from xpot_linear.finalists.uncertainty import PredictiveVariance
 from xpot_linear.solve.solution import Solution
 
 from xpot_core.api import (
@@ -29,14 +31,16 @@ from xpot_core.api import (
     FitRequest,
     FittedPotential,
     FloatArray,
+    Frame,
+    LeftOut,
     PluginError,
-    TrainingData,
+    Uncertainty,
     cache_folder,
     resolve,
 )
 from xpot_gap.gap_fit import xml
 from xpot_gap.gap_fit.plan import Plan
-from xpot_gap.gap_fit.sigmas import sigma_arguments
+from xpot_gap.gap_fit.sigmas import all_sigmas, sigma_arguments
 from xpot_gap.linear_system.rows import (
     KINDS,
     VIRIAL,
@@ -46,9 +50,11 @@ from xpot_gap.linear_system.rows import (
     sensitivity_weights,
 )
 from xpot_gap.linear_system.stored import KernelMatrix, Stored
+from xpot_gap.native.build import rows_at
 from xpot_gap.native.columns import KeptColumns
 from xpot_gap.options import GapOptions
 from xpot_gap.potential.files import write_potential
+from xpot_gap.regression.finalists import finalist, weights_of
 from xpot_gap.regression.solve import GramBlocks, WhiteKernel
 from xpot_gap.regression.system import stored_systems
 
@@ -63,8 +69,8 @@ class GapDesign:
     ----------
     plan
         How gap_fit was run.
-    data
-        All frames with their folds.
+    request
+        What was asked for, all frames with their folds among it.
     trained, held
         Kernels of the training and of the evaluation-only frames.
     seconds
@@ -78,7 +84,7 @@ class GapDesign:
     def __init__(
         self,
         plan: Plan,
-        data: TrainingData,
+        request: FitRequest,
         trained: Stored,
         held: Stored | None,
         seconds: Mapping[str, float],
@@ -87,17 +93,20 @@ class GapDesign:
     ) -> None:
         self.plan, self.kept = plan, kept
         self.seconds = seconds
+        self._request, data = request, request.data
         self._elements, self._groups = data.elements, data.groups
         self._trained, self._held = trained, held
         training, evaluation = data.training(), data.evaluation()
         self._folds = data.fold_numbers
-        self._rows = row_map(training.frames, training.folds, data.groups)
+        rows = row_map(training.frames, training.folds, data.groups)
+        self._rows = replace(rows, frame=np.array(data.training_indices(), dtype=np.int64)[rows.frame])
         # Blocks of each kind: the groups and, where frames bring sigmas, one for them all.
         self._width = len(data.groups) + int(self._rows.own.any())
         self._held_rows = row_map(evaluation.frames, evaluation.folds, data.groups)
         self._white = WhiteKernel(trained.sparse, trained.kernel, trained.target)
         self._gram_bytes = gram_bytes
         self._grams: GramBlocks | None = None
+        self._finalists: tuple[bytes, tuple[LeftOut, PredictiveVariance]] | None = None
 
     @property
     def n_blocks(self) -> int:
@@ -170,6 +179,36 @@ class GapDesign:
         # weight = sigma^-2
         by_sigma = -2.0 * grams.log_weight_gradient(solution, weight, direction, leave_out)
         return errors, {name: float(by_sigma[indices].sum()) for name, indices in blocks.items()}
+
+    def leave_one_out(self, options: BaseModel) -> LeftOut:
+        """See `xpot_core.api.UncertainDesign`; sparse points and e0 stay those of all training frames."""
+        return self._finalist(self._checked(options))[0]
+
+    def uncertainty(self, options: BaseModel, frames: Sequence[Frame]) -> Uncertainty:
+        """See `xpot_core.api.UncertainDesign`."""
+        variance = self._finalist(self._checked(options))[1]
+        return variance.of(self._white_rows(variance.factor, frames), frames)
+
+    def most_informative(self, options: BaseModel, frames: Sequence[Frame], count: int) -> list[int]:
+        """See `xpot_core.api.UncertainDesign`."""
+        variance = self._finalist(self._checked(options))[1]
+        return variance.most_informative(self._white_rows(variance.factor, frames), frames, count)
+
+    def _white_rows(self, factor: Factor, frames: Sequence[Frame]) -> Iterator[FloatArray]:
+        """``R^-T a`` for the energy (eV/atom) and the forces of each frame, shapes (m, 1 + 3 n)."""
+        for rows in rows_at(self.plan, self._request, self._trained.text, frames):
+            yield factor.whitened(rows)
+
+    def _finalist(self, options: GapOptions) -> tuple[LeftOut, PredictiveVariance]:
+        """Leave-one-out and variances of one fit; those of the last one are kept."""
+        weight = np.sqrt(self._row_weights(options, None))
+        if self._finalists is None or self._finalists[0] != weight.tobytes():
+            weight_of = weights_of(all_sigmas(options, self._groups))
+            found = finalist(
+                self._trained, self._white, self._rows, weight, self._request.data.frames, weight_of
+            )
+            self._finalists = weight.tobytes(), found
+        return self._finalists[1]
 
     def _evaluate(
         self, options: GapOptions, leave_out: int | None
@@ -268,4 +307,4 @@ def prepare(request: FitRequest, earlier: GapDesign | None = None) -> GapDesign:
     stage = "descriptors" if earlier is None else "kernel"
     seconds = {"descriptors": 0.0, stage: time.perf_counter() - start}
     plan = replace(plan, notes=(*plan.notes_on(trained.text), *cache.notes))
-    return GapDesign(plan, request.data, trained, held, seconds, gram_bytes, kept)
+    return GapDesign(plan, request, trained, held, seconds, gram_bytes, kept)

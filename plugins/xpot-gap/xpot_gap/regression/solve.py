@@ -65,20 +65,23 @@ class WhiteKernel:
         )
         return alpha
 
+    def weighted_rows(self, sqrt_weight: FloatArray) -> Iterator[FloatArray]:
+        """Rows ``[K y]`` of the kernel itself times their factors (n,); those of zero are left out."""
+        used = np.flatnonzero(sqrt_weight)
+        for start in range(0, len(used), _CHUNK_ROWS):
+            index = used[start : start + _CHUNK_ROWS]
+            yield np.column_stack([self.kernel[index], self.target[index]]) * sqrt_weight[index, None]
+
     def exact(self, sqrt_weight: FloatArray) -> tuple[FloatArray, float]:
         """Coefficients of the kernel and condition by QR, for 1/sqrt(variance) of each row.
 
         In the kernel's own basis, with the prior as further rows: whitening costs digits.
         """
-        m = len(self.factor)
-        used = np.flatnonzero(sqrt_weight)
-        prior = np.hstack([self.factor.T, np.zeros((m, 1))])
+        prior = np.hstack([self.factor.T, np.zeros((len(self.factor), 1))])
 
         def chunks() -> Iterator[FloatArray]:
             yield prior
-            for start in range(0, len(used), _CHUNK_ROWS):
-                index = used[start : start + _CHUNK_ROWS]
-                yield np.column_stack([self.kernel[index], self.target[index]]) * sqrt_weight[index, None]
+            yield from self.weighted_rows(sqrt_weight)
 
         diagonal = sum(np.einsum("ij,ij->j", rows, rows) for rows in chunks())[:-1]
         solution = solve_rows(chunks(), diagonal)
