@@ -19,6 +19,7 @@ COMMANDS = {
     "show": "tables of a study",
     "best": "hyperparameters of the winner",
     "compare": "studies side by side",
+    "learning-curve": "would more data help? errors against the size of the training set",
     "retry": "put failed trials back, for the next run",
     "report": "one HTML file with figures",
     "validate": "physical tests of a fitted potential",
@@ -35,7 +36,7 @@ COMMANDS = {
 _ROOMS = {
     "setup": ("init", "doctor", "schema"),
     "search": ("run", "fit", "retry"),
-    "report": ("show", "compare", "report"),
+    "report": ("show", "compare", "report", "learning-curve"),
     "studies": ("ls", "best", "mv", "rm"),
     "deliver": ("validate", "export", "select"),
     "installation": ("plugins", "cache", "completion"),
@@ -53,8 +54,9 @@ class _LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         room = next(room for room, names in _ROOMS.items() if cmd_name in names)
-        module = importlib.import_module(f"xpot_core.cli.{room}.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        python_name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"xpot_core.cli.{room}.{python_name}")
+        command: click.Command = getattr(module, python_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

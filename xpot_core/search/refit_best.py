@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xpot_core.errors import XpotError
+from xpot_core.search.start_point import predict_start
 from xpot_core.store.store import Store
 from xpot_core.system.process_identity import process_token
 from xpot_core.trial.failure import failed_result
@@ -92,10 +93,12 @@ def finish(
     errors = {**model.errors, **test_errors(runner, model.potential, fresh)}
     _predict_folds(runner, winner, model, fresh, listener)
     _write_influences(runner, winner, model, fresh, listener)
+    start = _predict_start(runner, winner, model, fresh, listener)
     final = {
         "trial": winner.number,
         "potential": {**model.potential.to_json(), "directory": str(target)},
         "errors": {name: table.to_json() for name, table in errors.items()},
+        "start": start,
         "seconds": dict(model.seconds),
         "validators": [row.to_json() for row in chosen["validators"]],
         "candidates": [
@@ -170,6 +173,17 @@ def _write_influences(
             listener.message(f"how much each structure decides the fit was not computed: {error}")
         return
     (folder / INFLUENCE_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _predict_start(
+    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, listener: Listener | None
+) -> dict[str, Any] | None:
+    try:
+        return predict_start(runner, winner, model, folder, most_seconds=_FOLDS_SECONDS)
+    except Exception as error:  # what the search gained must not cost the winner
+        if listener:
+            listener.message(f"the starting point was not fitted again for comparison: {error}")
+        return None
 
 
 def _candidate(

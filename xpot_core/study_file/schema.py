@@ -244,6 +244,15 @@ class LimitsConfig(OptionsModel):
     memory: Memory | None = option(None, "Most memory of one trial, e.g. 4GB.", unit="bytes")
 
 
+class ReferenceValue(OptionsModel):
+    """Errors that somebody reports, to be shown beside those of the study."""
+
+    label: str = option(description="Whose they are, e.g. 'SNAP, Zuo 2020'.")
+    energy: float | None = option(None, "RMSE of energies.", unit="meV/atom", ge=0)
+    force: float | None = option(None, "RMSE of force components.", unit="eV/Å", ge=0)
+    set: Literal["train", "validation", "test"] = option("test", "Set of this study that they stand beside.")
+
+
 class StudyConfig(OptionsModel):
     """A study file."""
 
@@ -293,6 +302,9 @@ class StudyConfig(OptionsModel):
     )
     plugins: Paths = option(list, "Python files with plugins of your own.")
     seed: int = option(0, "Seed of everything random in the study.", ge=0)
+    reference: list[ReferenceValue] = option(
+        list, "Errors from elsewhere, such as the literature, that tables and figures show beside ours."
+    )
     matrix: dict[str, Annotated[list[Any], Field(min_length=1)]] = option(
         dict,
         "Keys of this file and the values each of them takes: `xpot run` makes a family of studies, one for "

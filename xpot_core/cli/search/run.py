@@ -80,6 +80,7 @@ def run(
     from xpot_core.errors import InputError
     from xpot_core.family.run import refuse_over_family
     from xpot_core.report.progress import make_observer
+    from xpot_core.report.statistics.worth import worth
     from xpot_core.report.tables.study import outlier_lines, summary_renderables
     from xpot_core.results.read import StudyResults
     from xpot_core.search.loop import Study
@@ -117,6 +118,7 @@ def run(
         if outcome.interrupted:  # so early that nothing is in the store yet
             return 1
         raise
+    worth(results, compute=True)
     for renderable in (*summary_renderables(results), *outlier_lines(results)):
         out.print(renderable)
     return 1 if outcome.interrupted or outcome.failed or results.best is None else 0

@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from xpot_core.deliver.data_curve import read_curve
+from xpot_core.report.figures import beside as beside_figures
 from xpot_core.report.figures import errors as figures_errors
 from xpot_core.report.figures import validators as figures_validators
 from xpot_core.report.figures.search import course as figures_course
@@ -24,6 +26,7 @@ from xpot_core.report.figures.search import trials as figures_trials
 from xpot_core.report.figures.style import ReportFigure, figure_style
 from xpot_core.report.packages import require_report
 from xpot_core.report.statistics.predictions import Structure, predictions_of
+from xpot_core.report.statistics.reference import beside
 from xpot_core.report.statistics.series import Series, shown_errors
 from xpot_core.results.read import StudyResults
 
@@ -60,6 +63,8 @@ def make_figures(
         "parity": lambda: figures_errors.parity(sets),
         "error-distribution": lambda: figures_errors.distribution(sets),
         "group-errors": lambda: figures_errors.group_errors(errors),
+        "reference": lambda: beside_figures.reference_values(beside(results)),
+        "data-curve": lambda: beside_figures.data_curve_figure(read_curve(results.directory)),
         "pareto": lambda: figures_course.pareto(results, series),
         "objectives": lambda: figures_objectives.objective_figures(results),
         "inner-search": lambda: figures_objectives.inner_search(results, series),

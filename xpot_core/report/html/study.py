@@ -29,6 +29,7 @@ from xpot_core.report.statistics.series import (
     structure_count,
 )
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
+from xpot_core.report.statistics.worth import worth
 from xpot_core.report.tables.failures import REFUSED_HEADS, alike, refused_count, refused_rows
 from xpot_core.report.tables.study import (
     TEST_HEADS,
@@ -134,6 +135,7 @@ def _result(results: StudyResults) -> dict[str, Any]:
     ]
     return {
         "best": results.best,
+        "worth": worth(results, compute=True).rows(),
         "sets": rows,
         "spans": [("", 2), *((f"{q.name} ({q.unit})", 2) for q in QUANTITIES.values())],
         "tested": results.final_errors("test") is not None,

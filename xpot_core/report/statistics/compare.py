@@ -321,7 +321,7 @@ def _compare_set(
     if len(common) < FEW:
         comparison.notes.append(f"{len(common)} {name} structures are few: intervals are rough")
     matched = [[k[i] for i in common] for k in keyed]
-    compared = _bootstrap(comparison.names, name, matched, seed)
+    compared = compared_structures(comparison.names, name, matched, seed)
     made = {n: outliers({name: rows}) for n, rows in zip(comparison.names, matched, strict=True)}
     comparison.sets.append(replace(compared, outliers=made))
 
@@ -348,9 +348,22 @@ def _same_reference(a: Structure, b: Structure) -> bool:
     return True
 
 
-def _bootstrap(
+def compared_structures(
     names: Sequence[str], set_name: str, matched: Sequence[Sequence[Structure]], seed: int
 ) -> SetComparison:
+    """Errors with intervals, and a verdict on each pair, from the same structures predicted by several models.
+
+    Parameters
+    ----------
+    names
+        Of the models.
+    set_name
+        Of the set.
+    matched
+        Predictions of each model, in the same order of structures.
+    seed
+        Of the draws.
+    """
     n = len(matched[0])
     errors: dict[str, dict[str, Interval]] = {name: {} for name in names}
     verdicts = []

@@ -48,7 +48,13 @@ def prediction_file(directory: Path, name: str) -> Path:
 
 def read_predictions(directory: Path) -> dict[str, list[Structure]]:
     """The sets of a run folder that have predictions, in order."""
-    return {name: read_set(path) for name in SETS if (path := prediction_file(directory, name)).is_file()}
+    return read_folder(prediction_file(directory, SETS[0]).parent)
+
+
+def read_folder(folder: Path) -> dict[str, list[Structure]]:
+    """The sets of one folder that have predictions, in order."""
+    files = {name: folder / f"predictions-{name}.xyz" for name in SETS}
+    return {name: read_set(path) for name, path in files.items() if path.is_file()}
 
 
 def predictions_of(results: StudyResults) -> dict[str, list[Structure]]:

@@ -14,6 +14,7 @@ from xpot_core.optimize.objectives import QUANTITY_OF
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences
 from xpot_core.report.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
 from xpot_core.report.statistics.predictions import Structure, predictions_of
+from xpot_core.report.statistics.reference import beside
 from xpot_core.report.statistics.series import (
     SETS,
     duration,
@@ -26,6 +27,7 @@ from xpot_core.report.statistics.series import (
     verdict,
 )
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
+from xpot_core.report.statistics.worth import worth
 from xpot_core.report.tables.failures import refused_count, refused_trials, trouble_tables
 from xpot_core.report.tables.terminal import PlainTable, facts, names, numbers, texts
 from xpot_core.results.as_json import SECONDS
@@ -52,7 +54,15 @@ def summary_renderables(results: StudyResults) -> list[RenderableType]:
         found += trouble_tables(results)
         return found
     found.append(error_summary(results))
+    lines = beside(results)
+    if lines:
+        rows = [(x.label, x.set, fixed(x.energy), fixed(x.force)) for x in lines]
+        heads = [*names("RMSE of", "set"), *numbers(ENERGY.short, FORCE.short)]
+        found.append(PlainTable(heads, rows, title="Beside errors from elsewhere"))
     found.append(_facts(results, best))
+    told = worth(results).rows()
+    if told:
+        found += [Text("What the search was worth", "italic"), facts(told)]
     return found
 
 
