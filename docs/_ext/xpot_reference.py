@@ -249,8 +249,9 @@ def api_modules() -> dict[str, list[str]]:
             inside = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xpot_core.")
             if inside and not node.module.startswith("xpot_core.api"):
                 names = found.setdefault(node.module, [])
-                names += [a.name for a in node.names if a.name not in names]
-    return found
+                # `xpot.run` and `xpot.open` stand in this room too, and take what is none of the interface.
+                names += [a.name for a in node.names if a.name not in names and a.name in api.__all__]
+    return {module: names for module, names in found.items() if names}
 
 
 def api_page() -> str:
