@@ -18,8 +18,8 @@ from xpot_core.report.figures.style import (
     new_figure,
     tidy_log,
 )
+from xpot_core.report.plotted.reference import OURS, Beside
 from xpot_core.report.plotted.scales import log_scale_fits
-from xpot_core.report.statistics.reference import OURS, Beside
 from xpot_core.report.statistics.series import fixed
 from xpot_core.types.quantities import ENERGY, FORCE
 

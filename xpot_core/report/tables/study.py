@@ -11,10 +11,10 @@ from rich.text import Text
 
 from xpot_core.errors import InputError
 from xpot_core.optimize.objectives import QUANTITY_OF
+from xpot_core.report.plotted.reference import beside
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences
 from xpot_core.report.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
 from xpot_core.report.statistics.predictions import Structure, predictions_of
-from xpot_core.report.statistics.reference import beside
 from xpot_core.report.statistics.series import (
     SETS,
     duration,
