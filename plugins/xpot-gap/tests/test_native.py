@@ -299,6 +299,17 @@ def test_structure_that_ends_the_process_is_named(tmp_path: Path) -> None:
         list(run_tasks(work, tasks, 2))
 
 
+def test_long_design_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("xpot_gap.native.passes._SECONDS_BETWEEN_WORDS", 0.0)
+    caplog.set_level("INFO", logger="xpot.gap")
+    GapFitter().prepare(make_request(make_data(60), tmp_path, options=make_options(cache_gb=0)))
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "kernel of 1860 values and 30 sparse points: 0.00 GB of memory"
+    assert any("of 480 atoms, about" in text for text in said[1:])
+
+
 def test_more_memory_than_the_study_allows(tmp_path: Path) -> None:
     request = make_request(make_data(6), tmp_path, limits=Limits(memory_bytes=20_000))
     with pytest.raises(InfeasibleError, match=r"the kernel would need 0.00 GB of memory"):

@@ -21,7 +21,7 @@ from xpot_gap.native.choose import METHODS, NESTED, IntArray, choose
 from xpot_gap.native.columns import Columns, KeptColumns
 from xpot_gap.native.descriptors.settings import setting
 from xpot_gap.native.kernels import SparsePoints, sparse_kernel
-from xpot_gap.native.passes import all_values, check_memory, kernel_rows, memory_bound
+from xpot_gap.native.passes import all_values, check_memory, foretell, kernel_rows, memory_bound
 from xpot_gap.native.structures import Part
 from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms
 
@@ -70,7 +70,7 @@ def build(
     """The systems of training frames and of those that are held out, at the sparse points of the first."""
     parts = [Part.of(plan, frames) for frames in (training, held) if frames]
     points = sum(command.n_sparse_total for command in plan.descriptors)
-    check_memory(8.0 * sum(part.n_rows for part in parts) * points, request.limits, "the kernel")
+    foretell(sum(part.n_rows for part in parts), points, request.limits)
     given: Sequence[Term | None] = [None] * len(plan.descriptors)
     if plan.options.sparse_selection != "native" or not _chosen_natively(plan):
         given = read_terms(_chosen_by_gap_fit(plan, request, training, kept.cache))

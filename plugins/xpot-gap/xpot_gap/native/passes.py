@@ -71,15 +71,24 @@ def _each(
         yield task, result
         done += sum(len(s.atoms) for s in task.structures)
         now = time.perf_counter()
-        if now - told >= _SECONDS_BETWEEN_WORDS and done < total:
+        left = (now - begin) * (total - done) / done
+        # a long pass says so after its first structures
+        first = told == begin and left >= _SECONDS_BETWEEN_WORDS
+        if (first or now - told >= _SECONDS_BETWEEN_WORDS) and done < total:
             told = now
-            left = (now - begin) * (total - done) / done
             _LOG.info("%s: %d of %d atoms, about %.0f s left", what, done, total, left)
 
 
 def memory_bound(limits: Limits) -> int | None:
     """Bytes that the trial may use, or else those that the machine has free; None where it does not tell."""
     return available_bytes() if limits.memory_bytes is None else limits.memory_bytes
+
+
+def foretell(n_rows: int, points: int, limits: Limits) -> None:
+    """Tell what the kernel will need before anything is computed, or refuse it; see `check_memory`."""
+    needed = 8.0 * n_rows * points
+    _LOG.info("kernel of %d values and %d sparse points: %.2f GB of memory", n_rows, points, needed / 1e9)
+    check_memory(needed, limits, "the kernel")
 
 
 def check_memory(needed: float, limits: Limits, what: str) -> None:
