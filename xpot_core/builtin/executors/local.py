@@ -33,6 +33,7 @@ class LocalExecutor:
         self._idle: list[WorkerProcess] = []
         self._busy: dict[int, WorkerProcess] = {}
         self._waiting: list[TrialTask] = []
+        self._held: list[TrialResult] = []
         self._answers: queue.SimpleQueue[_Answer | BaseException] = queue.SimpleQueue()
         self._context: ExecutorContext | None = None
         self._watcher: Watcher | None = None
@@ -95,7 +96,11 @@ class LocalExecutor:
             with self._lock:
                 results = [r for answer in answers if (r := self._result(answer)) is not None]
                 self._dispatch()
+            if self.options.ordered:  # what is proposed next must not depend on who was faster
+                self._held += results
+                results = [] if self._busy else sorted(self._held, key=lambda r: r.number)
             if results:
+                self._held = []
                 return results
         return []
 
@@ -140,5 +145,6 @@ class LocalExecutor:
             self._idle.clear()
             self._busy.clear()
             self._waiting.clear()
+            self._held.clear()
         if watcher is not None:
             watcher.close()

@@ -15,3 +15,8 @@ class LocalOptions(ExecutorOptions):
     """Options of ``local``."""
 
     workers: int = option(2, "Trials that run at once, each in a process of its own.", ge=1, le=WORKERS)
+    ordered: bool = option(
+        False,
+        "Tell results of as many trials as there are workers together, in order: the study is then the same on every "
+        "run, and workers wait for the slowest of them.",
+    )
