@@ -19,12 +19,12 @@ FITSNAP := fitsnap3==3.1.0.4
 $(VENV)/.demo: $(PROJECTS)
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.11'"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report]" \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,live]" \
 	    $(LIBRARIES:%=--editable %) --editable plugins/xpot-snap --editable plugins/xpot-skopt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,test,docs,dev]" \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,live,test,docs,dev]" \
 	    $(patsubst %,--editable %,$(LIBRARIES) $(PLUGINS))
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate phonopy \
 	    dask-jobqueue cryptography

@@ -39,6 +39,7 @@ ROOMS = (
     "setup",
     "family",
     "report",
+    "live",
     "builtin",
     "api",
     "testing",

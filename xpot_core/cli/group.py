@@ -22,6 +22,7 @@ COMMANDS = {
     "learning-curve": "would more data help? errors against the size of the training set",
     "retry": "put failed trials back, for the next run",
     "report": "one HTML file with figures",
+    "serve": "a live page in the browser",
     "validate": "physical tests of a fitted potential",
     "export": "write a potential, or a committee, to a folder",
     "select": "frames on which good models disagree",
@@ -36,7 +37,7 @@ COMMANDS = {
 _ROOMS = {
     "setup": ("init", "doctor", "schema"),
     "search": ("run", "fit", "retry"),
-    "report": ("show", "compare", "report", "learning-curve"),
+    "report": ("show", "compare", "report", "learning-curve", "serve"),
     "studies": ("ls", "best", "mv", "rm"),
     "deliver": ("validate", "export", "select"),
     "installation": ("plugins", "cache", "completion"),

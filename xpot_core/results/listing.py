@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ class StudyEntry:
     changed
         When its store was last written to, seconds since 1970.
     size
-        Bytes of the whole folder.
+        Bytes of the whole folder, where somebody asked.
     """
 
     name: str
@@ -49,7 +51,7 @@ class StudyEntry:
     energy_rmse: float | None
     force_rmse: float | None
     changed: float
-    size: int
+    size: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -70,19 +72,39 @@ def study_folders(runs: Path) -> dict[str, Path]:
 
 def list_studies(runs: Path) -> list[StudyEntry]:
     """Every study below a folder, the last changed first."""
-    entries = [_entry(name, folder) for name, folder in study_folders(runs).items()]
+    entries = [
+        replace(entry_of(name, folder, partial(StudyResults.open, folder)), size=_size(folder))
+        for name, folder in study_folders(runs).items()
+    ]
     return sorted(entries, key=lambda e: -e.changed)
 
 
-def _entry(name: str, folder: Path) -> StudyEntry:
+def changed(folder: Path) -> float:
+    """When the store of a study was last written to, seconds since 1970."""
     store = folder / STORE_NAME
-    changed = (store if store.is_file() else folder).stat().st_mtime
-    size = _size(folder)
+    return (store if store.is_file() else folder).stat().st_mtime
+
+
+def unread_entry(name: str, folder: Path, state: str, note: str = "") -> StudyEntry:
+    """A study of which no more is known than its folder."""
+    return StudyEntry(name, state, note, 0, None, None, None, None, changed(folder))
+
+
+def entry_of(name: str, folder: Path, read: Callable[[], StudyResults]) -> StudyEntry:
+    """A study at a glance, all but the size of its folder.
+
+    Parameters
+    ----------
+    name
+        As commands take it.
+    read
+        Opens it.
+    """
     try:
         owner = running_by(folder)
-        results = StudyResults.open(folder)
+        results = read()
     except XpotError as error:
-        return StudyEntry(name, "damaged", error.message, 0, None, None, None, None, changed, size)
+        return unread_entry(name, folder, "damaged", error.message)
     finished = sum(t.state.finished and not t.from_prior for t in results.trials)
     budget, best = results.study_file.config.budget.trials, results.best
     if owner:
@@ -101,8 +123,7 @@ def _entry(name: str, folder: Path) -> StudyEntry:
         best.loss if best else None,
         errors.get(f"{ENERGY.name}_rmse"),
         errors.get(f"{FORCE.name}_rmse"),
-        changed,
-        size,
+        changed(folder),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,20 @@ class StudyResults:
             return cls(directory, tuple(trials), facts)
         finally:
             store.close()
+
+    def again(self) -> StudyResults:
+        """The study as its store is now; trials that had ended are not read anew unless some were put back."""
+        ended = next((i for i, t in enumerate(self.trials) if not t.state.finished), len(self.trials))
+        store = Store(self.directory / STORE_NAME, readonly=True)
+        try:
+            stored, later = store.since(ended)
+            facts = {key: stored.get(key) for key in _FACTS}
+        finally:
+            store.close()
+        if later is None or any(facts[key] != self.facts[key] for key in ("space", "created")):
+            return StudyResults.open(self.directory)
+        _check_facts(facts, self.directory / STORE_NAME)
+        return replace(self, trials=(*self.trials[:ended], *later), facts=facts)
 
     @property
     def study_file(self) -> StudyFile:

@@ -202,6 +202,16 @@ class StoreFile:
             self._counted("trials", len(trials), facts)
             return facts, trials
 
+    def since(self, number: int) -> tuple[dict[str, Any], list[Trial] | None]:
+        """All facts, and the trials from a number on; None for these unless all before have ended."""
+        with self._reading():
+            facts = self.facts()
+            ended = self._db.execute(
+                "SELECT COUNT(*) FROM trials WHERE number < ? AND state NOT IN ('WAITING', 'RUNNING')",
+                (number,),
+            ).fetchone()[0]
+            return facts, self._read("number >= ?", number) if ended == number else None
+
     def _read(self, where: str, *arguments: int) -> list[Trial]:
         with self._reading():
             rows = self._db.execute(

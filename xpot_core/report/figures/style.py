@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import InputError
+from xpot_core.report.statistics.series import shortened
 from xpot_core.system.foreign_text import csv_text, file_name_of
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -278,6 +279,5 @@ def label_panel(axes: Any, letter: str, *, inside: bool = False) -> None:
 
 
 def short(name: str, most: int) -> str:
-    """A name that fits: the end of a dotted path says more than its beginning."""
-    text = name if len(name) <= most else "…" + name[-most + 1 :]
-    return text.replace("$", r"\$").lstrip("_") or "(unnamed)"
+    """A name that fits, for matplotlib: no mathematics, no leading underscore (which legends leave out)."""
+    return shortened(name, most).replace("$", r"\$").lstrip("_") or "(unnamed)"

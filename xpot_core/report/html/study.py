@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import yaml
 
 from xpot_core.report.figures.draw import make_figures
 from xpot_core.report.figures.style import ReportFigure
-from xpot_core.report.html.page import Head, Section, page, write_page
+from xpot_core.report.html.head import best_rows, study_head
+from xpot_core.report.html.page import Section, page, write_page
 from xpot_core.report.packages import require_report
 from xpot_core.report.statistics import provenance
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences, influences_of
@@ -20,27 +20,31 @@ from xpot_core.report.statistics.outliers import OUTLIER_HEADS, Outliers, outlie
 from xpot_core.report.statistics.predictions import prediction_file, predictions_of
 from xpot_core.report.statistics.series import (
     SETS,
-    duration,
     error_text,
     fixed,
-    number,
     set_label,
     shown_errors,
     structure_count,
 )
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.statistics.worth import worth
-from xpot_core.report.tables.failures import REFUSED_HEADS, alike, refused_count, refused_rows
+from xpot_core.report.tables.failures import (
+    KIND_HEADS,
+    REFUSED_HEADS,
+    alike,
+    kind_row,
+    log_tail,
+    refused_count,
+    refused_rows,
+)
 from xpot_core.report.tables.study import (
     TEST_HEADS,
-    best_trials,
-    compact,
     one_group,
     test_rows,
 )
 from xpot_core.results.read import StudyResults
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
+from xpot_core.types.quantities import QUANTITIES
 
 _BEST_TRIALS = 10
 _MOST_INFLUENCE = 10
@@ -91,7 +95,7 @@ def render(
     """The whole document."""
     sections = [
         Section("result", "Result", _result(results)),
-        Section("search", "The search", {"trials": _trials(results)}),
+        Section("search", "The search", {"trials": best_rows(results, _BEST_TRIALS)}),
         Section("accuracy", "Accuracy", _accuracy(results, made, decisive)),
         Section("hyperparameters", "Hyperparameters"),
         Section("tests", "Physical tests", _physical_tests(results)),
@@ -99,33 +103,9 @@ def render(
         Section("use", "Use the potential", _usage(results)),
         Section("provenance", "Provenance", _provenance(results)),
     ]
-    return page("study", f"{results.name}: XPOT report", _head(results), sections, figures, results.directory)
-
-
-def _head(results: StudyResults) -> Head:
-    config = results.study_file.config
-    counts = Counter(str(t.state).lower() for t in results.trials)
-    states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
-    tables = shown_errors(results)
-    best = results.best
-    cards = [(f"{len(results.trials)}", f"trials: {states or 'none yet'}")]
-    if best is not None:
-        cards.append((number(best.loss), f"smallest loss, trial {best.number}"))
-    for name in ("validation", "test"):
-        if name in tables:
-            for quantity in (ENERGY, FORCE):
-                value = error_text(tables[name], quantity.name)
-                if value != "–":
-                    label = f"{quantity.name} RMSE ({quantity.unit}), {set_label(results, name)}"
-                    cards.append((value, label))
-    cards.append((duration(sum(t.seconds.get("total", 0.0) for t in results.trials)), "time in trials"))
-    note = ""
-    if provenance.is_running(results):
-        note = "The study is running: this is how it stands now."
-    elif results.final is None:
-        note = "The study has not ended: the best trial is not refitted yet, run it again."
-    subtitle = ", ".join(f"{kind} {config.name_of(kind)}" for kind in ("fitter", "optimizer", "loss"))
-    return Head(results.name, subtitle, cards, note)
+    return page(
+        "study", f"{results.name}: XPOT report", study_head(results), sections, figures, results.directory
+    )
 
 
 def _result(results: StudyResults) -> dict[str, Any]:
@@ -148,18 +128,6 @@ def _errors(table: ErrorTable) -> list[str]:
         sums = table.total(name)
         cells += [fixed(v * quantity.factor) for v in (sums.rmse, sums.mae)]
     return cells
-
-
-def _trials(results: StudyResults) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for trial in best_trials(results, _BEST_TRIALS):
-        errors = trial.errors.get("validation")
-        table = ErrorTable.from_json(errors) if errors else None
-        values = "; ".join(f"{k} {v}" for k, v in compact(trial.values).items())
-        spent = duration(trial.seconds.get("total", 0.0))
-        cells = (error_text(table, "energy"), error_text(table, "force"), spent, values)
-        rows.append((trial.number, number(trial.loss), *cells))
-    return rows
 
 
 def _accuracy(results: StudyResults, made: Sequence[Outliers], decisive: Influences | None) -> dict[str, Any]:
@@ -199,17 +167,14 @@ def _physical_tests(results: StudyResults) -> dict[str, Any]:
 
 def _failures(results: StudyResults) -> dict[str, Any]:
     kinds = alike(results.trials)
-    rows, logs = [], []
-    for trials in kinds[:_MOST_KINDS]:
-        failure = trials[0].failure
-        assert failure is not None
-        numbers = ", ".join(str(t.number) for t in trials[:8]) + (" …" if len(trials) > 8 else "")
-        rows.append(
-            (len(trials), numbers, failure.place, failure.plugin, failure.message, failure.hint or "–")
-        )
-        if failure.log_tail:
-            logs.append((trials[0].number, "\n".join(failure.log_tail.splitlines()[-_LOG_LINES:])))
-    return {"kinds": rows, "rarer": len(kinds) - len(rows), "logs": logs[:_MOST_LOGS]}
+    logs = [log for found in kinds[:_MOST_KINDS] for log in log_tail(found[0], _LOG_LINES)]
+    rows = [kind_row(found) for found in kinds[:_MOST_KINDS]]
+    return {
+        "kind_heads": KIND_HEADS,
+        "kinds": rows,
+        "rarer": len(kinds) - len(rows),
+        "logs": logs[:_MOST_LOGS],
+    }
 
 
 def _usage(results: StudyResults) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xpot_core.report.statistics.series import shortened
 from xpot_core.types.trials import Trial, TrialState
 
 
@@ -40,7 +41,7 @@ def bars(trials: Sequence[Trial]) -> list[Bar]:
     return [
         Bar(
             t.number,
-            _shown(t.worker),
+            shortened(t.worker, 24),
             t.state,
             started - origin,
             max((t.finished or end) - origin, started - origin),
@@ -53,11 +54,6 @@ def bars(trials: Sequence[Trial]) -> list[Bar]:
 def workers(found: Sequence[Bar]) -> list[str]:
     """Names of workers in the order in which they are shown; the unnamed one is last."""
     return sorted({bar.worker for bar in found}, key=lambda w: (w == "", w))
-
-
-def _shown(worker: str) -> str:
-    """Long names keep their end, which tells them apart."""
-    return worker if len(worker) <= 24 else "…" + worker[-23:]
 
 
 def time_unit(seconds: float) -> tuple[float, str]:

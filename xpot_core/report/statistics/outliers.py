@@ -205,7 +205,12 @@ def structure_errors(structures: Sequence[Structure]) -> list[StructureError]:
 
 def largest_errors(sets: Mapping[str, Sequence[Structure]], most: int) -> dict[str, list[StructureError]]:
     """The `most` structures of each set with the largest share of the squared energy or force error."""
-    return {name: sorted(structure_errors(rows), key=_rank)[:most] for name, rows in sets.items()}
+    return {name: [error for _, error in ranked_errors(rows)[:most]] for name, rows in sets.items()}
+
+
+def ranked_errors(structures: Sequence[Structure]) -> list[tuple[int, StructureError]]:
+    """Index and errors of the structures of a set, the largest share of a squared error first."""
+    return sorted(enumerate(structure_errors(structures)), key=lambda pair: _rank(pair[1]))
 
 
 def _rank(error: StructureError) -> float:

@@ -236,6 +236,11 @@ def _decimal(value: float, digits: int, *, strip: bool = True) -> str:
     return text.rstrip("0").rstrip(".") if strip and "." in text else text
 
 
+def shortened(name: str, most: int) -> str:
+    """A name that fits: the end of a dotted path, or of a worker's name, says more than its beginning."""
+    return name if len(name) <= most else "…" + name[-most + 1 :]
+
+
 def duration(seconds: float) -> str:
     """Seconds as ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``."""
     if math.isnan(seconds):

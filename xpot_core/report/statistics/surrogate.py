@@ -9,8 +9,9 @@ prediction says how far to trust them. The process itself is that of scikit-lear
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -69,10 +70,39 @@ class Analysis:
     q2: float
     log: bool
     trials: int
+    _model: _GaussianProcess
 
     def loss(self, transformed: FloatArray) -> FloatArray:
         """Back from the modelled scale to losses."""
         return np.exp(transformed) if self.log else transformed
+
+    def plane(
+        self, first: str, second: str, centre: Mapping[str, Any]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The modelled loss where two hyperparameters vary and the others stay.
+
+        Parameters
+        ----------
+        first, second
+            Their names.
+        centre
+            Values of all hyperparameters.
+
+        Returns
+        -------
+        first, second
+            Places in the unit interval, shapes (n,) and (m,).
+        loss
+            Shape (m, n).
+        """
+        model = self._model
+        names = [p.name for p in model.parameters]
+        i, j = names.index(first), names.index(second)
+        a, b = _grid(model.parameters[i]), _grid(model.parameters[j])
+        points = np.tile([p.to_unit(centre[p.name]) for p in model.parameters], (len(b), len(a), 1))
+        points[:, :, i], points[:, :, j] = a[None, :], b[:, None]
+        mean = model.kernel(model.columns(points.reshape(-1, len(names))), model.x) @ model.alpha
+        return a, b, self.loss(model.mean + model.scale * mean).reshape(len(b), len(a))
 
 
 def analyse(parameters: Sequence[Parameter], trials: Sequence[Trial], seed: int = 0) -> Analysis | None:
@@ -102,7 +132,7 @@ def analyse(parameters: Sequence[Parameter], trials: Sequence[Trial], seed: int 
     if np.ptp(y) < 1e-12:
         return None
     model = _GaussianProcess(parameters, x, y)
-    return Analysis(tuple(_dependences(model, rng)), model.q2(), log, len(usable))
+    return Analysis(tuple(_dependences(model, rng)), model.q2(), log, len(usable), model)
 
 
 class _GaussianProcess:

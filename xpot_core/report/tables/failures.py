@@ -91,6 +91,26 @@ def alike(trials: Iterable[Trial]) -> list[list[Trial]]:
     return sorted(kinds.values(), key=len, reverse=True)
 
 
+KIND_HEADS = ("number", "trials", "stage", "plugin", "message", "what to do")
+
+
+def kind_row(trials: list[Trial], most: int = 8) -> tuple[str, ...]:
+    """The cells of `KIND_HEADS` for failures that are alike."""
+    failure = trials[0].failure
+    assert failure is not None
+    numbers = ", ".join(str(t.number) for t in trials[:most]) + (" …" if len(trials) > most else "")
+    hint = failure.hint or "–"
+    return (str(len(trials)), numbers, failure.place, failure.plugin, failure.message, hint)
+
+
+def log_tail(trial: Trial, lines: int) -> list[tuple[int, str]]:
+    """Number and end of the log of a failed trial, where it left one."""
+    failure = trial.failure
+    if failure is None or not failure.log_tail:
+        return []
+    return [(trial.number, "\n".join(failure.log_tail.splitlines()[-lines:]))]
+
+
 def _listed(trials: list[Trial], most: int = 6) -> str:
     names = [str(t.number) for t in trials[:most]]
     return ", ".join(names) + (f" and {len(trials) - most} more" if len(trials) > most else "")

@@ -1,0 +1,165 @@
+// Which study and panel are seen, and asking for them again while they change.
+
+import { draw, element, plotly, show } from "./parts.js";
+
+const at = (id) => document.getElementById(id);
+const LISTING_MS = 5000;
+const PANEL_MS = 2000;
+let titles = {};
+let seen = { key: "", tag: "" };
+const ticked = new Set();
+
+/** The address after `#` says what is seen, so that the buttons of the browser work. */
+const address = () => new URLSearchParams(location.hash.slice(1));
+
+function go(changes) {
+  const next = address();
+  for (const [key, value] of Object.entries(changes)) {
+    next.delete(key);
+    for (const one of [value].flat()) next.append(key, one);
+  }
+  location.hash = next.toString();
+}
+
+async function ask(path, query, tag = "") {
+  const url = query ? `${path}?${query}` : path;
+  const answer = await fetch(url, tag ? { headers: { "If-None-Match": tag } } : {});
+  if (answer.status === 304) return null;
+  const data = await answer.json();
+  if (!answer.ok) throw new Error(data.error ?? answer.statusText);
+  return { data, tag: answer.headers.get("ETag") ?? "" };
+}
+
+function tell(text) {
+  at("state").textContent = text;
+}
+
+function entry(study) {
+  const tick = element("input", { type: "checkbox", checked: ticked.has(study.name) });
+  tick.setAttribute("aria-label", `compare ${study.name}`);
+  tick.onchange = () => {
+    if (tick.checked) ticked.add(study.name);
+    else ticked.delete(study.name);
+    at("compare").disabled = ticked.size < 2;
+  };
+  const link = element("a", { text: study.name, href: `#${new URLSearchParams({ study: study.name })}` });
+  const of = study.budget ? ` of ${study.budget}` : "";
+  const number = (value, unit) => (value === null ? "" : `, ${value.toPrecision(3)} ${unit}`);
+  const facts = `${study.trials}${of} trials` + (study.loss === null ? "" : `, loss ${study.loss.toPrecision(4)}`)
+    + number(study.energy_rmse, "meV/atom") + number(study.force_rmse, "eV/Å");
+  const state = element("span", { text: study.state, className: `state ${study.state}`, title: study.note });
+  const said = study.state === "damaged" ? study.note : facts;
+  return element("li", {}, element("div", {}, tick, link, state), element("small", { text: said }));
+}
+
+async function list() {
+  const { data } = await ask("api/studies");
+  titles = data.panels;
+  at("place").textContent = data.runs;
+  const now = JSON.stringify(data.studies);
+  if (at("studies").now !== now) {
+    at("studies").now = now;
+    at("studies").replaceChildren(...data.studies.map(entry));
+    mark();
+  }
+  if (!data.studies.length) tell("There is no study in this folder yet.");
+  else if (!address().has("study")) go({ study: data.studies[0].name });
+  return data.studies.some((study) => study.state === "reading");
+}
+
+/** Show in list and tabs what is seen. */
+function mark() {
+  const names = address().getAll("study");
+  for (const link of document.querySelectorAll("#studies a")) {
+    link.toggleAttribute("aria-current", names.includes(link.textContent));
+  }
+}
+
+function tabs(panel, name) {
+  at("name").textContent = panel === "compare" ? name.join(" · ") : name[0];
+  at("panels").hidden = panel === "compare";
+  at("panels").replaceChildren(...Object.entries(titles).map(([key, text]) => {
+    const href = `#${new URLSearchParams({ study: name[0], panel: key })}`;
+    const link = element("a", { text, href });
+    link.toggleAttribute("aria-current", key === panel);
+    return link;
+  }));
+  at("panels").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function choices(found) {
+  at("choices").replaceChildren(...found.map((choice) => {
+    const options = choice.choices.map(([value, text]) =>
+      element("option", { value, text, selected: value === choice.value }));
+    const select = element("select", { name: choice.name }, ...options);
+    select.onchange = () => go({ [choice.name]: select.value });
+    return element("label", { text: `${choice.label} ` }, select);
+  }));
+}
+
+async function structure(study, set, index) {
+  const { data } = await ask("api/structure", new URLSearchParams({ study, set, index }));
+  const figure = data.parts[0];
+  const plot = element("div", { className: "plot" });
+  plot.style.height = `${figure.height}px`;
+  at("atoms").replaceChildren(
+    element("h3", { text: figure.title }), plot, element("p", { text: figure.caption }));
+  at("structure").onclose = () => window.Plotly.purge(plot);
+  at("structure").showModal();
+  await draw(plot, figure, () => {});
+}
+
+/** Ask for the panel of the address, and show it where it is another or has changed. */
+async function panel() {
+  const query = address();
+  const names = query.getAll("study");
+  if (!names.length) return;
+  const which = query.get("panel") ?? "summary";
+  query.delete("panel");
+  const key = location.hash;
+  const started = performance.now();
+  const answer = await ask(`api/panel/${encodeURIComponent(which)}`, query, key === seen.key ? seen.tag : "");
+  if (!answer || key !== location.hash) return;
+  const { data, tag } = answer;
+  if (key !== seen.key) {
+    tabs(which, names);
+    mark();
+  }
+  choices(data.choices);
+  at("notes").replaceChildren(...data.notes.map((text) => element("p", { text })));
+  await show(at("parts"), data.parts, (set, index) => structure(names[0], set, index).catch(failed));
+  seen = { key, tag };
+  document.body.dataset.shown = key;
+  document.body.dataset.milliseconds = Math.round(performance.now() - started);
+  tell("");
+}
+
+function failed(error) {
+  const gone = error instanceof TypeError;
+  tell(gone ? "No answer: xpot serve has ended, or the connection to it." : error.message);
+}
+
+/** Do something again and again, one at a time, while somebody looks. */
+async function again(what, pause) {
+  for (;;) {
+    let soon = false;
+    if (!document.hidden) soon = await what().catch(failed);
+    await new Promise((resolve) => setTimeout(resolve, soon ? 300 : pause));
+  }
+}
+
+at("compare").onclick = () => {
+  location.hash = new URLSearchParams([["panel", "compare"], ...[...ticked].map((name) => ["study", name])]);
+};
+window.addEventListener("hashchange", () => {
+  mark();
+  panel().catch(failed);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  seen = { key: "", tag: "" };
+  panel().catch(failed);
+});
+plotly().catch(failed);
+await list().catch(failed);
+again(list, LISTING_MS);
+again(panel, PANEL_MS);

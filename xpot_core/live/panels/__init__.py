@@ -1,0 +1,1 @@
+"""The views of a study, each from its series to figures and tables."""
