@@ -28,7 +28,7 @@ _MESSAGES: Sequence[tuple[str, str, str]] = (
     (
         r"No module named '(\w+)",
         "pacemaker misses the package {0}",
-        "pip install tensorpotential, or write evaluator: pyace",
+        "pip install tensorpotential",
     ),
     (
         r"too big",
@@ -68,7 +68,7 @@ def run_pacemaker(
     if evaluator == "tensorpot" and find_spec("tensorpotential") is None:
         raise FitError(
             "the package tensorpotential, which trains non-linear ACE, is not installed",
-            remedy="pip install tensorpotential, or write evaluator: pyace for a small potential",
+            remedy="pip install tensorpotential",
         )
     command = [sys.executable, "-m", "pyace.cli.pacemaker", "input.yaml", "--no-predict"]
     start = log.stat().st_size if log.exists() else 0
