@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,14 @@ def test_relative_root_is_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("XPOT_CACHE", "here")
     assert cache_root() == tmp_path / "here"
     assert folders.cache_folder("gap").is_absolute()
+
+
+def test_old_entries_go_alone(kept: Path, call: Any) -> None:
+    (old,) = [i.path for i in cache_items("gap") if i.path.name.startswith(key("a"))]
+    os.utime(old, (1.7e9, 1.7e9))
+    listed = json.loads(call("cache", "--older", 30, "--json").out)
+    assert [i["path"] for i in listed if i["ours"]] == [str(old)]
+    assert "days ago" in call("cache").out
+    assert call("cache", "--clear", "--older", 30).status == 0
+    assert not old.exists()
+    assert len([i for i in cache_items() if i.ours]) == 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +19,9 @@ from xpot_core.cli.common import (
     trust_option,
 )
 from xpot_core.options import bounds
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @click.command(
@@ -105,7 +110,7 @@ def run(
             file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet
         )
     refuse_over_family(runs / file.config.study, file, restart=restart)
-    study = Study(file, runs)
+    study, began = Study(file, runs), time.time()
     out = console()
     for warning in study.dataset.warnings:
         console(stderr=True).print(f"warning: {warning}", markup=False)
@@ -121,4 +126,23 @@ def run(
     worth(results, compute=True)
     for renderable in (*summary_renderables(results), *outlier_lines(results)):
         out.print(renderable)
+    _tell_cache(out, began)
     return 1 if outcome.interrupted or outcome.failed or results.best is None else 0
+
+
+def _tell_cache(out: Console, began: float) -> None:
+    """What plugins keep on disk by now, and how much of it this run has used."""
+    import contextlib
+
+    from xpot_core.errors import InputError
+    from xpot_core.system.cache.folders import cache_items, cache_root
+
+    with contextlib.suppress(InputError):
+        entries = [item for item in cache_items() if item.ours]
+        used = [item.size for item in entries if item.used >= began - 1]
+        if used:
+            total = sum(item.size for item in entries)
+            out.print(
+                f"cache: this run used {len(used)} entries, {sum(used) / 1e6:.1f} MB; {len(entries)} with "
+                f"{total / 1e6:.1f} MB are in {cache_root()} (xpot cache)"
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
@@ -21,7 +20,7 @@ def ls(wide: bool, as_json: bool, runs: Path) -> None:
 
 def list_runs(runs: Path, *, as_json: bool, wide: bool) -> None:
     """Print the studies of a folder."""
-    from xpot_core.report.statistics.series import fixed, number
+    from xpot_core.report.statistics.series import ago, fixed, number
     from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
     from xpot_core.results.listing import list_studies
     from xpot_core.types.quantities import ENERGY, FORCE
@@ -38,15 +37,7 @@ def list_runs(runs: Path, *, as_json: bool, wide: bool) -> None:
     for e in entries:
         trials = str(e.trials) if e.budget is None else f"{e.trials}/{e.budget}"
         errors = ["–" if v is None else fixed(v) for v in (e.energy_rmse, e.force_rmse)]
-        cells = (number(e.loss), *errors, _age(time.time() - e.changed), f"{e.size / 1e6:.1f}")
+        cells = (number(e.loss), *errors, ago(e.changed), f"{e.size / 1e6:.1f}")
         rows.append((e.name, e.state, trials, *cells, e.note))
     heads = numbers("trials", "loss", ENERGY.short, FORCE.short, "changed", "MB")
     out.print(PlainTable([*names("study", "state"), *heads, *texts("note")], rows))
-
-
-def _age(seconds: float) -> str:
-    """How long ago, in the largest unit of which it is at least two."""
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{max(seconds, 0):.0f} s ago"

@@ -99,11 +99,14 @@ def cache_items(plugin: str | None = None) -> list[CacheItem]:
     return sorted(found, key=lambda item: (not item.ours, -item.used, item.path))
 
 
-def clear_cache(plugin: str | None = None) -> int:
-    """Remove the entries of one plugin or of all, and nothing else; returns the bytes freed."""
+def clear_cache(plugin: str | None = None, before: float | None = None) -> int:
+    """Remove the entries of one plugin or of all, and nothing else; returns the bytes freed.
+
+    With `before`, only those that nobody has used since then, in seconds of the epoch.
+    """
     freed = 0
     for item in cache_items(plugin):
-        if item.ours:
+        if item.ours and (before is None or item.used < before):
             with contextlib.suppress(OSError):
                 item.path.unlink(missing_ok=True)
                 freed += item.size
