@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from xpot_skopt.contract import FOREST, GP
+from xpot_skopt.contract import FOREST, GP, OWN
 
 from xpot_core.testing.contracts.optimizer import OptimizerContract
+
+
+class TestOwn(OptimizerContract):
+    provider = "gp"
+    options: ClassVar = OWN["options"]
 
 
 class TestGP(OptimizerContract):

@@ -10,13 +10,14 @@ import pytest
 import xpot_skopt.gp
 from sklearn.gaussian_process import GaussianProcessRegressor
 from skopt.learning.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
-from xpot_skopt.acquisition import Chance, acquisition
-from xpot_skopt.base import initial_design
-from xpot_skopt.encoding import Encoder
+from xpot_skopt.acquisition import acquisition
 from xpot_skopt.gp import GPOptimizer, refit_count
 from xpot_skopt.likelihood import JITTER, KernelParameters, fit_kernel, log_likelihood
 from xpot_skopt.options import GPOptions
 from xpot_skopt.process import condition
+from xpot_skopt.surrogate.chance import Chance
+from xpot_skopt.surrogate.design import initial_design
+from xpot_skopt.surrogate.encoding import Encoder
 
 from xpot_core.api import Choice, Float, History, Int, Space, Trial, TrialState, observe
 from xpot_core.optimize.objectives import scalarised

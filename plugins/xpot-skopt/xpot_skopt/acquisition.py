@@ -1,68 +1,18 @@
-"""scikit-optimize's acquisition functions, to be minimised, and the probability of passing the constraints."""
+"""scikit-optimize's acquisition functions, to be minimised."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 from skopt.acquisition import gaussian_ei, gaussian_lcb, gaussian_pi
 
 from xpot_core.api import FloatArray
 from xpot_skopt.options import SkoptOptions
+from xpot_skopt.surrogate.chance import Chance, Model
 
 Acquisition = Callable[..., Any]
-_STEEPNESS = 5.0
-"""How sure a label makes the classifier; with 2 and less, tempting points are refused again and again."""
-
-
-class Model(Protocol):
-    """A fitted surrogate as the acquisition functions of scikit-optimize use it."""
-
-    def predict(self, X: FloatArray, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for."""
-        ...
-
-
-class Predicted:
-    """Predictions made once, in the place of a model: three acquisition functions share them."""
-
-    def __init__(self, model: Model, x: FloatArray) -> None:
-        self.mean, self.std = model.predict(x, return_std=True)
-
-    def predict(self, X: FloatArray, return_std: bool = False) -> Any:
-        """The predictions of all points."""
-        return (self.mean, self.std) if return_std else self.mean
-
-
-class Chance:
-    """Probability that a trial passes the constraints.
-
-    A least-squares classifier: a model of the labels 1 (passed) and -1 (refused), its prediction pressed into
-    [0, 1] by a cumulative Gaussian. Never 0 or 1, so a few refusals close no region for good.
-
-    Source: C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning (MIT Press, 2006), 6.5.
-    """
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def at(self, x: FloatArray) -> Chance:
-        """The same, with the predictions at these points made once."""
-        return Chance(Predicted(self.model, x))
-
-    def __call__(self, x: FloatArray, return_grad: bool = False) -> Any:
-        """Probabilities, shape (n,), and for one point their gradient, shape (d,), if asked for."""
-        if not return_grad:
-            mean, std = self.model.predict(x, return_std=True)
-            return ndtr(_STEEPNESS * mean / np.sqrt(1 + (_STEEPNESS * std) ** 2))
-        flags = {"return_std": True, "return_mean_grad": True, "return_std_grad": True}
-        mean, std, mean_slope, std_slope = self.model.predict(x, **flags)
-        root = np.sqrt(1 + (_STEEPNESS * std) ** 2)
-        scaled = _STEEPNESS * mean / root
-        slope = _STEEPNESS * mean_slope / root - scaled * _STEEPNESS**2 * std * std_slope / root**2
-        return ndtr(scaled), np.exp(-0.5 * scaled**2) / np.sqrt(2 * np.pi) * slope
 
 
 def acquisition(name: str, options: SkoptOptions, y: FloatArray, chance: Chance | None = None) -> Acquisition:
@@ -109,8 +59,3 @@ def acquisition(name: str, options: SkoptOptions, y: FloatArray, chance: Chance 
         return gain * p, np.where(gain < 0, slope, 0.0) * p + gain * p_slope
 
     return weighted
-
-
-def order(values: FloatArray) -> np.ndarray:
-    """Indices from best to worst, ties in their order, NaN last."""
-    return np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")

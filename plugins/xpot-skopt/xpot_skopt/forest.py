@@ -8,13 +8,14 @@ import numpy as np
 from skopt.learning import ExtraTreesRegressor, RandomForestRegressor
 
 from xpot_core.api import FloatArray, History, seed_for
-from xpot_skopt.acquisition import Chance, Predicted, acquisition, order
-from xpot_skopt.base import SurrogateOptimizer
-from xpot_skopt.encoding import Encoder
+from xpot_skopt.acquisition import acquisition
+from xpot_skopt.liar import LiarOptimizer
 from xpot_skopt.options import ForestOptions
+from xpot_skopt.surrogate.chance import Chance, Predicted, order
+from xpot_skopt.surrogate.encoding import Encoder
 
 
-class ForestOptimizer(SurrogateOptimizer[ForestOptions]):
+class ForestOptimizer(LiarOptimizer[ForestOptions]):
     """Extra trees or a random forest; the spread of the trees is the uncertainty."""
 
     def fit(self, x: FloatArray, y: FloatArray, n_finished: int, history: History, index: int) -> Any:

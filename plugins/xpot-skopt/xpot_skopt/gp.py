@@ -9,18 +9,19 @@ import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
 from xpot_core.api import FloatArray, History, rng_for
-from xpot_skopt.acquisition import Acquisition, Chance, Predicted, acquisition, order
-from xpot_skopt.base import SurrogateOptimizer
-from xpot_skopt.encoding import Encoder
+from xpot_skopt.acquisition import Acquisition, acquisition
+from xpot_skopt.liar import LiarOptimizer
 from xpot_skopt.likelihood import KernelParameters, fit_kernel
 from xpot_skopt.options import GPOptions
 from xpot_skopt.process import Process, condition
+from xpot_skopt.surrogate.chance import Chance, Predicted, order
+from xpot_skopt.surrogate.encoding import Encoder
 
 _ALWAYS_REFIT = 50
 _PORTFOLIO = ("EI", "LCB", "PI")
 
 
-class GPOptimizer(SurrogateOptimizer[GPOptions]):
+class GPOptimizer(LiarOptimizer[GPOptions]):
     """Gaussian process with a Matérn 5/2 kernel, one length scale per feature."""
 
     def __init__(self, options: GPOptions) -> None:

@@ -11,26 +11,12 @@ from xpot_core.api import OptionsModel, option
 Noise = Annotated[float, Field(ge=0)]
 
 
-class SkoptOptions(OptionsModel):
-    """What `skopt-gp` and `skopt-forest` share."""
+class SurrogateOptions(OptionsModel):
+    """What all optimizers of this plugin share."""
 
-    initial: int = option(
-        10,
-        "Trials of the initial design, before the model takes over; complete trials of earlier studies "
-        "count towards it.",
-        role="initial-design",
-        ge=1,
-    )
     initial_design: Literal["random", "sobol", "halton", "hammersly", "lhs", "grid"] = option(
         "hammersly", "How the initial points are spread; spelt as in scikit-optimize."
     )
-    xi: float = option(
-        0.01,
-        "EI and PI: improvement asked for, in standard deviations of the observed losses.",
-        unit="",
-        ge=0,
-    )
-    kappa: float = option(1.96, "LCB: weight of the uncertainty; larger explores more.", unit="", ge=0)
     loss_scale: Literal["linear", "log"] = option(
         "log",
         "Scale on which the model sees the loss: losses of potentials spread over decades, and on the "
@@ -48,16 +34,35 @@ class SkoptOptions(OptionsModel):
         "trials pass; the acquisition function is multiplied by that probability. 'failed': they are treated "
         "like trials without a loss, as they are where there are several objectives.",
     )
-    liar: Literal["cl_min", "cl_mean", "cl_max"] = option(
-        "cl_min",
-        "Constant liar: the loss that pending trials are taken to have, from the lowest, mean or highest "
-        "observed one.",
-    )
     candidates: int = option(
         4000,
         "Points at which the acquisition function is evaluated for each suggestion: three quarters "
         "random, one quarter around the best trials.",
         ge=100,
+    )
+
+
+class SkoptOptions(SurrogateOptions):
+    """What `skopt-gp` and `skopt-forest` share."""
+
+    initial: int = option(
+        10,
+        "Trials of the initial design, before the model takes over; complete trials of earlier studies "
+        "count towards it.",
+        role="initial-design",
+        ge=1,
+    )
+    xi: float = option(
+        0.01,
+        "EI and PI: improvement asked for, in standard deviations of the observed losses.",
+        unit="",
+        ge=0,
+    )
+    kappa: float = option(1.96, "LCB: weight of the uncertainty; larger explores more.", unit="", ge=0)
+    liar: Literal["cl_min", "cl_mean", "cl_max"] = option(
+        "cl_min",
+        "Constant liar: the loss that pending trials are taken to have, from the lowest, mean or highest "
+        "observed one.",
     )
 
 
@@ -84,6 +89,27 @@ class GPOptions(SkoptOptions):
     )
     local_searches: int = option(
         5, "Best candidates that are refined by L-BFGS on the acquisition function.", ge=0
+    )
+
+
+class OwnOptions(SurrogateOptions):
+    """Options of `gp`."""
+
+    initial: int | None = option(
+        None,
+        "Trials of the initial design, before the model takes over; by default one more than hyperparameters, from 4 "
+        "to 12. Complete trials of earlier studies count towards it.",
+        role="initial-design",
+        ge=1,
+    )
+    candidates: int = option(
+        1000,
+        "Points at which the acquisition function is evaluated for each suggestion: half of them around the best "
+        "trials.",
+        ge=100,
+    )
+    local_searches: int = option(
+        4, "Best candidates that are refined by L-BFGS on the acquisition function.", ge=0
     )
 
 

@@ -23,6 +23,7 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
     "fitter": {"snap": "xpot-snap", "fitsnap": "xpot-fitsnap", "gap": "xpot-gap", "ace": "xpot-ace"},
     "predictor": {"ace": "xpot-ace", "gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
     "optimizer": {
+        "gp": "xpot-skopt",
         "skopt-gp": "xpot-skopt",
         "skopt-forest": "xpot-skopt",
         "optuna-tpe": "xpot-optuna",

@@ -211,9 +211,12 @@ def _loss(facts: DataFacts, model: type[BaseModel]) -> list[str]:
 
 
 def _optimizer(registry: Registry, name: str, trials: int, moved: int) -> str:
-    option = option_with(registry.provider("optimizer", name).options, Role.INITIAL_DESIGN)
+    options = registry.provider("optimizer", name).options
+    option = option_with(options, Role.INITIAL_DESIGN)
+    if option is None or options.model_fields[option].default is None:
+        return name  # one without a default sizes its design by the hyperparameters
     initial = min(max(_INITIAL_EACH * moved, _FEWEST_INITIAL), max(trials // 2, 1))
-    return f"{{{name}: {{{option}: {initial}}}}}" if option else name
+    return f"{{{name}: {{{option}: {initial}}}}}"
 
 
 def _executor(workers: int | None) -> str:

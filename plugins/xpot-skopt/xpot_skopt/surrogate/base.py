@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
-from scipy.stats import qmc
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from xpot_core.api import (
@@ -25,15 +24,13 @@ from xpot_core.api import (
     rng_for,
     seed_for,
 )
-from xpot_skopt.acquisition import Chance, Model
-from xpot_skopt.encoding import Encoder
-from xpot_skopt.options import SkoptOptions
+from xpot_skopt.options import SurrogateOptions
+from xpot_skopt.surrogate.chance import Chance, Model
+from xpot_skopt.surrogate.design import initial_design
+from xpot_skopt.surrogate.encoding import Encoder
 
-O = TypeVar("O", bound=SkoptOptions)  # noqa: E741
-_FEWEST = 2
-"""Losses from which on there is something to model."""
+O = TypeVar("O", bound=SurrogateOptions)  # noqa: E741
 _INCUMBENTS = 5
-_SMALL_GRID = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +72,7 @@ class SurrogateOptimizer(Generic[O]):
 
     def suggest(self, history: History, n: int) -> list[Candidate]:
         """Propose n candidates; the model's costly part is done once for all of them."""
-        observed = observe(history, outside=True)
+        observed = self.observed(history)
         encoder = Encoder(history.space)
         known = Proposed(history.space, (o.values for o in observed.all))
         placeholders = [o.point for o in observed.pending]
@@ -85,7 +82,7 @@ class SurrogateOptimizer(Generic[O]):
             for index in range(first, first + n):
                 rng = rng_for(history, index, "skopt")
                 point = self._designed(history, observed, index)
-                if point is None and not self._enough(observed):
+                if point is None and not self._enough(observed, history):
                     point = rng.random(len(history.space))
                 if point is None:
                     point = self._propose(encoder, observed, np.array(placeholders), history, index, rng)
@@ -96,8 +93,38 @@ class SurrogateOptimizer(Generic[O]):
                 placeholders.append(history.space.to_unit(values))
         return suggestions
 
+    def observed(self, history: History) -> Observations:
+        """What is learned from."""
+        return observe(history, outside=True)
+
     def fit(self, x: FloatArray, y: FloatArray, n_finished: int, history: History, index: int) -> Model:
         """Fit the surrogate; the rows from `n_finished` on are placeholders about pending trials."""
+        raise NotImplementedError
+
+    def classify(self, x: FloatArray, labels: FloatArray, history: History, index: int) -> Model:
+        """Fit a model of the labels 1 (passed) and -1 (refused)."""
+        return self.fit(x, labels, len(labels), history, index)
+
+    def pretended(
+        self,
+        x: FloatArray,
+        y: FloatArray,
+        allowed: np.ndarray,
+        pending: FloatArray,
+        history: History,
+        index: int,
+    ) -> FloatArray:
+        """The losses that pending trials are taken to have.
+
+        Parameters
+        ----------
+        x, y
+            Features and losses of finished trials.
+        allowed
+            Which of them may win.
+        pending
+            Features of the pending ones.
+        """
         raise NotImplementedError
 
     def maximise(
@@ -122,11 +149,24 @@ class SurrogateOptimizer(Generic[O]):
 
     def _designed(self, history: History, observed: Observations, index: int) -> FloatArray | None:
         taught = sum(o.from_prior for o in observed.complete)
-        if index >= self.options.initial - taught:
+        kind, size = self.options.initial_design, self.initial(history)
+        if index >= size - taught:
             return None
-        kind, size = self.options.initial_design, self.options.initial
-        points: FloatArray = initial_design(history.space, kind, size, seed_for(history, 0, "design"))[index]
+        points = initial_design(history.space, kind, size, seed_for(history, 0, "design"))
+        point: FloatArray = self.placed(points, history.space)[index]
+        return point
+
+    def placed(self, points: FloatArray, space: Space) -> FloatArray:
+        """Where an initial design lies, shape (n, d): everywhere in the unit cube."""
         return points
+
+    def fewest(self, history: History) -> int:
+        """Losses from which on there is something to model."""
+        return 2
+
+    def initial(self, history: History) -> int:
+        """Trials of the initial design."""
+        raise NotImplementedError
 
     def _propose(
         self,
@@ -145,16 +185,12 @@ class SurrogateOptimizer(Generic[O]):
         if not allowed.all():
             judged = targets.verdict != 0
             labels = targets.verdict[judged]
-            chance = Chance(self.fit(features[judged], labels, len(labels), history, index))
+            chance = Chance(self.classify(features[judged], labels, history, index))
         if len(placeholders):
-            real = y[allowed]
-            placeholder = {"cl_min": real.min(), "cl_mean": real.mean(), "cl_max": real.max()}[
-                self.options.liar
-            ]
-            y, allowed = (
-                np.append(a, np.full(len(placeholders), v)) for a, v in ((y, placeholder), (allowed, True))
-            )
-            features = np.vstack([features, encoder.features(placeholders)])
+            pending = encoder.features(placeholders)
+            y = np.append(y, self.pretended(features, y, allowed, pending, history, index))
+            allowed = np.append(allowed, np.full(len(pending), True))
+            features = np.vstack([features, pending])
         model = self.fit(features, y, finished, history, index)
         candidates = encoder.candidates(targets.best, self.options.candidates, rng)
         return self.maximise(model, encoder, candidates, y[allowed], rng, chance)
@@ -165,9 +201,9 @@ class SurrogateOptimizer(Generic[O]):
             return observation.loss
         return observation.refused_loss if self.options.refused == "learn" else None
 
-    def _enough(self, observed: Observations) -> bool:
+    def _enough(self, observed: Observations, history: History) -> bool:
         losses = sum(self._learned(o) is not None for o in observed.finished)
-        return bool(observed.complete) and losses >= _FEWEST
+        return bool(observed.complete) and losses >= self.fewest(history)
 
     def _training_targets(self, observed: Observations) -> TrainingTargets:
         """What the models are to learn from the history."""
@@ -185,53 +221,6 @@ class SurrogateOptimizer(Generic[O]):
             y.append(bad if loss is None else next(known))
             verdict.append(0.0 if loss is None else 1.0 if o.objectives is not None else -1.0)
         return TrainingTargets(np.array(points), np.array(y, dtype=float), np.array(verdict))
-
-
-def initial_design(space: Space, kind: str, size: int, seed: int) -> FloatArray:
-    """Points of the unit cube, shape (size, d), by the names of scikit-optimize.
-
-    The sequences are scipy's, scrambled by the seed: scikit-optimize's Sobol ends at 40 dimensions, which
-    weights per group exceed, and its others are slow there or the same for every seed.
-    """
-    dimension = len(space)
-    rng = np.random.default_rng(seed)
-    if kind == "random":
-        return rng.random((size, dimension))
-    if kind == "grid":
-        return _grid(size, dimension, rng)
-    if kind == "sobol":
-        return np.asarray(qmc.Sobol(dimension, seed=seed).random(size))
-    if kind == "lhs":
-        return np.asarray(qmc.LatinHypercube(dimension, seed=seed).random(size))
-    if kind == "halton":
-        return np.asarray(qmc.Halton(dimension, seed=seed).random(size))
-    # Hammersley: one coordinate in even steps, here in a random place, Halton in the others.
-    even = (np.arange(size)[:, None] + 0.5) / size
-    if dimension == 1:
-        return rng.permutation(even)
-    rest = qmc.Halton(dimension - 1, seed=seed).random(size)
-    return np.insert(rest, int(rng.integers(dimension)), even[:, 0], axis=1)
-
-
-def _grid(size: int, dimension: int, rng: np.random.Generator) -> FloatArray:
-    """Points of the smallest full grid that has enough of them, without its border.
-
-    scikit-optimize's own makes the whole grid: 2**d points, beyond any memory at 30 dimensions, and
-    fewer than asked for in one.
-    """
-    levels = 1
-    while levels**dimension < size:
-        levels += 1
-    if levels**dimension <= _SMALL_GRID:
-        chosen = rng.permutation(levels**dimension)[:size]
-        digits = np.array(np.unravel_index(chosen, (levels,) * dimension)).T
-    else:
-        digits = np.zeros((0, dimension), dtype=int)
-        while len(digits) < size:
-            digits = np.unique(np.vstack([digits, rng.integers(levels, size=(size, dimension))]), axis=0)
-        digits = rng.permutation(digits)[:size]
-    points: FloatArray = np.asarray(digits + 1.0, dtype=float) / (levels + 1.0)
-    return points
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""`gp`: a Gaussian process written for few trials and many hyperparameters; needs numpy and scipy only."""

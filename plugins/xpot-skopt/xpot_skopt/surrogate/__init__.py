@@ -1,0 +1,1 @@
+"""What every optimizer with a surrogate model shares; needs no scikit-optimize."""
