@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,11 @@ def test_the_proposal_for_silicon_can_be_run(fitter: str, registry: Registry, tm
     assert f"{found.searched} hyperparameters" in outcome.output
     written = read_study(path).config
     assert written.search.nested is not None  # all three are staged
-    (optimizer,) = written.optimizer.values()
-    assert found.trials >= 30 >= 2 * optimizer["initial"] >= 12
+    assert written.optimizer == {"gp": {}}  # sizes its design itself
+    assert found.trials >= 30
+    published = propose_study(look_at([train]), replace(wishes, optimizer="skopt-gp"), registry)
+    initial = int(published.text.partition("skopt-gp: {initial: ")[2].partition("}")[0])
+    assert 30 >= 2 * initial >= 12
     assert written.validate_with == [{"default": {}}]
     assert written.validate_best > 1
     if fitter != "numpy-pair":
