@@ -27,7 +27,8 @@ def gap_fit_command(blocks: Mapping[str, Any]) -> str:
     for key, value in blocks.items():
         if key == "gap":
             terms = [
-                " ".join([kind, *(f"{k}={_braced(v)}" for k, v in term.items() if not _empty(v))])
+                # gap_fit takes a pair of braces away where it parts descriptors, and one where it reads each of them
+                " ".join([kind, *(f"{k}={_braced(v, 2)}" for k, v in term.items() if not _empty(v))])
                 for kind, term in value.items()
             ]
             words.append(f"gap={{{' : '.join(terms)}}}")
@@ -59,8 +60,9 @@ def _joined(value: Any) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _braced(value: Any) -> str:
-    return f"{{{_joined(value)}}}" if isinstance(value, list) or " " in str(value) else str(value)
+def _braced(value: Any, pairs: int = 1) -> str:
+    text = _joined(value)
+    return "{" * pairs + text + "}" * pairs if isinstance(value, list) or set(text) & set(" :;") else text
 
 
 def _without_empty(value: Any) -> Any:
