@@ -116,7 +116,10 @@ def plain(frames: Sequence[Atoms], energies: Mapping[str, float]) -> list[Atoms]
         bare = Atoms(frame.symbols, positions=frame.positions, cell=frame.cell, pbc=True)
         results = {**(frame.calc.results if frame.calc else {}), **frame.info, **frame.arrays}
         values = [results.get(f"REF_{key}", results.get(key)) for key in ("energy", "forces", "virial")]
-        bare.info = {"config_type": frame.info["config_type"], "energy": float(values[0])}
+        bare.info = {
+            "config_type": frame.info["config_type"],
+            "energy": float(np.asarray(values[0], dtype=float)),
+        }
         if values[2] is not None:
             bare.info["virial"] = " ".join(map(repr, np.ravel(values[2]).astype(float).tolist()))
         bare.arrays["forces"] = np.asarray(values[1])
