@@ -24,6 +24,7 @@ SIZES = (50, 200, 500)
 OPTIMIZERS = (
     "random",
     "sobol",
+    "gp",
     "skopt-gp",
     "skopt-forest",
     "hyperopt-tpe",
