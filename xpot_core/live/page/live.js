@@ -63,7 +63,10 @@ async function list() {
     mark();
   }
   if (!data.studies.length) tell("There is no study in this folder yet.");
-  else if (!address().has("study")) go({ study: data.studies[0].name });
+  else if (!address().has("study")) {
+    const sound = data.studies.find((study) => study.state !== "damaged") ?? data.studies[0];
+    go({ study: sound.name });
+  }
   return data.studies.some((study) => study.state === "reading");
 }
 
