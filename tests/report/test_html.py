@@ -155,3 +155,29 @@ def test_without_a_package_the_user_reads_what_to_install(
         CliRunner().invoke(report, [str(finished.directory)], catch_exceptions=False)
     assert caught.value.remedy == "pip install xpot-core[report]"
     assert caught.value.exit_status == 2
+
+
+def test_text_can_be_read_in_both_colour_schemes() -> None:
+    """Contrast by WCAG 2: 4.5 to 1 for text on each of its grounds."""
+    import re
+    from pathlib import Path
+
+    from xpot_core.report import html
+
+    style = (Path(html.__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--(\w+): (#\w{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    assert len(schemes) == 2
+
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for scheme in schemes:
+        for text in ("ink", "soft", "accent"):
+            for ground in ("paper", "tint"):
+                low, high = sorted(light(scheme[name]) for name in (text, ground))
+                assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
