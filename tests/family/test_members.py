@@ -43,7 +43,11 @@ def test_members_are_the_matrix_times_the_seeds(small: Make) -> None:
         ({"fitter.numpy-pair.widths": [[0.4], [0.3, 0.8]]}, ["widths-0.4", "widths-0.3_0.8"]),
         ({"fitter.numpy-pair.widths.0": [0.4, 0.5]}, ["widths.0-0.4", "widths.0-0.5"]),
         ({"fitter.numpy-pair.smooth": [True, False]}, ["smooth-true", "smooth-false"]),
-        ({CUTOFF: [{"choices": list(range(4, 30))}, 5]}, ["cutoff-case1", "cutoff-case2"]),
+        ({CUTOFF: [{"choices": list(range(4, 30))}, 5]}, ["cutoff-case1", "cutoff-5"]),
+        (
+            {"optimizer": ["sobol", {"skopt-gp": {"initial": 20, "initial_design": "hammersly"}}]},
+            ["optimizer-sobol", "optimizer-skopt-gp-initial-20_initial_design-hammersly"],
+        ),
         ({"fitter.numpy-pair.ridge": [1e-10, 1e-5]}, ["ridge-1e-10", "ridge-1e-05"]),
     ],
 )

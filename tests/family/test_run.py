@@ -211,7 +211,22 @@ def test_other_values_under_the_name_of_a_member_are_refused(small: Make) -> Non
     long = [{"choices": list(range(4, 30))}, {"choices": list(range(5, 30))}]
     run_family(small({CUTOFF: long}))
     with pytest.raises(StudyChangedError, match="cutoff-case1"):
-        run_family(small({CUTOFF: long[::-1]}))
+        run_family(small({CUTOFF: [{"choices": list(range(6, 30))}, long[1]]}))
+    _, family = run_family(small({CUTOFF: long[::-1]}))  # the order alone changes nothing
+    assert [m.name for m in family.members] == ["cutoff-case2.seed-7", "cutoff-case1.seed-7"]
+
+
+def test_a_family_keeps_the_names_of_its_folders(small: Make, folder: Path) -> None:
+    """Names were numbers once, where any value of a key was long: such a family goes on as it is."""
+    path = small({ALPHA: [0.5, 0.9]})
+    run_family(path)
+    file = folder / "runs/argon/family.json"
+    text = file.read_text().replace("alpha-0.9.seed-7", "alpha-case2.seed-7")
+    file.write_text(text)
+    (folder / "runs/argon/alpha-0.9.seed-7").rename(folder / "runs/argon/alpha-case2.seed-7")
+    _, family = run_family(path)
+    assert [m.name for m in family.members] == ["alpha-0.5.seed-7", "alpha-case2.seed-7"]
+    assert not (folder / "runs/argon/alpha-0.9.seed-7").exists()
 
 
 def test_restart_moves_all_aside(small: Make, folder: Path) -> None:

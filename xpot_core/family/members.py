@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +16,7 @@ from xpot_core.errors import InputError
 from xpot_core.options import bounds
 from xpot_core.study_file.read import StudyFile, set_key, study_from_dict
 
-_LONGEST = 24
+_LONGEST = 60
 _FIXED = {"study": "names the family", "matrix": "cannot stand inside of itself"}
 
 
@@ -149,14 +150,16 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
-    """Each value as a part of a file name; numbered cases where that would be long or not unique."""
+    """Each value as a part of a file name; a numbered case in place of one that is long or not unique."""
     texts = []
     for value in values:
         text = value_text(value).replace("e+", "e").replace(": ", "-").replace(", ", "_")
         texts.append(re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("_."))
-    if len({t.lower() for t in texts}) < len(texts) or any(not t or len(t) > _LONGEST for t in texts):
-        return [f"case{i + 1}" for i in range(len(values))]
-    return texts
+    counts = Counter(text.lower() for text in texts)
+    return [
+        text if 0 < len(text) <= _LONGEST and counts[text.lower()] == 1 else f"case{i + 1}"
+        for i, text in enumerate(texts)
+    ]
 
 
 def _check(matrix: Mapping[str, Sequence[Any]], repeat: int | None) -> None:

@@ -7,9 +7,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,17 @@ class Family:
         self.file = file
         self.repeat = repeat
         self.directory = (Path(runs) / file.config.study).resolve()
-        self.members = members_of(file, repeat)
+        self.members = self._named_as_before(members_of(file, repeat))
         self.files = {m.name: m.study_file(file) for m in self.members}
+
+    def _named_as_before(self, members: Sequence[Member]) -> tuple[Member, ...]:
+        """Members keep the names of their folders, by whatever rule those were given."""
+        known: dict[str, str] = {}
+        if (self.directory / FAMILY_NAME).is_file():
+            with contextlib.suppress(InputError):  # damaged: told by who needs it
+                rows = read_family(self.directory).get("members", [])
+                known = {_identity(row["seed"], row["values"]): row["name"] for row in rows}
+        return tuple(replace(m, name=known.get(_identity(m.seed, m.values), m.name)) for m in members)
 
     def study(self, member: Member) -> Study:
         """The study of a member, in its folder below that of the family."""
@@ -311,3 +320,8 @@ def _write(path: Path, text: str) -> None:
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     fresh.write_text(text + ("" if text.endswith("\n") else "\n"), encoding="utf-8")
     fresh.replace(path)
+
+
+def _identity(seed: int, values: Mapping[str, Any]) -> str:
+    """What makes a member, whatever it is called."""
+    return json.dumps([seed, dict(values)], sort_keys=True, default=str)

@@ -119,8 +119,9 @@ class ReportFigure:
 
     def fix_layout(self) -> None:
         """Lay the figure out once and for all: the constrained layout costs more than the drawing."""
-        if self.figure.get_layout_engine() is not None:
-            self.figure.draw_without_rendering()
+        engine = self.figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(self.figure)
             self.figure.set_layout_engine("none")
 
     def svg(self) -> str:
