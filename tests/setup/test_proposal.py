@@ -350,3 +350,5 @@ def test_compounds_get_options_of_their_elements(registry: Registry, tmp_path: P
     options = yaml.safe_load(text)["fitter"]["snap"]
     assert options["wj"] == {"In": 1.0, "P": "tune"}
     assert options["radelem"] == {"In": 0.5, "P": "tune"}
+    # the repulsion ends before the data begin
+    assert options["zbl_inner"] < options["zbl_outer"] < facts.shortest

@@ -87,6 +87,7 @@ def chosen_by(propose: Callable[..., Mapping[str, Any]], facts: DataFacts) -> Ma
         frames=facts.frames,
         atoms=facts.atoms,
         neighbour=facts.neighbour,
+        shortest=facts.shortest,
         cutoff={"min": low, "max": high},
     )
 
