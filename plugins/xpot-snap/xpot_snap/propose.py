@@ -19,7 +19,7 @@ _VIRIALS = {"min": 0.03, "max": 3.0, "log": True}
 _INNER, _OUTER = 0.5, 0.85
 """Where the repulsion is switched off, in nearest-neighbour distances: it must not reach into the bonds."""
 _BELOW = 0.95
-"""Nor, by its end in shortest distances, into the data: its steep end there made force errors of Cu five times as large."""
+"""Nor may it reach into the data, by its end in shortest distances: it made force errors of Cu five times as large."""
 
 
 def propose(
