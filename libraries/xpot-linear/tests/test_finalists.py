@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from linear_cases import small_data
 from xpot_linear import predict
+from xpot_linear.finalists.uncertainty import Calibration
 from xpot_pair.fitter import PairFitter
 from xpot_pair.options import PairOptions
 
@@ -126,3 +127,16 @@ def log_volume(design, frames, taken):
         weighted = whites[i] * np.append(30.0, np.ones(18))
         total += weighted @ weighted.T
     return float(np.linalg.slogdet(total)[1])
+
+
+def test_small_groups_promise_no_more_than_all():
+    rng = np.random.default_rng(0)
+    calibration = Calibration()
+    for group, count, size in (("large", 200, 1.0), ("small", 10, 3.0), ("tiny", 10, 0.3)):
+        for _ in range(count):
+            calibration.add("force", group, size * rng.normal(size=30), np.ones(30), 0.0)
+    every = calibration.scale("force", "unknown")
+    assert calibration.scale("force", "large") == pytest.approx(1.0, abs=0.05)
+    assert calibration.scale("force", "small") == pytest.approx(3.0, abs=0.3)
+    assert calibration.scale("force", "tiny") == every
+    assert np.isnan(calibration.scale("energy", "large"))

@@ -20,7 +20,7 @@ COVERED = 0.9
 Z = 1.6448536269514722
 """Half-width of the interval that covers 90 % of a normal distribution, in standard deviations."""
 ENOUGH = 20
-"""Frames of a group below which those of all groups are taken together."""
+"""Frames of a group below which those of all groups are taken too."""
 
 
 @dataclass
@@ -39,13 +39,21 @@ class Calibration:
     def scale(self, kind: str, group: str) -> float:
         """Factor s of a kind of row in a group."""
         own = self.ratios.get((kind, group), [])
-        if len(own) < ENOUGH:
-            own = [ratio for (k, _), ratios in self.ratios.items() if k == kind for ratio in ratios]
-        if not own:
+        if len(own) >= ENOUGH:
+            return _scale_of(own)
+        every = [ratio for (k, _), ratios in self.ratios.items() if k == kind for ratio in ratios]
+        if not every:
             return float("nan")
-        # of n + 1 frames, so that few promise less; the deviations within a frame are not independent
-        share = min(1.0, np.ceil((len(own) + 1) * COVERED) / len(own))
-        return float(np.quantile(np.concatenate(own), share, method="higher")) / Z
+        # too few to go by alone, but what they say of themselves counts where it is worse
+        few = float(np.quantile(np.concatenate(own), COVERED)) / Z if own else 0.0
+        return max(few, _scale_of(every))
+
+
+def _scale_of(ratios: Sequence[FloatArray]) -> float:
+    """Factor that takes the ratios of nine of ten into the interval."""
+    # of n + 1 frames, so that few promise less; the deviations within a frame are not independent
+    share = min(1.0, np.ceil((len(ratios) + 1) * COVERED) / len(ratios))
+    return float(np.quantile(np.concatenate(ratios), share, method="higher")) / Z
 
 
 def noise(weight: float) -> float:
