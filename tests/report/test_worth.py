@@ -105,3 +105,23 @@ def test_run_show_and_report_tell_it(done: Path, call: Callable[..., Any]) -> No
         assert "best trials" in text
     call("report", "argon")
     assert "What the search was worth" in Path("runs/argon/report.html").read_text(encoding="utf-8")
+
+
+def test_an_earlier_winner_is_not_taken_for_the_present_one(study: Make) -> None:
+    """A run that ended between its last trial and the refit: `best/` holds the winner of before."""
+    from contextlib import closing
+
+    from xpot_core.store.store import Store
+
+    results = _run(study(_toy()))
+    assert results.final is not None
+    with closing(Store(results.directory / "study.sqlite")) as store:
+        other = next(t.number for t in results.trials if t.number != results.final["trial"])
+        store.set(
+            "final", {**results.final, "trial": other, "asked": {"candidates": [other], "validate": []}}
+        )
+    said = worth(StudyResults.open(results.directory), compute=True)
+    assert not [s for s in said.gain if "interval" in s]
+    with closing(Store(results.directory / "study.sqlite")) as store:
+        store.set("final", results.final)
+    assert [s for s in worth(StudyResults.open(results.directory), compute=True).gain if "interval" in s]

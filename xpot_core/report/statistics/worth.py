@@ -111,6 +111,9 @@ def _gains(results: StudyResults) -> list[str]:
     """Verdicts on the errors of winner and starting point, structure by structure."""
     from xpot_core.report.statistics.compare import compared_structures
 
+    best = results.best
+    if best is None or results.final is None or results.final["trial"] != best.number:
+        return []  # the run has not ended: what lies in best/ is of an earlier winner
     winner = predictions_of(results)
     start = read_folder(results.directory / "best" / START_FOLDER)
     sentences = []
@@ -163,7 +166,11 @@ def _mattered(results: StudyResults) -> str:
 
 
 def _key(results: StudyResults, best: Trial) -> dict[str, Any]:
-    return {"winner": best.number, "trials": len(results.trials), "final": results.final is not None}
+    return {
+        "winner": best.number,
+        "trials": len(results.trials),
+        "refitted": (results.final or {}).get("trial"),
+    }
 
 
 def _kept(results: StudyResults, best: Trial) -> tuple[tuple[str, ...] | None, str]:
