@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from optimizer_surface import SPACE, StandIn
+from optimizer_surface import CASES, StandIn
 from scipy.optimize import minimize
 
 from xpot_core.api import FloatArray, History, Trial, TrialState
@@ -32,6 +32,7 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "skopt-gp, refused: failed": ("skopt-gp", {"refused": "failed"}),
     "skopt-gp": ("skopt-gp", {}),
 }
+SPACE = CASES["si-11"].space
 PLANE = 3
 
 

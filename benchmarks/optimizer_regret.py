@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from optimizer_surface import SPACE, StandIn
+from optimizer_surface import CASES, StandIn
 from scipy.optimize import minimize
 from scipy.stats import mannwhitneyu
 
@@ -28,6 +28,7 @@ from xpot_core.api import FloatArray, History, Trial, TrialState
 from xpot_core.plugins.registry import load_registry
 
 RESULTS = Path(__file__).parent / "results"
+SPACE = CASES["si-11"].space
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("random", {}),
     "sobol": ("sobol", {}),

@@ -16,6 +16,7 @@ trees nor of a kernel, so it does not take sides between the optimizers.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 import warnings
@@ -33,7 +34,7 @@ from xpot_core.plugins.registry import Registry, load_registry
 from xpot_core.study_file.read import study_from_dict
 
 HERE = Path(__file__).parent
-ZUO = HERE / "../../shared/data/zuo2020"
+ZUO = Path(os.environ.get("XPOT_DATA", "../shared/data")).resolve() / "zuo2020"
 EXAMPLE = HERE / "../examples/silicon"
 GROUPS = ("AIMD-NVT", "Elastic", "Surface", "Vacancy")
 EXAMPLE_GROUPS = ("dimer", "liquid", "phases", "rattled", "strain", "surface", "vacancy")
