@@ -7,8 +7,8 @@ import numpy as np
 from xpot_core.live.drawing import INK, Figure, Json, Panel, Table, axis, column, plain
 from xpot_core.live.library import OpenStudy
 from xpot_core.report.figures.style import BLUE, CYCLE, SKY
-from xpot_core.report.plotted.test_curves import Curves, Shape, curves_of, drawable
-from xpot_core.report.plotted.test_curves import Table as Measured
+from xpot_core.report.plotted.validator_curves import Curves, Shape, curves_of, drawable
+from xpot_core.report.plotted.validator_curves import Table as Measured
 from xpot_core.report.statistics.validators import winner_tests
 from xpot_core.report.tables.study import TEST_HEADS, test_rows
 

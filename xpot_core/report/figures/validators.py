@@ -21,7 +21,7 @@ from xpot_core.report.figures.style import (
     new_figure,
     short,
 )
-from xpot_core.report.plotted.test_curves import Shape, Table, curves_of, drawable
+from xpot_core.report.plotted.validator_curves import Shape, Table, curves_of, drawable
 from xpot_core.results.read import StudyResults
 from xpot_core.types.structures import FloatArray
 
