@@ -7,7 +7,6 @@ those of the fits that left each fold out.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,8 +19,8 @@ from xpot_core.errors import InputError
 from xpot_core.report.statistics.outliers import Outliers, outliers
 from xpot_core.report.statistics.predictions import Structure, predictions_of, squared_errors
 from xpot_core.report.statistics.provenance import identity
-from xpot_core.report.statistics.resampling import LEVEL, Interval, drawn_errors, interval, swapped
-from xpot_core.report.statistics.series import duration, fixed, number
+from xpot_core.report.statistics.resampling import LEVEL, Interval, Verdict, drawn_errors, interval, swapped
+from xpot_core.report.statistics.series import duration, number
 from xpot_core.report.statistics.validators import ComparedTest, compare_tests, physics_verdict
 from xpot_core.results.read import StudyResults
 from xpot_core.types.quantities import QUANTITIES
@@ -45,50 +44,6 @@ COST_TEXTS = 3
 """So many of them from the first hold words."""
 # References that differ by more than this (eV/atom, eV/Å) are not one calculation.
 _SAME_ENERGY, _SAME_FORCE = 1e-4, 1e-3
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Two studies on one quantity of one set.
-
-    Attributes
-    ----------
-    difference
-        RMSE of `first` minus that of `second`.
-    p
-        Two-sided p-value of a permutation test: the errors of the two studies swapped structure by structure.
-    better
-        Name of the better study; None where p is above 5 % or the interval of the difference holds zero.
-    """
-
-    first: str
-    second: str
-    set: str
-    quantity: str
-    errors: tuple[float, float]
-    difference: Interval
-    p: float
-    structures: int
-    better: str | None
-
-    def text(self) -> str:
-        """The statement in one sentence."""
-        unit = QUANTITIES[self.quantity].unit
-        d, names, errors = self.difference, (self.first, self.second), self.errors
-        if self.better == self.second:  # the better one stands first, and so do its numbers
-            d = Interval(-d.value, -d.high, -d.low)
-            names, errors = names[::-1], errors[::-1]
-        span = (
-            f"difference {_signed(d.value)} {unit}, 95 % interval {_signed(d.low)} to {_signed(d.high)}, "
-            f"p {self.p:.2g}"
-        )
-        values = f"{fixed(errors[0])} against {fixed(errors[1])} {unit}; {span}"
-        if self.better is None:
-            return (
-                f"{self.set} {self.quantity}: no difference between {names[0]} and {names[1]} can be shown "
-                f"from {self.structures} structures ({values})"
-            )
-        return f"{self.set} {self.quantity}: {names[0]} is better than {names[1]} ({values})"
 
 
 @dataclass(frozen=True)
@@ -400,8 +355,3 @@ def compared_structures(
                 )
             )
     return SetComparison(set_name, n, errors, tuple(verdicts))
-
-
-def _signed(value: float) -> str:
-    text = fixed(value)
-    return text if value < 0 or math.isnan(value) else f"+{text}"

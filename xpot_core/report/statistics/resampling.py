@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xpot_core.report.statistics.series import fixed
+from xpot_core.types.quantities import QUANTITIES
 from xpot_core.types.structures import FloatArray
 
 DRAWS = 4000
@@ -77,3 +78,52 @@ def swapped(first: FloatArray, second: FloatArray, seed: int) -> float:
         # Rounding must not make equal differences smaller than themselves.
         extreme += int((np.abs(np.diff(np.sqrt(sums), axis=0)[0]) >= found * (1 - 1e-9)).sum())
     return (extreme + 1) / (DRAWS + 1)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Two studies on one quantity of one set.
+
+    Attributes
+    ----------
+    difference
+        RMSE of `first` minus that of `second`.
+    p
+        Two-sided p-value of a permutation test: the errors of the two studies swapped structure by structure.
+    better
+        Name of the better study; None where p is above 5 % or the interval of the difference holds zero.
+    """
+
+    first: str
+    second: str
+    set: str
+    quantity: str
+    errors: tuple[float, float]
+    difference: Interval
+    p: float
+    structures: int
+    better: str | None
+
+    def text(self) -> str:
+        """The statement in one sentence."""
+        unit = QUANTITIES[self.quantity].unit
+        d, names, errors = self.difference, (self.first, self.second), self.errors
+        if self.better == self.second:  # the better one stands first, and so do its numbers
+            d = Interval(-d.value, -d.high, -d.low)
+            names, errors = names[::-1], errors[::-1]
+        span = (
+            f"difference {_signed(d.value)} {unit}, 95 % interval {_signed(d.low)} to {_signed(d.high)}, "
+            f"p {self.p:.2g}"
+        )
+        values = f"{fixed(errors[0])} against {fixed(errors[1])} {unit}; {span}"
+        if self.better is None:
+            return (
+                f"{self.set} {self.quantity}: no difference between {names[0]} and {names[1]} can be shown "
+                f"from {self.structures} structures ({values})"
+            )
+        return f"{self.set} {self.quantity}: {names[0]} is better than {names[1]} ({values})"
+
+
+def _signed(value: float) -> str:
+    text = fixed(value)
+    return text if value < 0 or math.isnan(value) else f"+{text}"
