@@ -29,6 +29,8 @@ _MORSE = {("Si", "Si"): (0.9, 1.5, 2.40), ("Ge", "Ge"): (0.7, 1.4, 2.55), ("Ge",
 _DIAMOND = 0.25 * np.array(
     [[0, 0, 0], [1, 1, 1], [0, 2, 2], [1, 3, 3], [2, 0, 2], [3, 1, 3], [2, 2, 0], [3, 3, 1]], dtype=float
 )
+_RESTING_CELL = 4.90
+"""Edge in Å where the diamond cell of `morse` has no stress."""
 _PRIMITIVE = 0.5 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]], dtype=float)
 
 
@@ -108,6 +110,21 @@ def frames(elements: tuple[str, ...] = ("Si",), count: int = 12) -> tuple[Frame,
         small = number % 4 == 3
         atoms = structure(number, elements, small=small)
         made.append(labelled(atoms, "small" if small else "bulk", f"kit#{number}"))
+    return tuple(made)
+
+
+def strained_frames() -> tuple[Frame, ...]:
+    """Diamond cells at small strains of all six kinds, both ways: their virials imply elastic constants."""
+    from ase import Atoms
+
+    made = []
+    for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
+        for size in (-0.01, 0.01):
+            strain = np.zeros((3, 3))
+            strain[a, b] = strain[b, a] = size if a == b else size / 2
+            cell = _RESTING_CELL * (np.eye(3) + strain)
+            atoms = Atoms("Si8", scaled_positions=_DIAMOND, cell=cell, pbc=True)
+            made.append(labelled(atoms, "strained", f"strained#{len(made)}"))
     return tuple(made)
 
 

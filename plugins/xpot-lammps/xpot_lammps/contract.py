@@ -6,7 +6,7 @@ from typing import Any
 
 _TOY_CELL = {"frame": 3}
 DIMER: dict[str, Any] = {"options": {"points": 12, "allow_holes": True}}
-DATA_ELASTICITY: dict[str, Any] = {"good_passes": False}
+DATA_ELASTICITY: dict[str, Any] = {"strained": True, "good_passes": False}
 EQUATION_OF_STATE: dict[str, Any] = {
     "options": {"points": 7, "structure": {"crystal": "diamond", "species": "Si", "a": 5.43}}
 }

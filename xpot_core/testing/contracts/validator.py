@@ -29,7 +29,7 @@ from xpot_core.options.check import validate_options
 from xpot_core.plugins.interfaces import CheckedValidator, Validator, ValidatorProvider
 from xpot_core.plugins.registry import Registry
 from xpot_core.testing.contracts.contract import Contract, NotApplicable, environment, scratch
-from xpot_core.testing.frames import frames, frames_to_json, training_data
+from xpot_core.testing.frames import frames, frames_to_json, strained_frames, training_data
 from xpot_core.types.fitting import FitRequest, FittedPotential
 from xpot_core.types.structures import Frame
 from xpot_core.types.validating import ValidationReport, ValidationRequest
@@ -45,6 +45,8 @@ class ValidatorContract(Contract):
     ----------
     options
         Options of a test that takes a second or two.
+    strained
+        True for a test that needs strained cells among the training frames.
     good_passes
         False where the toy potential is not good enough for the test.
     ruined_fails
@@ -57,6 +59,7 @@ class ValidatorContract(Contract):
 
     kind: ClassVar[Any] = "validator"
     options: ClassVar[dict[str, Any]] = {}
+    strained: ClassVar[bool] = False
     good_passes: ClassVar[bool] = True
     ruined_fails: ClassVar[bool] = False
     varies: ClassVar[tuple[str, ...]] = ()
@@ -66,7 +69,7 @@ class ValidatorContract(Contract):
 
     def frames(self) -> tuple[Frame, ...]:
         """Training frames."""
-        return frames()
+        return (*frames(), *strained_frames()) if self.strained else frames()
 
     def potential(self, folder: Path) -> FittedPotential:
         """A good potential in a folder that exists."""
