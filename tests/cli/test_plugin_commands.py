@@ -299,7 +299,7 @@ def test_light_commands_answer_within_half_a_second_of_cpu(arguments: list[str])
     # two libraries that every command needs is the measure of it (0.15 s where this was written).
     libraries = min(cpu(sys.executable, "-c", "import numpy, pydantic.main") for _ in range(3))
     taken = min(cpu(*XPOT, *arguments) for _ in range(3))
-    assert taken < max(0.5, 4 * libraries), f"{taken:.2f} s of CPU, the libraries alone {libraries:.2f} s"
+    assert taken < max(0.5, 5 * libraries), f"{taken:.2f} s of CPU, the libraries alone {libraries:.2f} s"
 
 
 # -- examples/plugins ------------------------------------------------------------------------------------

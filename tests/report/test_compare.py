@@ -58,14 +58,14 @@ def test_equal_studies_are_not_told_apart(make_study: Maker, frames):
 
 def test_coverage_of_the_interval(make_study: Maker, frames):
     """The 95 % interval of an RMSE of 60 normal errors holds the true value in most of 40 repeats."""
-    from xpot_core.report.statistics.compare import _bootstrap
+    from xpot_core.report.statistics.compare import compared_structures
     from xpot_core.report.statistics.predictions import Structure
 
     inside = 0
     for seed in range(40):
         errors = np.random.default_rng(seed).normal(0, 0.01, 60)
         structures = [Structure(str(i), "g", ("Si",), (0.0, e), None, None) for i, e in enumerate(errors)]
-        found = _bootstrap(["a", "b"], "test", [structures, structures], 0).errors["a"]["energy"]
+        found = compared_structures(["a", "b"], "test", [structures, structures], 0).errors["a"]["energy"]
         inside += found.low <= 10.0 <= found.high
     assert inside >= 34
 
@@ -77,9 +77,9 @@ def _structures(errors):
 
 
 def _energy_verdict(first, second):
-    from xpot_core.report.statistics.compare import _bootstrap
+    from xpot_core.report.statistics.compare import compared_structures
 
-    found = _bootstrap(["a", "b"], "test", [_structures(first), _structures(second)], 0)
+    found = compared_structures(["a", "b"], "test", [_structures(first), _structures(second)], 0)
     return next(v for v in found.verdicts if v.quantity == "energy")
 
 

@@ -124,7 +124,10 @@ def test_a_proposal_goes_by_roles(strange: Path) -> None:
     assert set(options["zug"]) == {g.name for g in look_at([SILICON]).groups}
     assert options["druck"] == "tune"
     assert options["force_virial"] != "tune"
-    assert study["optimizer"] == {"strange": {"anlauf": study["budget"]["trials"] // 4}}
+    first = study["optimizer"]["strange"]["anlauf"]
+    assert (
+        6 <= first <= study["budget"]["trials"] // 2
+    )  # twice the hyperparameters, at most half of the trials
 
 
 @pytest.fixture

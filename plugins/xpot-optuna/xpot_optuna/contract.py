@@ -23,7 +23,7 @@ IMPORTER: dict[str, Any] = {
     "files": {
         "trials.log": '{"op_code":0,"worker_id":"w","study_name":"pair","directions":[1]}\n'
         f'{{"op_code":4,"worker_id":"w","study_id":0,"datetime_start":"{_TIME}","state":1,"value":0.2,"values":null,'
-        f'"datetime_complete":"{_TIME}","distributions":{{"cutoff":"{_FLOAT}","n_basis":"{_INT}"}},'
-        '"params":{"cutoff":4.5,"n_basis":3},"user_attrs":{},"system_attrs":{},"intermediate_values":{}}\n'
+        f'"datetime_complete":"{_TIME}","distributions":{{"cutoff":"{_FLOAT}","n_basis":"{_INT}","energy_weight":"{_FLOAT}"}},'
+        '"params":{"cutoff":4.5,"n_basis":3,"energy_weight":5.0},"user_attrs":{},"system_attrs":{},"intermediate_values":{}}\n'
     },
 }

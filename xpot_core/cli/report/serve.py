@@ -9,12 +9,7 @@ import click
 from xpot_core.cli.common import PATH, example, say
 
 
-@click.command(
-    epilog=example(
-        "xpot serve --open",
-        "ssh -L 8765:127.0.0.1:8765 HOST xpot serve --port 8765   # studies of another machine, in the browser here",
-    )
-)
+@click.command(epilog=example("xpot serve --open", "xpot serve results --port 8765"))
 @click.argument("runs", type=PATH, default=Path("runs"), metavar="[RUNS]")
 @click.option("--open", "browser", is_flag=True, help="Open the page in the browser.")
 @click.option(
@@ -24,7 +19,7 @@ def serve(runs: Path, browser: bool, port: int) -> None:
     """Show the studies of a folder (runs) on a page that follows them while they run.
 
     Only this machine can reach the page, and only who has its address, which holds a token. It changes nothing.
-    Ctrl-C ends it.
+    Ctrl-C ends it. Studies of another machine are shown here by: ssh -L 8765:127.0.0.1:8765 HOST xpot serve --port 8765
     """
     from xpot_core.errors import InputError
     from xpot_core.report.packages import require_live
