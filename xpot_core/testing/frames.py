@@ -117,7 +117,7 @@ def strained_frames() -> tuple[Frame, ...]:
     """Diamond cells at small strains of all six kinds, both ways: their virials imply elastic constants."""
     from ase import Atoms
 
-    made = []
+    made: list[Frame] = []
     for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
         for size in (-0.01, 0.01):
             strain = np.zeros((3, 3))
