@@ -73,6 +73,10 @@ def test_the_start_may_win(study: Make) -> None:
     assert not (results.directory / "best" / "start").exists()  # it would be the winner once more
 
 
+def test_one_trial_wins_over_nothing(study: Make) -> None:
+    assert worth(_run(study({**_toy(), "budget": {"trials": 1}}))).gain == ()
+
+
 def test_the_edge_of_a_range_is_told(study: Make) -> None:
     changes = {"start_with": [{"cutoff": 6.5}], "budget": {"trials": 1}}
     said = worth(_run(study({**_toy(ridge=1e-10), **changes})))

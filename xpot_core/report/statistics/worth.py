@@ -100,6 +100,8 @@ def _loss_gain(results: StudyResults, best: Trial) -> list[str]:
         return []
     if start.number == best.number:
         others = sum(t.comparable for t in results.trials) - 1
+        if not others:
+            return []  # nothing was searched
         return [f"{named} won: none of {others} other trials has a smaller loss than {number(best.loss)}"]
     less = 100 * (1 - best.loss / start.loss) if start.loss > 0 else 0.0
     return [
