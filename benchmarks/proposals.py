@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument(
         "--trials", type=int, help="trials of one xpot run; by default those that init proposes"
     )
-    parser.add_argument("--runs", type=Path, default=Path("/tmp/proposals"))
+    parser.add_argument("--runs", type=Path, default=Path("build/proposals"))
     arguments = parser.parse_args()
     for target in arguments.targets:
         row = run(target, arguments)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from study_cases import Make, run
 from xpot_core.report.figures.draw import make_figures
 from xpot_core.results.as_json import trial_json
 from xpot_core.results.read import StudyResults
-from xpot_core.trial.fits.continued_fit import CHECKPOINT
+from xpot_core.trial.fits.continued_fit import CHECKPOINT, LearningCurve
 from xpot_core.types.trials import TrialState
 
 ONE_SET = {"fraction": 0.3}
@@ -69,6 +70,26 @@ def test_checkpoints_go_when_nothing_can_need_them(study: Make) -> None:
     worst = ranked[len(ranked) // 2 + 1 :]
     assert worst
     assert not kept & {t.number for t in worst}
+
+
+def test_without_rungs_only_the_winner_keeps_its_checkpoint(study: Make) -> None:
+    _, results = run(study(descent(budget={"trials": 4})))
+    best = results.best
+    assert best is not None
+    kept = [int(p.parent.name) for p in (results.directory / "trials").glob(f"*/{CHECKPOINT}")]
+    assert kept == [best.number]
+
+
+def test_a_torn_line_of_a_curve_is_forgotten(tmp_path: Path) -> None:
+    first = LearningCurve(tmp_path, lambda table: None, ())
+    for step in (1, 2):
+        first.report(None)(step, {"loss": 1.0 / step})
+    path = tmp_path / "curve.jsonl"
+    path.write_text(path.read_text() + '{"step": 3, "err')
+    again = LearningCurve(tmp_path, lambda table: None, ())
+    assert [p.step for p in again.points] == [1, 2]
+    again.report(None)(3, {"loss": 0.1})
+    assert [p.step for p in LearningCurve(tmp_path, lambda table: None, ()).points] == [1, 2, 3]
 
 
 def test_the_winner_is_not_trained_twice(study: Make) -> None:

@@ -131,13 +131,14 @@ class NextTrials:
         if self.ladder is None and not self.inner:
             own = [t.values for t in ordered if not t.from_prior]
             values = distinct(self.searched, values, own, self.seed)
-        begun = sum(t.promoted_from is None and not t.from_prior and t.optimizer != START for t in ordered)
-        requests = [
-            Request(
-                None if self.ladder is None else self.ladder.first_rung(begun + i),
-                inner_start=self._warm(v, ordered),
+        rungs: list[float | None] = [None] * len(values)
+        if self.ladder is not None:
+            begun = sum(
+                t.promoted_from is None and not t.from_prior and t.optimizer != START for t in ordered
             )
-            for i, v in enumerate(values)
+            rungs = [self.ladder.first_rung(begun + i) for i in range(len(values))]
+        requests = [
+            Request(rung, inner_start=self._warm(v, ordered)) for rung, v in zip(rungs, values, strict=True)
         ]
         return store.add(values, self.optimizer.name, requests, running=True)
 

@@ -19,9 +19,12 @@ from xpot_core.optimize.next_trials import NextTrials, starting_points
 from xpot_core.optimize.stop_early import stop_bounds
 from xpot_core.optimize.stopping import Progress, RunOutcome
 from xpot_core.optimize.trial_counts import TrialCounts
+from xpot_core.options.find import option_with
+from xpot_core.options.roles import Role
 from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, Optimizer, OptimizerProvider
 from xpot_core.plugins.registry import load_registry
 from xpot_core.search.begin import take_store
+from xpot_core.search.checkpoints import Checkpoints
 from xpot_core.search.refit_best import finish
 from xpot_core.search.study_identity import open_study
 from xpot_core.space.history import History
@@ -29,7 +32,6 @@ from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import StudyFile, set_key, study_from_dict
 from xpot_core.system.interrupts import Interrupt, came, sigterm_interrupts
-from xpot_core.trial.fits.continued_fit import remove_checkpoints
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.run_validators import check_validators
 from xpot_core.trial.runner import TrialRunner
@@ -246,6 +248,9 @@ class Study:
         if observer:
             observer.study_started(self, list(trials.values()), budget)
         running: set[int] = set()
+        checkpoints = None
+        if option_with(self.runner.fitter.provider.options, Role.STEPS) is not None:
+            checkpoints = Checkpoints(self.directory / "trials", self.runner.ladder)
         if trials.finished >= budget:
             return RunOutcome(f"the budget of {budget} trials is reached", True)
         spec = WorkerSpec(self.file.raw, str(self.file.base), self.runner.threads, self.dataset.fingerprint)
@@ -285,8 +290,8 @@ class Study:
                 for trial in self._record(store, results, observer):
                     running.discard(trial.number)
                     progress.add(trials.put(trial))
-                if results:
-                    self._remove_checkpoints(trials, budget)
+                if results and checkpoints is not None:
+                    checkpoints.tidy(trials, budget)
         except (KeyboardInterrupt, Interrupt):
             executor.close(cancel=True)
             # All of them: the signal may have come between the start of a trial and our note of it.
@@ -295,17 +300,6 @@ class Study:
         finally:
             executor.close(cancel=True)
         return outcome
-
-    def _remove_checkpoints(self, trials: TrialCounts, budget: int) -> None:
-        """Checkpoints of trials that no promotion can reach any more, and at full cost of all but the best."""
-        ladder = self.runner.ladder
-        if ladder is None or not ladder.continues:
-            return
-        best = best_of(trials.values())
-        done = [t for t in trials.values() if t.state.finished and t.fidelity is None and t is not best]
-        for trial in (*done, *ladder.hopeless(list(trials.values()), budget - trials.own)):
-            if not trial.from_prior:
-                remove_checkpoints(self.trial_directory(trial.number))
 
     def _task(self, trial: Trial, trials: TrialCounts) -> TrialTask:
         ladder, below = self.runner.ladder, trial.promoted_from

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.errors import PrunedError
-from xpot_core.options.declare import walk_options
+from xpot_core.options.find import option_with
 from xpot_core.options.roles import Role
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.rules.bench import ONE, FitterBench, assert_same
@@ -91,10 +91,10 @@ class ContinuingRules(FitterBench):
 
     def _option(self) -> str:
         """Path of the option that counts the steps."""
-        for declared in walk_options(self.declaration.options):
-            if declared.info.role is Role.STEPS:
-                return declared.path
-        raise NotApplicable("no option has the role steps")
+        found = option_with(self.declaration.options, Role.STEPS)
+        if found is None:
+            raise NotApplicable("no option has the role steps")
+        return found
 
     def _steps(self) -> int:
         return int(getattr(self.options(), self._option()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -124,14 +125,16 @@ def remove_checkpoints(trial: Path) -> None:
 
 
 def _read(path: Path) -> list[CurvePoint]:
-    """The points of a file whose last line may be torn."""
+    """The points of a file; a last line that a crash tore is removed, so that the next one begins anew."""
     if not path.is_file():
         return []
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        path.write_bytes(whole)
     points = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
+    for line in whole.decode("utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, TypeError):
             found: Any = json.loads(line)
             points.append(CurvePoint(**found))
-        except (ValueError, TypeError):
-            break
     return points
