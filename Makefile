@@ -26,7 +26,7 @@ $(VENV)/.demo: $(PROJECTS)
 $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[report,live,test,docs,dev]" \
 	    $(patsubst %,--editable %,$(LIBRARIES) $(PLUGINS))
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate phonopy \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools psutil pandas tabulate phonopy optuna-dashboard \
 	    dask-jobqueue cryptography
 	$(BIN)/python -m pip install --quiet --no-deps $(FITSNAP)
 	touch $@

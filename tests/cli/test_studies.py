@@ -132,3 +132,10 @@ def test_report_opens_the_page(done: Path, call: Call, monkeypatch: pytest.Monke
     monkeypatch.setenv("BROWSER", str(folder / "browser"))
     assert call("report", "argon", "--open").status == 0
     assert (folder / "opened").read_text().strip().endswith("runs/argon/report.html")
+
+
+def test_without_a_plugin_that_has_one_there_is_no_dashboard(done: Path, xpot: Callable[..., Any]) -> None:
+    outcome = xpot("dashboard", "argon", XPOT_PLUGINS="")
+    assert outcome.status == 2
+    assert "no installed plugin has a dashboard" in outcome.err
+    assert "pip install xpot-optuna[dashboard]" in outcome.err

@@ -143,6 +143,18 @@ def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     click.echo(printable(text, lines=True), err=err, nl=nl)
 
 
+def open_option(function: F) -> F:
+    """``--open``."""
+    return click.option("--open", "browser", is_flag=True, help="Open the page in the browser.")(function)
+
+
+def port_option(function: F) -> F:
+    """``--port``."""
+    return click.option(
+        "--port", type=click.IntRange(0, 65535), default=0, help="Where to listen; by default a free port."
+    )(function)
+
+
 def at_most_one(flags: Mapping[str, object]) -> None:
     """Refuse flags that exclude each other.
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "retry": "put failed trials back, for the next run",
     "report": "one HTML file with figures",
     "serve": "a live page in the browser",
+    "dashboard": "a study in the dashboard of another program",
     "validate": "physical tests of a fitted potential",
     "export": "write a potential, or a committee, to a folder",
     "select": "frames on which good models disagree",
@@ -37,7 +38,7 @@ COMMANDS = {
 _ROOMS = {
     "setup": ("init", "doctor", "schema"),
     "search": ("run", "fit", "retry"),
-    "report": ("show", "compare", "report", "learning-curve", "serve"),
+    "report": ("show", "compare", "report", "learning-curve", "serve", "dashboard"),
     "studies": ("ls", "best", "mv", "rm"),
     "deliver": ("validate", "export", "select"),
     "installation": ("plugins", "cache", "completion"),

@@ -10,7 +10,7 @@ happened; a listener that fails is logged and never stops a study.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,15 @@ def xpot_export(fitter: Component[Fitter], request: ExportRequest) -> Mapping[st
     """Add files to an exported potential and give file name -> what it is.
 
     Every answer counts: the core's is the fitter's ``export`` tool, and a plugin may write the fit for another program.
+    """
+
+
+@hookspec(firstresult=True)
+def xpot_dashboard(directory: Path, port: int, opened: Callable[[str], None]) -> bool | None:
+    """Show the study of a run folder in the dashboard of another program, until Ctrl-C; then give True.
+
+    It listens on 127.0.0.1 alone, at a free port where `port` is 0, calls `opened` with its address, and leaves the
+    study as it is.
     """
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from xpot_optuna import hooks
 from xpot_optuna.dashboard import main, to_optuna
 
 import xpot_core.testing
+from xpot_core.api import InputError
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import study_from_dict
@@ -114,3 +119,27 @@ def test_storage_that_cannot_be_used_is_told(
     assert told[1] == "  remedy: name a database in a folder that can be written, e.g. sqlite:///study.db"
     assert len(told) == 2
     assert len(optuna.load_study(study_name="mixed", storage=f"sqlite:///{tmp_path}/locked.db").trials) == 1
+
+
+def test_the_command_shows_a_study_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    pytest.importorskip("optuna_dashboard")
+    make(tmp_path, budget={"trials": 3})
+    command = [str(Path(sys.executable).with_name("xpot")), "dashboard", "mixed"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        for path in (address, address.replace("/dashboard/", "/api/")):
+            with urllib.request.urlopen(path, timeout=30) as answer:
+                body = answer.read()
+        assert len(json.loads(body)["trials"]) == 3
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_without_the_dashboard_it_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install xpot-optuna\[dashboard\]"):
+        hooks.xpot_dashboard(tmp_path, 0, print)

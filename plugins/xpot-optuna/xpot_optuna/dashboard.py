@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
 from optuna.distributions import (
@@ -23,12 +26,14 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.exceptions import OptunaError
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage, InMemoryStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from xpot_core.api import Choice, InputError, Int, Parameter, StudyResults, Trial, XpotError
 
+HOST = "127.0.0.1"
+"""No other machine reaches this address."""
 _STATES = {
     "WAITING": TrialState.WAITING,
     "RUNNING": TrialState.RUNNING,
@@ -79,6 +84,39 @@ def to_optuna(study: str | Path, storage: str, *, runs: str | Path = "runs", nam
             value=storage,
             remedy="name a database in a folder that can be written, e.g. sqlite:///study.db",
         ) from error
+
+
+def show(directory: Path, port: int, opened: Callable[[str], None]) -> None:
+    """Serve optuna-dashboard over a copy of a study in memory, on this machine and until Ctrl-C.
+
+    Parameters
+    ----------
+    directory
+        Run folder.
+    port
+        Where to listen; 0 takes a free one.
+    opened
+        Gets the address of the study's page.
+    """
+    from optuna_dashboard import wsgi
+
+    results, storage = StudyResults.open(directory), InMemoryStorage()
+    study = _copy(results, storage, results.name)
+    with make_server(HOST, port, wsgi(storage), _Server, _Quiet) as server:
+        opened(f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A page asks for several things at once."""
+
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """No line for each request."""
 
 
 def _copy(results: StudyResults, storage: BaseStorage, name: str) -> optuna.Study:

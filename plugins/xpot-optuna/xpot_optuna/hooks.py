@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from xpot_core.api import ImporterProvider, OptimizerProvider, hookimpl
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from xpot_core.api import ImporterProvider, InputError, OptimizerProvider, hookimpl
 from xpot_optuna.options import CMAESOptions, GPOptions, NSGA2Options, TPEOptions
 
 _OPTUNA = "T. Akiba et al., Proc. 25th ACM SIGKDD, 2623 (2019)"
@@ -69,3 +73,14 @@ def xpot_register_importers() -> list[ImporterProvider]:
             citation=_OPTUNA,
         )
     ]
+
+
+@hookimpl
+def xpot_dashboard(directory: Path, port: int, opened: Callable[[str], None]) -> bool:
+    """optuna-dashboard."""
+    if find_spec("optuna_dashboard") is None:
+        raise InputError("optuna-dashboard is not installed", remedy="pip install xpot-optuna[dashboard]")
+    from xpot_optuna.dashboard import show
+
+    show(directory, port, opened)
+    return True

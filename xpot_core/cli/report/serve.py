@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, example, say
+from xpot_core.cli.common import PATH, example, open_option, port_option, say
 
 
 @click.command(epilog=example("xpot serve --open", "xpot serve results --port 8765"))
 @click.argument("runs", type=PATH, default=Path("runs"), metavar="[RUNS]")
-@click.option("--open", "browser", is_flag=True, help="Open the page in the browser.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Where to listen; by default a free port."
-)
+@open_option
+@port_option
 def serve(runs: Path, browser: bool, port: int) -> None:
     """Show the studies of a folder (runs) on a page that follows them while they run.
 

@@ -56,6 +56,9 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
 """Names that are not installed are answered with the distribution that has them; of several that are, a study that
 names none gets the first."""
 
+DASHBOARD = "xpot-optuna[dashboard]"
+"""What to install where no plugin has a dashboard."""
+
 P = TypeVar("P", bound=Provider)
 
 
