@@ -18,6 +18,7 @@ from xpot_core.live.app import PANELS
 from xpot_core.live.drawing import plain
 from xpot_core.live.library import Library
 from xpot_core.live.sampling import said, sample
+from xpot_core.report.plotted.learning_curves import learning_curves
 from xpot_core.report.statistics.series import Series
 from xpot_core.results.read import StudyResults
 from xpot_core.store.store import Store
@@ -131,6 +132,30 @@ def test_what_has_not_changed_is_not_sent_again(served: Served) -> None:
     path = f"/{TOKEN}/api/panel/failures?study=other"
     _, headers, _ = served.ask(path)
     assert served.ask(path, If_None_Match=headers["etag"])[0] == 304
+
+
+def test_learning_curves_are_those_of_the_report(served: Served) -> None:
+    results = StudyResults.open(served.runs / "made-up")
+    found = figures(served.json("panel/curves?study=made-up"))
+    fits = found["Loss against the step of the fit"]["data"]
+    assert [trace["name"] for trace in fits] == ["other trials"] * 2 + ["best trial"] * 2
+    (mine,) = [c for c in learning_curves(results.trials) if c.trial.number == results.best.number]  # type: ignore[union-attr]
+    assert fits[2]["y"][:-1] == pytest.approx(list(mine.losses))
+    assert f"trial {results.best.number}" in fits[3]["text"][0]  # type: ignore[union-attr]
+    assert len(found) == 3
+    note = served.json("panel/curves?study=other")["notes"][0]
+    assert "xpot learning-curve other" in note
+
+
+def test_worth_and_influence_are_told(served: Served) -> None:
+    tables = {
+        p["title"]: p for p in served.json("panel/summary?study=made-up")["parts"] if p["kind"] == "table"
+    }
+    rows = dict(tables["What the search was worth"]["rows"])
+    assert rows["best trials"].startswith("the best 10 have losses")
+    shown = served.json("panel/structures?study=made-up")["parts"][1]
+    assert shown["title"] == "Training structures that decide the fit"
+    assert shown["rows"][0][0] == "train.xyz#1"
 
 
 def test_a_running_study_is_followed(tmp_path: Path) -> None:

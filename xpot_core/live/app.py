@@ -17,7 +17,7 @@ from xpot_core.errors import InputError, XpotError
 from xpot_core.live.drawing import Panel
 from xpot_core.live.guard import HOSTS, Guard
 from xpot_core.live.library import Library, OpenStudy
-from xpot_core.live.panels import accuracy, compare, course, space, structure, tests, trade_off
+from xpot_core.live.panels import accuracy, compare, course, curves, space, structure, tests, trade_off
 from xpot_core.system.foreign_text import printable
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _KEPT = {"cache-control": "private, max-age=86400"}
 PANELS: Mapping[str, tuple[str, Callable[[OpenStudy, Mapping[str, str]], Panel]]] = {
     "summary": ("Summary", lambda study, _: course.summary(study)),
     "convergence": ("Convergence", lambda study, _: course.convergence(study)),
+    "curves": ("Learning curves", lambda study, _: curves.curves(study)),
     "parallel": ("Parallel coordinates", lambda study, _: space.parallel(study)),
     "slices": ("Hyperparameters", space.slices),
     "pareto": ("Pareto set", lambda study, _: trade_off.pareto(study)),

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xpot_core.deliver.data_curve import CURVE_NAME
 from xpot_core.errors import InputError, XpotError
 from xpot_core.live.insight import Insight, Insights
 from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import Series
+from xpot_core.report.statistics.worth import WORTH_NAME
 from xpot_core.results.listing import StudyEntry, changed, entry_of, study_folders, unread_entry
 from xpot_core.results.read import StudyResults
 from xpot_core.store.store import STORE_NAME
@@ -26,7 +28,7 @@ class OpenStudy:
     name
         As commands take it.
     stamp
-        Changes whenever the store does.
+        Changes whenever the store or what was computed of it does.
     """
 
     name: str
@@ -142,8 +144,11 @@ class Library:
 
 
 def _stamp(folder: Path) -> str:
-    store = folder / STORE_NAME
-    if not store.is_file():
+    if not (folder / STORE_NAME).is_file():
         return "gone"
-    known = store.stat()
-    return f"{known.st_ino:x}-{known.st_mtime_ns:x}-{known.st_size:x}"
+    found = []
+    for name in (STORE_NAME, WORTH_NAME, CURVE_NAME):
+        with contextlib.suppress(FileNotFoundError):
+            known = (folder / name).stat()
+            found.append(f"{known.st_ino:x}-{known.st_mtime_ns:x}-{known.st_size:x}")
+    return "-".join(found)

@@ -25,14 +25,17 @@ from xpot_core.live.library import OpenStudy
 from xpot_core.live.sampling import said, sample
 from xpot_core.report.figures.style import CYCLE, SET_STYLES
 from xpot_core.report.plotted.parity import Groups, group_errors, parity_pairs
+from xpot_core.report.plotted.reference import beside
 from xpot_core.report.plotted.scales import log_scale_fits
+from xpot_core.report.statistics.influence import INFLUENCE_HEADS, influences_of
 from xpot_core.report.statistics.outliers import LARGEST_HEADS, outliers, ranked_errors
 from xpot_core.report.statistics.predictions import Pairs, Structure
 from xpot_core.report.statistics.series import SETS, fixed, number, shown_errors
-from xpot_core.types.quantities import ENERGY, QUANTITIES, Quantity
+from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES, Quantity
 
 _MOST_POINTS = 3000
 _MOST_STRUCTURES = 50
+_MOST_INFLUENCE = 20
 _SYMBOLS = ("circle", "square", "triangle-up", "diamond", "cross", "x", "star")
 NO_WINNER = "The winner is refitted when the run ends; its predictions are shown then."
 
@@ -150,7 +153,12 @@ def groups(study: OpenStudy) -> Panel:
         [g, *(fixed(at.get((q, name, g), math.nan)) for name in tables for q in QUANTITIES)] for g in order
     ]
     note = "A validation or test error well above that of training tells of overfitting."
-    return Panel([*figures, Table("RMSE by group", heads, cells)], [note])
+    shown = [Table("RMSE by group", heads, cells)]
+    given = [[x.label, x.set, fixed(x.energy), fixed(x.force)] for x in beside(study.results)]
+    if given:
+        heads = ["", "set", ENERGY.short, FORCE.short]
+        shown.append(Table("Beside errors from elsewhere", heads, given, texts=(0, 1)))
+    return Panel([*figures, *shown], [note])
 
 
 def structures(study: OpenStudy, asked: Mapping[str, str]) -> Panel:
@@ -170,4 +178,19 @@ def structures(study: OpenStudy, asked: Mapping[str, str]) -> Panel:
         caption="Click a row to see its structure. Shares are those of the squared error of the set.",
     )
     found = outliers({choice.value: sets[choice.value]})
-    return Panel([table], [made.text() for made in found], [choice])
+    decisive = influences_of(study.results)
+    tables, notes = [table], [made.text() for made in found]
+    if decisive is not None and decisive.structures:
+        heads = [head.replace("\n", " ") for head in INFLUENCE_HEADS]
+        title = "Training structures that decide the fit"
+        told = "Influence: how far the fit moves without a structure (Cook's distance), 1 is the mean."
+        tables.append(
+            Table(
+                title,
+                heads,
+                decisive.cells(_MOST_INFLUENCE),
+                texts=(0, 1),
+                caption=f"{decisive.text()}. {told}",
+            )
+        )
+    return Panel(tables, notes, [choice])

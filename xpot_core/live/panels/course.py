@@ -29,6 +29,7 @@ from xpot_core.report.figures.style import ORANGE, PINK, RED, SKY
 from xpot_core.report.html.head import best_rows, study_head
 from xpot_core.report.plotted.timeline import bars, time_unit, workers
 from xpot_core.report.statistics.series import Series, duration, initial_trials
+from xpot_core.report.statistics.worth import worth
 from xpot_core.report.tables.failures import (
     KIND_HEADS,
     REFUSED_HEADS,
@@ -57,14 +58,16 @@ _STATES = {
 
 
 def summary(study: OpenStudy) -> Panel:
-    """How it stands, the course of its loss, and the best trials."""
+    """How it stands, the course of its loss, what the search was worth, and the best trials."""
     head = study_head(study.results)
     rows = [[str(cell) for cell in row] for row in best_rows(study.results, _BEST_ROWS)]
     figures, notes = _courses(study, most=1)
-    table = Table("Best trials", _BEST_HEADS, rows, texts=(5,))
+    told = worth(study.results).rows()
+    tables = [Table("What the search was worth", ("", ""), told, texts=(0, 1))] if told else []
+    tables += [Table("Best trials", _BEST_HEADS, rows, texts=(5,))] if rows else []
     warnings = [f"Data: {text}" for text in study.results.facts.get("warnings") or []]
     notes = [text for text in (head.subtitle, head.note, *notes, *warnings) if text]
-    return Panel([Cards(head.cards), *figures, *([table] if rows else [])], notes)
+    return Panel([Cards(head.cards), *figures, *tables], notes)
 
 
 def convergence(study: OpenStudy) -> Panel:
