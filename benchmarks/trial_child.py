@@ -171,6 +171,8 @@ class Marks:
 
     def message(self, text: str) -> None: ...
 
+    def progress(self, number: int | None, text: str) -> None: ...
+
     def trial_started(self, trial: Trial) -> None:
         if self.begin is None and not self.warm:
             self.begin = time.perf_counter(), cpu_of_tree()

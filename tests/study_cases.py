@@ -44,6 +44,10 @@ class Listener(SilentObserver):
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
+        self.told: list[tuple[int | None, str]] = []
+
+    def progress(self, number: int | None, text: str) -> None:
+        self.told.append((number, text))
 
     def message(self, text: str) -> None:
         self.texts.append(text)

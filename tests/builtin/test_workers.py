@@ -228,6 +228,21 @@ def test_program_of_a_fit_reads_nothing_of_the_tasks(scripted: Callable[..., Loc
     assert result.state is TrialState.COMPLETE, result.failure
 
 
+def test_progress_of_a_fit_is_told_before_its_result(
+    start: Callable[[int], LocalExecutor], tmp_path: Path
+) -> None:
+    executor, told = start(1), list[tuple[int, str]]()
+    assert executor._context is not None
+    context = replace(executor._context, progress=lambda number, text: told.append((number, text)))
+    executor.start(context)
+    executor.submit(_task(3, {"seconds": 0.5}, tmp_path))
+    while not told:
+        assert executor.collect(timeout=0.1) == []
+    assert told == [(3, "0.5 s left")]
+    (result,) = executor.collect(timeout=PATIENCE)
+    assert result.state is TrialState.COMPLETE
+
+
 def test_base_exception_in_a_fit_fails_the_trial_alone(
     scripted: Callable[..., LocalExecutor], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_cases import Make, modes, run
+from study_cases import Listener, Make, modes, run
 
 from xpot_core.errors import InputError
 from xpot_core.optimize.stopping import RunOutcome
@@ -98,6 +98,15 @@ def test_grid_is_exhausted_before_the_budget(study: Make, raw: dict[str, Any]) -
     points = [json.dumps(dict(t.values)) for t in results.trials]  # the starting point is one of the six
     assert len(points) == len(set(points)) == 6
     assert results.final is not None
+
+
+@pytest.mark.parametrize("executor", ["serial", "local"])
+def test_progress_of_a_fit_is_told(executor: str, study: Make, faulty_raw: dict[str, Any]) -> None:
+    heard = Listener()
+    options = modes("ok", seconds=0.1, level={"min": 1.0, "max": 2.0})
+    run(study({**options, "executor": executor, "budget": {"trials": 2}}, base=faulty_raw), observer=heard)
+    assert sorted(heard.told[:2]) == [(0, "0.1 s left"), (1, "0.1 s left")]
+    assert heard.told[-1] == (None, "0.1 s left")  # the refit
 
 
 def test_time_budget(study: Make, faulty_raw: dict[str, Any]) -> None:

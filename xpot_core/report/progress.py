@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from xpot_core.report.statistics.series import duration
 from xpot_core.search.loop import Observer, Study
 from xpot_core.types.error_sums import ErrorTable
+from xpot_core.types.learning_curve import Tell
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial, TrialState, best_of
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _BARS = "▁▂▃▄▅▆▇█"
+_SECONDS_BETWEEN_LINES = 30.0
+"""Of progress within a trial, in a log."""
 
 
 @contextmanager
@@ -79,6 +82,9 @@ class SilentObserver:
         """Keep the finished trial."""
         self.trials[trial.number] = trial
 
+    def progress(self, number: int | None, text: str) -> None:
+        """Nothing to say."""
+
     def message(self, text: str) -> None:
         """Nothing to say."""
 
@@ -118,6 +124,17 @@ class LogObserver(SilentObserver):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self.console = console
+        self._told = -math.inf
+
+    def progress(self, number: int | None, text: str) -> None:
+        """Write a line now and then."""
+        self.now_and_then(f"{_name(number)}: {text}")
+
+    def now_and_then(self, text: str) -> None:
+        """Write a line unless one was written just before."""
+        if (now := time.monotonic()) - self._told >= _SECONDS_BETWEEN_LINES:
+            self._told = now
+            self.console.print(text, markup=False)
 
     def trial_finished(self, trial: Trial) -> None:
         """Write the line."""
@@ -138,13 +155,14 @@ class LiveObserver(SilentObserver):
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
-        self.progress = progress
+        self.bars = progress
         self.task = progress.add_task("starting", total=None, status="")
+        self._step = ""
 
     def study_started(self, study: Study, trials: list[Trial], budget: int) -> None:
         """Set the bar."""
         super().study_started(study, trials, budget)
-        self.progress.update(self.task, description=study.config.study, total=budget, completed=self.finished)
+        self.bars.update(self.task, description=study.config.study, total=budget, completed=self.finished)
         self._update()
 
     def trial_started(self, trial: Trial) -> None:
@@ -152,17 +170,23 @@ class LiveObserver(SilentObserver):
         super().trial_started(trial)
         self._update()
 
+    def progress(self, number: int | None, text: str) -> None:
+        """Show it behind the bar until the next trial ends."""
+        self._step = f"{_name(number)}: {text}"
+        self._update()
+
     def trial_finished(self, trial: Trial) -> None:
         """Advance the bar; failures stay readable above it."""
         super().trial_finished(trial)
+        self._step = ""
         if trial.failure is not None:
-            self.progress.console.print(f"trial {trial.number} {describe(trial)}", markup=False)
-        self.progress.update(self.task, completed=self.finished)
+            self.bars.console.print(f"trial {trial.number} {describe(trial)}", markup=False)
+        self.bars.update(self.task, completed=self.finished)
         self._update()
 
     def message(self, text: str) -> None:
         """Write it above the bar."""
-        self.progress.console.print(text, markup=False)
+        self.bars.console.print(text, markup=False)
 
     def _update(self) -> None:
         best = self.best
@@ -173,8 +197,8 @@ class LiveObserver(SilentObserver):
         parts.append(sparkline([t.loss for t in self.trials.values() if t.loss is not None]))
         if running:
             parts.append(f"running {', '.join(running)}")
-        parts.append(self.time_left)
-        self.progress.update(self.task, status="  ".join(p for p in parts if p))
+        parts += [self._step, self.time_left]
+        self.bars.update(self.task, status="  ".join(p for p in parts if p))
 
 
 class NotebookObserver(SilentObserver):
@@ -202,6 +226,10 @@ class NotebookObserver(SilentObserver):
         """Show it behind the bar."""
         self._update(text)
 
+    def progress(self, number: int | None, text: str) -> None:
+        """Show it behind the bar."""
+        self._update(f"{_name(number)}: {text}")
+
     def _update(self, text: str = "") -> None:
         best = self.best
         parts = [self._name, f"{self.finished} of {self.budget} trials"]
@@ -210,6 +238,22 @@ class NotebookObserver(SilentObserver):
         parts += [p for p in (self.time_left, text) if p]
         bar = f"<progress value='{self.finished}' max='{self.budget}'></progress> "
         self._line.update(self._html(bar + escape(", ".join(parts))))
+
+
+@contextmanager
+def tell_progress(console: Console) -> Iterator[Tell]:
+    """What shows how far one fit is: a line that changes on a terminal, lines now and then in a log."""
+    if console.is_terminal:
+        from rich.text import Text
+
+        with console.status("") as status:
+            yield lambda text: status.update(Text(text))
+    else:
+        yield LogObserver(console).now_and_then
+
+
+def _name(number: int | None) -> str:
+    return "refit" if number is None else f"trial {number}"
 
 
 def describe(trial: Trial) -> str:

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +53,9 @@ class Observer(Protocol):
 
     def trial_finished(self, trial: Trial) -> None:
         """A trial is in the store."""
+
+    def progress(self, number: int | None, text: str) -> None:
+        """How far a trial is that takes long, or with None the refit of the best one."""
 
     def message(self, text: str) -> None:
         """Something the user should read."""
@@ -218,6 +222,8 @@ class Study:
                 outcome = self._loop(store, trials or self.config.budget.trials, seconds, observer)
                 best = best_of(store.trials())
                 if best is not None and not outcome.interrupted:
+                    if observer:
+                        self.runner.progress = partial(observer.progress, None)
                     best = finish(self.runner, store, self.directory, observer)
                 self._notify("xpot_study_finished", best=best, directory=self.directory)
             return outcome
@@ -254,8 +260,10 @@ class Study:
         if trials.finished >= budget:
             return RunOutcome(f"the budget of {budget} trials is reached", True)
         spec = WorkerSpec(self.file.raw, str(self.file.base), self.runner.threads, self.dataset.fingerprint)
-        run_here = partial(run_trial, self.runner)
+        run_here = partial(self._run_here, observer)
         context = ExecutorContext(spec.to_json(), self.directory, self.runner.limits, run_here)
+        if observer:
+            context = replace(context, progress=observer.progress)
         outcome = RunOutcome(f"the budget of {budget} trials is reached", True)
         exhausted = False
         try:
@@ -300,6 +308,11 @@ class Study:
         finally:
             executor.close(cancel=True)
         return outcome
+
+    def _run_here(self, observer: Observer | None, task: TrialTask) -> TrialResult:
+        if observer:
+            self.runner.progress = partial(observer.progress, task.number)
+        return run_trial(self.runner, task)
 
     def _task(self, trial: Trial, trials: TrialCounts) -> TrialTask:
         ladder, below = self.runner.ladder, trial.promoted_from

@@ -76,6 +76,7 @@ class FaultyFitter:
         options = request.options
         assert isinstance(options, FaultyOptions)
         (request.directory / "fit.log").write_text(f"mode {options.mode}\nlast words of the program\n")
+        request.progress(f"{options.seconds:g} s left")
         time.sleep(options.seconds)
         _misbehave(options)
         level = float("nan") if options.mode == "nan" else options.level

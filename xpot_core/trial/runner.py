@@ -48,6 +48,7 @@ from xpot_core.types.fitting import (
     Limits,
     Sensitivity,
 )
+from xpot_core.types.learning_curve import Tell, untold
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame, TrainingData
 from xpot_core.types.trials import WorkerSpec
@@ -97,6 +98,8 @@ class TrialRunner:
         idle = without_effect(self.fitter.provider, self.space, self.dataset.data)
         self.dataset = replace(self.dataset, warnings=(*self.dataset.warnings, *idle))
         self._read_search(config)
+        self.progress: Tell = untold
+        """Hears how far a long fit is."""
         self._predictor: Component[Predictor] | None = None
         if config.predictor is not None:
             self._predictor = self.registry.create("predictor", *next(iter(config.predictor.items())))
@@ -266,6 +269,7 @@ class TrialRunner:
             threads=self.threads,
             limits=self.limits,
             tuned=frozenset(self.space.names),
+            progress=self.progress,
         )
 
     def predict(self, potential: FittedPotential, frames: Sequence[Frame], directory: Path) -> Predictions:

@@ -1,8 +1,9 @@
 """A worker process: JSON lines in, JSON lines out, one trial at a time.
 
 Started as ``python -m xpot_core.trial.worker_process``. The first line is a `WorkerSpec`, each further one a
-`TrialTask`; it is answered by ``{"began": number}`` when the work begins and by a `TrialResult` when it
-ends. Data and designs stay warm between trials. The pipes are the worker's own: whatever a fitting program
+`TrialTask`; it is answered by ``{"began": number}`` when the work begins, by ``{"progress": text}`` while a long
+fit lasts, and by a `TrialResult` when it ends.
+Data and designs stay warm between trials. The pipes are the worker's own: whatever a fitting program
 prints goes to stderr, what it reads from stdin is empty, and what it starts or forks holds neither pipe.
 """
 
@@ -40,7 +41,9 @@ def main() -> None:
     while True:
         task = TrialTask.from_json(json.loads(lines.get()))
         try:
-            runner = runner or TrialRunner.from_spec(spec)
+            if runner is None:
+                runner = TrialRunner.from_spec(spec)
+                runner.progress = lambda text: _answer(answers, {"progress": text})
             _answer(answers, {"began": task.number})  # imports and reading data are not the trial's time
             result = run_trial(runner, task)
         except BaseException as error:  # setting up failed, or the fit raised what no fit may: a failed trial

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from xpot_core.errors import InputError
 from xpot_core.system.foreign_text import bare_file_name
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.learning_curve import Report, unheard
+from xpot_core.types.learning_curve import Report, Tell, unheard, untold
 from xpot_core.types.predicting import Uncertainty
 from xpot_core.types.structures import FloatArray, Frame, TrainingData
 
@@ -71,6 +71,9 @@ class FitRequest:
     tuned
         Names of the hyperparameters of the study, as `descriptors.1.soap.zeta`: what may pay for other values of them
         can be made at once.
+    progress
+        To be called in a long step, not more often than every few seconds, with one line for whoever waits: how far
+        it is, how long it will take, and before it begins how much time and memory it will need.
     """
 
     options: BaseModel
@@ -85,6 +88,7 @@ class FitRequest:
     checkpoint: Path | None = None
     resume_from: Path | None = None
     tuned: frozenset[str] = frozenset()
+    progress: Tell = untold
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from gap_cases import Ending, make_data, make_frame, make_options, make_request
 from xpot_gap.fitter import GapFitter
 from xpot_gap.gap_fit import by_gap_fit, xml
@@ -17,6 +20,7 @@ from xpot_gap.native import ahead
 from xpot_gap.native import build as native
 from xpot_gap.native.choose import NESTED, choose, choose_cur, choose_uniform, distinct
 from xpot_gap.native.columns import KeptColumns
+from xpot_gap.native.forecast import forecast
 from xpot_gap.native.terms import DescriptorOf, read_terms
 from xpot_gap.native.work import Structure, Task
 from xpot_gap.options import GapOptions
@@ -299,15 +303,31 @@ def test_structure_that_ends_the_process_is_named(tmp_path: Path) -> None:
         list(run_tasks(work, tasks, 2))
 
 
-def test_long_design_says_what_it_needs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_long_design_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xpot_gap.native.passes._SECONDS_BETWEEN_WORDS", 0.0)
-    caplog.set_level("INFO", logger="xpot.gap")
-    GapFitter().prepare(make_request(make_data(60), tmp_path, options=make_options(cache_gb=0)))
-    said = [record.getMessage() for record in caplog.records]
-    assert said[0] == "kernel of 1860 values and 30 sparse points: 0.00 GB of memory"
+    said: list[str] = []
+    request = make_request(make_data(60), tmp_path, options=make_options(cache_gb=0))
+    begin = time.perf_counter()
+    design = GapFitter().prepare(replace(request, progress=said.append))
+    took = time.perf_counter() - begin
+    first = re.match(r"kernel of 60 structures, 480 atoms: about (\d+) s, [\d.e-]+ GB of memory", said[0])
+    assert first
+    assert int(first[1]) <= 5 * took + 5
     assert any("of 480 atoms, about" in text for text in said[1:])
+    said.clear()
+    design.with_kernel(replace(request, progress=said.append))
+    assert not any("GB of memory" in text for text in said)  # all is there
+
+
+def test_forecast_counts_the_kernel_and_tries_no_large_part() -> None:
+    structures = [Structure(a, True, np.ones(8, dtype=bool), False) for a in (bulk("Si", cubic=True),) * 3]
+    request = FitRequest(GapOptions(), make_data(6), Path("."))
+    found = forecast([(DescriptorOf("distance_2b cutoff=4.0 Z1=14 Z2=14"), 0.0, 5)], structures, request)
+    assert found.kernel == 8 * 5 * 3 * (1 + 24)
+    assert found.seconds is None
+    many = forecast([(DescriptorOf("distance_2b cutoff=4.0 Z1=14 Z2=14"), 0.0, 5)], structures * 20, request)
+    assert many.seconds is not None
+    assert many.beside > many.kernel / 60
 
 
 def test_more_memory_than_the_study_allows(tmp_path: Path) -> None:

@@ -113,6 +113,10 @@ class LocalExecutor:
             self._idle.remove(worker)
         if task is None or self._busy.get(task.number) is not worker:
             return None
+        if message is not None and "progress" in message:
+            assert self._context is not None
+            self._context.progress(task.number, str(message["progress"]))
+            return None
         del self._busy[task.number]
         worker.task = None
         if message is not None:

@@ -103,7 +103,7 @@ class WorkerProcess:
         return False
 
     def hear(self, *, last: bool = False) -> list[dict[str, Any]] | None:
-        """Results that came; None if no more can come. With `last` what a process that has ended left."""
+        """What came, results and progress; None if no more can come. With `last` what a process that has ended left."""
         data = take_rest(self.answers) if last else take(self.answers)
         if data is None:
             return None
@@ -117,7 +117,7 @@ class WorkerProcess:
         return [message for line in lines if (message := self._understood(line)) is not None]
 
     def _understood(self, line: bytes) -> dict[str, Any] | None:
-        """A result; the beginning of a trial is noted, and what is neither, or comes too late, is passed over."""
+        """A result or progress; the beginning of a trial is noted, and what is neither, or too late, is passed over."""
         try:
             message = json.loads(line)
         except ValueError:
@@ -127,6 +127,8 @@ class WorkerProcess:
         if "began" in message:
             self.began, self.since = True, time.monotonic()
             return None
+        if "progress" in message:
+            return message
         self.at_work, self.has_run = False, True
         return message
 

@@ -46,6 +46,7 @@ def fit(
     The fitter block must hold fixed values only; ``--set`` gives those that the study searches.
     """
     from xpot_core.errors import InputError, XpotError
+    from xpot_core.report.progress import tell_progress
     from xpot_core.trial.failure import failed_result
     from xpot_core.trial.final_model import final_model
 
@@ -63,7 +64,8 @@ def fit(
         console(stderr=True).print(f"warning: {warning}", markup=False)
     directory = to or study.directory / "fit"
     try:
-        model = final_model(study.runner, {}, directory, seed=study.config.seed)
+        with tell_progress(console(stderr=True)) as study.runner.progress:
+            model = final_model(study.runner, {}, directory, seed=study.config.seed)
     except (XpotError, OSError):  # what the file system refuses is no fault of the fitter
         raise
     except Exception as error:

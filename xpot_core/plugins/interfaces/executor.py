@@ -21,6 +21,10 @@ class ExecutorOptions(OptionsModel):
     )
 
 
+def _unread(number: int, text: str) -> None:
+    """Nobody looks."""
+
+
 @dataclass(frozen=True)
 class ExecutorContext:
     """What all trials of a study share.
@@ -35,12 +39,15 @@ class ExecutorContext:
         Time and memory per trial; the executor enforces them where it can.
     run_here
         Runs a trial in the process of the study, on the data that it has read; None elsewhere.
+    progress
+        Tells the number of a trial and how far it is, for the display; from the thread that calls `Executor.collect`.
     """
 
     study: Mapping[str, Any]
     directory: Path
     limits: Limits = field(default_factory=Limits)
     run_here: Callable[[TrialTask], TrialResult] | None = None
+    progress: Callable[[int, str], None] = _unread
 
 
 @runtime_checkable

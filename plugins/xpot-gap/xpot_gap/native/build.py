@@ -20,8 +20,9 @@ from xpot_gap.linear_system.stored import KernelMatrix, Stored
 from xpot_gap.native.choose import METHODS, NESTED, IntArray, choose
 from xpot_gap.native.columns import Columns, KeptColumns
 from xpot_gap.native.descriptors.settings import setting
+from xpot_gap.native.forecast import forecast
 from xpot_gap.native.kernels import SparsePoints, sparse_kernel
-from xpot_gap.native.passes import all_values, check_memory, foretell, kernel_rows, memory_bound
+from xpot_gap.native.passes import all_values, check_memory, kernel_rows, memory_bound, say
 from xpot_gap.native.structures import Part
 from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms
 
@@ -69,8 +70,8 @@ def build(
 ) -> tuple[Stored, Stored | None]:
     """The systems of training frames and of those that are held out, at the sparse points of the first."""
     parts = [Part.of(plan, frames) for frames in (training, held) if frames]
-    points = sum(command.n_sparse_total for command in plan.descriptors)
-    foretell(sum(part.n_rows for part in parts), points, request.limits)
+    if not kept.earlier:
+        _foretell(plan, request, parts)
     given: Sequence[Term | None] = [None] * len(plan.descriptors)
     if plan.options.sparse_selection != "native" or not _chosen_natively(plan):
         given = read_terms(_chosen_by_gap_fit(plan, request, training, kept.cache))
@@ -217,6 +218,21 @@ def _at(
     kernels = [descriptor.kernel(1.0, zeta or None, theta) for zeta in powers]
     rows = kernel_rows(descriptor, kernels, points, part.structures, request, wanted.title)
     return Columns(wanted.n, points, theta, dict(zip(powers, rows, strict=True)))
+
+
+def _foretell(plan: Plan, request: FitRequest, parts: Sequence[Part]) -> None:
+    """Tell what the kernels will need before any is computed, if none is kept."""
+    structures = [structure for part in parts for structure in part.structures]
+    wanted = [
+        (DescriptorOf(quippy_text(c.settings)), setting(c.settings, "zeta") or 0.0, c.n_sparse_total)
+        for c in plan.descriptors
+    ]
+    atoms = sum(len(structure.atoms) for structure in structures)
+    needs = forecast(wanted, structures, request)
+    say(
+        request,
+        f"kernel of {len(structures)} structures, {atoms} atoms: {needs}, less where some of it is kept",
+    )
 
 
 def _descriptor_of(command: DescriptorCommand, term: Term | None) -> str:

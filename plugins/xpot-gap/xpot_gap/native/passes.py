@@ -20,7 +20,7 @@ from xpot_gap.native.work import KernelRows, Structure, Task, Values, tasks_of
 
 _LOG = logging.getLogger("xpot.gap")
 _SECONDS_BETWEEN_WORDS = 10.0
-_AHEAD_BYTES = 8e8
+AHEAD_BYTES = 8e8
 """Of environments that wait for the kernel, in all processes."""
 
 
@@ -32,7 +32,7 @@ def all_values(
     cutoffs: list[FloatArray] = []
     taken = held = 0
     bound = memory_bound(request.limits)
-    keep = min(_AHEAD_BYTES, np.inf if bound is None else bound / 8) / request.threads
+    keep = min(AHEAD_BYTES, np.inf if bound is None else bound / 8) / request.threads
     for task, found in _each(Values(descriptor, keep), structures, request, f"environments of {title}"):
         values += [part[0] for part in found]
         cutoffs += [part[1] for part in found]
@@ -76,19 +76,18 @@ def _each(
         first = told == begin and left >= _SECONDS_BETWEEN_WORDS
         if (first or now - told >= _SECONDS_BETWEEN_WORDS) and done < total:
             told = now
-            _LOG.info("%s: %d of %d atoms, about %.0f s left", what, done, total, left)
+            say(request, f"{what}: {done} of {total} atoms, about {left:.0f} s left")
+
+
+def say(request: FitRequest, text: str) -> None:
+    """Tell whoever waits, and the log."""
+    _LOG.info(text)
+    request.progress(text)
 
 
 def memory_bound(limits: Limits) -> int | None:
     """Bytes that the trial may use, or else those that the machine has free; None where it does not tell."""
     return available_bytes() if limits.memory_bytes is None else limits.memory_bytes
-
-
-def foretell(n_rows: int, points: int, limits: Limits) -> None:
-    """Tell what the kernel will need before anything is computed, or refuse it; see `check_memory`."""
-    needed = 8.0 * n_rows * points
-    _LOG.info("kernel of %d values and %d sparse points: %.2f GB of memory", n_rows, points, needed / 1e9)
-    check_memory(needed, limits, "the kernel")
 
 
 def check_memory(needed: float, limits: Limits, what: str) -> None:
