@@ -11,7 +11,7 @@ import numpy as np
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from xpot_gap.importing.study import study_from_source
-from xpot_gap.native.work import Task, Values
+from xpot_gap.native.passes.work import Task, Values
 from xpot_gap.options import GapOptions
 
 from xpot_core.api import FitRequest, FloatArray, Frame, TrainingData

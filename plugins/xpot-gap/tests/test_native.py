@@ -16,13 +16,13 @@ from gap_cases import Ending, make_data, make_frame, make_options, make_request
 from xpot_gap.fitter import GapFitter
 from xpot_gap.gap_fit import by_gap_fit, xml
 from xpot_gap.gap_fit.plan import Plan
-from xpot_gap.native import ahead
 from xpot_gap.native import build as native
 from xpot_gap.native.choose import NESTED, choose, choose_cur, choose_uniform, distinct
 from xpot_gap.native.columns import KeptColumns
-from xpot_gap.native.forecast import forecast
+from xpot_gap.native.passes import ahead
+from xpot_gap.native.passes.forecast import forecast
+from xpot_gap.native.passes.work import Structure, Task
 from xpot_gap.native.terms import DescriptorOf, read_terms
-from xpot_gap.native.work import Structure, Task
 from xpot_gap.options import GapOptions
 from xpot_gap.potential.predictor import GapPredictor
 from xpot_linear import run_tasks
@@ -280,7 +280,7 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
 def test_descriptors_are_computed_once_where_they_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: float, passes: int
 ) -> None:
-    monkeypatch.setattr("xpot_gap.native.passes._AHEAD_BYTES", room)
+    monkeypatch.setattr("xpot_gap.native.passes.all_structures.AHEAD_BYTES", room)
     calls = []
     of = DescriptorOf.of
 
@@ -304,7 +304,7 @@ def test_structure_that_ends_the_process_is_named(tmp_path: Path) -> None:
 
 
 def test_long_design_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xpot_gap.native.passes._SECONDS_BETWEEN_WORDS", 0.0)
+    monkeypatch.setattr("xpot_gap.native.passes.all_structures._SECONDS_BETWEEN_WORDS", 0.0)
     said: list[str] = []
     request = make_request(make_data(60), tmp_path, options=make_options(cache_gb=0))
     begin = time.perf_counter()

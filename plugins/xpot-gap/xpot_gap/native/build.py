@@ -20,9 +20,9 @@ from xpot_gap.linear_system.stored import KernelMatrix, Stored
 from xpot_gap.native.choose import METHODS, NESTED, IntArray, choose
 from xpot_gap.native.columns import Columns, KeptColumns
 from xpot_gap.native.descriptors.settings import setting
-from xpot_gap.native.forecast import forecast
 from xpot_gap.native.kernels import SparsePoints, sparse_kernel
-from xpot_gap.native.passes import all_values, check_memory, kernel_rows, memory_bound, say
+from xpot_gap.native.passes.all_structures import all_values, check_memory, kernel_rows, memory_bound, say
+from xpot_gap.native.passes.forecast import forecast
 from xpot_gap.native.structures import Part
 from xpot_gap.native.terms import DescriptorOf, Term, potential_text, quippy_text, read_terms
 

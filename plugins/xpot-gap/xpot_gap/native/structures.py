@@ -14,7 +14,7 @@ from xpot_gap.gap_fit.data_file import VACUUM, check_numbers, periodic_cell
 from xpot_gap.gap_fit.keys import core_key, digest_of
 from xpot_gap.gap_fit.plan import Plan
 from xpot_gap.linear_system.rows import targets
-from xpot_gap.native.work import Structure
+from xpot_gap.native.passes.work import Structure
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ import numpy as np
 from ase import Atoms
 
 from xpot_core.api import FloatArray
-from xpot_gap.native import ahead
 from xpot_gap.native.covariance import Kernel
 from xpot_gap.native.descriptors.by_quippy import Environments
 from xpot_gap.native.kernels import SparsePoints, rows_of
+from xpot_gap.native.passes import ahead
 from xpot_gap.native.terms import DescriptorOf
 
 _ATOMS_OF_A_TASK = 200

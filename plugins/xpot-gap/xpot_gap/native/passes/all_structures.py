@@ -15,8 +15,8 @@ from xpot_gap.gap_fit.plan import available_bytes
 from xpot_gap.native.choose import IntArray
 from xpot_gap.native.covariance import Kernel
 from xpot_gap.native.kernels import SparsePoints
+from xpot_gap.native.passes.work import KernelRows, Structure, Task, Values, tasks_of
 from xpot_gap.native.terms import DescriptorOf
-from xpot_gap.native.work import KernelRows, Structure, Task, Values, tasks_of
 
 _LOG = logging.getLogger("xpot.gap")
 _SECONDS_BETWEEN_WORDS = 10.0

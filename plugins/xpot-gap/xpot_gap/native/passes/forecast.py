@@ -11,9 +11,9 @@ import numpy as np
 
 from xpot_core.api import FitRequest, FloatArray
 from xpot_gap.native.kernels import SparsePoints, rows_of
-from xpot_gap.native.passes import AHEAD_BYTES, check_memory
+from xpot_gap.native.passes.all_structures import AHEAD_BYTES, check_memory
+from xpot_gap.native.passes.work import Structure
 from xpot_gap.native.terms import DescriptorOf
-from xpot_gap.native.work import Structure
 
 _SHARE = 0.02
 """Part of all atoms that may be tried for the forecast: of small data there is none."""
