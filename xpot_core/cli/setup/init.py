@@ -9,6 +9,7 @@ import click
 
 from xpot_core.cli.common import PATH, at_most_one, example, say
 from xpot_core.cli.complete import providers
+from xpot_core.cli.setup.init_keys import ask_on_terminal, given_keys, key_options
 
 
 class _Init(click.Command):
@@ -31,6 +32,7 @@ class _Init(click.Command):
     epilog=example(
         "xpot init",
         "xpot init --from-data train.xyz --test test.xyz -o study.yaml",
+        "xpot init --from-data train.xyz --energy-key E_pbe --force-key F_pbe",
         "xpot init --from gap-fit command.sh -o study.yaml",
     ),
 )
@@ -64,6 +66,7 @@ class _Init(click.Command):
     help="Look at a training file and propose ranges that go with it; may be given several times.",
 )
 @click.option("--validation", type=PATH, help="With --from-data: a validation file instead of folds.")
+@key_options
 @click.option(
     "--from",
     "tool",
@@ -81,6 +84,7 @@ class _Init(click.Command):
 @click.pass_context
 def init(
     ctx: click.Context,
+    /,
     fitter: str | None,
     optimizer: str,
     name: str,
@@ -93,6 +97,7 @@ def init(
     tool: str | None,
     lossy: bool,
     source: str | None,
+    **named: str | None,
 ) -> None:
     """Print a study file with each option's meaning, unit, default and range; or propose one from data.
 
@@ -107,15 +112,20 @@ def init(
         raise InputError("a source needs --from", value=source, remedy=f"xpot init --from {source}")
     if validation is not None and not from_data:
         raise InputError("--validation needs --from-data", remedy="xpot init --from-data FILE ...")
+    keys = given_keys(named)
     check_name(name, "--study")
     chosen = {p for p in ctx.params if ctx.get_parameter_source(p) is not click.core.ParameterSource.DEFAULT}
     if interactive or (not chosen and sys.stdin.isatty() and sys.stdout.isatty()):
         from xpot_core.cli.setup.init_dialogue import dialogue
 
         dialogue(
-            {"train": train, "test": test, "fitter": fitter, "optimizer": optimizer, "study": name}, chosen
+            {"train": train, "test": test, "fitter": fitter, "optimizer": optimizer, "study": name},
+            chosen,
+            keys,
         )
         return
+    if keys and not from_data:
+        raise InputError("a key of the files needs --from-data", remedy="xpot init --from-data FILE ...")
     folder = output.parent if output is not None else Path()
     if from_data:
         from xpot_core.plugins.registry import load_registry
@@ -130,7 +140,7 @@ def init(
             study=name if "name" in chosen else None,
             folder=folder,
         )
-        text = propose_study(look_at(from_data), wishes, load_registry()).text
+        text = propose_study(look_at(from_data, keys, ask_on_terminal), wishes, load_registry()).text
     elif tool is not None:
         from xpot_core.plugins.registry import load_registry
         from xpot_core.setup.importing import import_study

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from xpot_core.cli.common import say
+from xpot_core.cli.setup.init_keys import ask
 
 if TYPE_CHECKING:
     from xpot_core.plugins.registry import Registry
-    from xpot_core.setup.proposal import DataFacts
+    from xpot_core.setup.proposal import DataFacts, Given
 
 _DATA = ("*.xyz", "*.extxyz", "*.db", "*.traj")
 
 
-def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
+def dialogue(given: Mapping[str, str | None], chosen: Collection[str], keys: Given) -> None:
     """Look at the data, ask, write the study file, say what to run next.
 
     Parameters
@@ -27,6 +28,8 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
         Answers from the command line: ``train``, ``test``, ``fitter``, ``optimizer``, ``study``.
     chosen
         The parameters of the command that the user did give: the others are only defaults.
+    keys
+        Keys of the files that the user names.
     """
     from xpot_core.plugins.registry import load_registry
     from xpot_core.setup.proposal import Wishes, default_optimizer, propose_study
@@ -34,7 +37,7 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
 
     registry = load_registry()
     say("A study file for your data. Enter takes the answer in brackets, Ctrl-C ends without a file.\n")
-    train, facts = _training(given["train"] if "train" in chosen else None)
+    train, facts = _training(given["train"] if "train" in chosen else None, keys)
     for sentence in facts.sentences():
         say(f"  {sentence}")
     say()
@@ -64,17 +67,17 @@ def dialogue(given: Mapping[str, str | None], chosen: Collection[str]) -> None:
     say(f"\nwrote {output}: look at the ranges, then\n  xpot doctor {output}\n  xpot run {output}")
 
 
-def _training(given: str | None) -> tuple[Path, DataFacts]:
+def _training(given: str | None, keys: Given) -> tuple[Path, DataFacts]:
     """Ask until a file can be read."""
     from xpot_core.errors import InputError
     from xpot_core.setup.proposal import look_at
 
     if given is not None:
-        return Path(given), look_at([Path(given)])
+        return Path(given), look_at([Path(given)], keys, ask)
     while True:
         train = Path(click.prompt("Training file", _guess(r"train"), type=str))
         try:
-            return train, look_at([train])
+            return train, look_at([train], keys, ask)
         except InputError as error:
             say(f"  {error}")
 

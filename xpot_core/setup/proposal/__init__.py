@@ -4,6 +4,7 @@
 Neither asks anything: the dialogue of ``xpot init`` only collects the `Wishes`.
 """
 
+from xpot_core.setup.proposal.keys import QUANTITIES, Ask, Given, Guess
 from xpot_core.setup.proposal.look import DataFacts, GroupFacts, look_at
 from xpot_core.setup.proposal.propose import (
     Proposal,
@@ -13,8 +14,12 @@ from xpot_core.setup.proposal.propose import (
 )
 
 __all__ = [
+    "QUANTITIES",
+    "Ask",
     "DataFacts",
+    "Given",
     "GroupFacts",
+    "Guess",
     "Proposal",
     "Wishes",
     "default_optimizer",

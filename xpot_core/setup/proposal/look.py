@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,9 @@ import numpy as np
 from xpot_core.data.checks.cells import volume_of
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.data.structure_files import frames_of, read_images
-from xpot_core.errors import InputError
+from xpot_core.setup.proposal.keys import GROUP_KEYS, Ask, Given, group_key, reference_keys, tensors
 from xpot_core.study_file.schema import DataConfig, Keys
 
-_NOT_A_REFERENCE = ("pred", "mace", "gap_", "snap_", "per_atom", "isolated", "kinetic", "weight", "sigma")
-"""In the names of numbers that are no reference values."""
-_REFERENCE_FIRST = ("ref", "dft", "qm", "vasp", "castep", "pbe")
-_GROUP_KEYS = ("config_type", "group", "config_name", "config", "label", "type")
 _GAS = 200.0
 """Å^3 per atom above which a frame is a molecule in a box and not condensed."""
 _MOST = 400
@@ -55,7 +50,7 @@ class DataFacts:
     Attributes
     ----------
     energy, forces, virial, stress
-        Keys of the reference values; None where the files have none, which may not be for energies.
+        Keys of the reference values; None where the files have none.
     group_by
         Info key that names the groups; None where no key divides the frames.
     neighbour
@@ -70,7 +65,7 @@ class DataFacts:
     frames: int
     atoms: int
     elements: tuple[str, ...]
-    energy: str
+    energy: str | None
     forces: str | None
     virial: str | None
     stress: str | None
@@ -111,27 +106,30 @@ class DataFacts:
         return found
 
 
-def look_at(files: Sequence[Path]) -> DataFacts:
+def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None = None) -> DataFacts:
     """Read training files and say what is in them.
+
+    Parameters
+    ----------
+    files
+        Training files.
+    given
+        Keys that the user names.
+    ask
+        Asked once whether a guess of the keys is right, where their names do not tell; see `reference_keys`.
 
     Raises
     ------
     InputError
-        If a file is missing, unreadable or empty, no frame has an energy, or a reference value is no number.
+        If a file is missing, unreadable or empty, no frame has an energy, the keys are not clear and nobody was
+        asked, or a reference value is no number.
     """
-    images = {path: read_images(path, "--from-data", text=_GROUP_KEYS) for path in files}
+    given = given or {}
+    images = {path: read_images(path, "--from-data", text=_group_keys(given)) for path in files}
     frames = [atoms for found in images.values() for atoms in found if len(atoms)]
-    energy = _pick("energy", (_scalars(a) for a in frames))
-    forces = _pick("force", (_vectors(a) for a in frames))
-    virial = _pick("virial", (_tensors(a) for a in frames))
-    stress = _pick("stress", (_tensors(a) for a in frames)) if virial is None else None
-    if energy is None:
-        raise InputError(
-            "no frame has an energy",
-            file=files[0],
-            remedy="name the key of the energy so that it holds the word energy, e.g. REF_energy",
-        )
-    group_by = _group_key(frames)
+    names = reference_keys(frames, files, given, ask)
+    group_by = group_key(frames, files, given)
+    energy, forces, virial, stress = (names[q] for q in ("energy", "forces", "virial", "stress"))
     keys = Keys(energy=energy, forces=forces, virial=virial, stress=stress)
     config = DataConfig(train=[], keys=keys, **({"group_by": group_by} if group_by else {}))
     # What no study can use is refused here, before a file is written.
@@ -145,7 +143,7 @@ def look_at(files: Sequence[Path]) -> DataFacts:
         GroupFacts(
             name,
             len(own),
-            sum(tensor in _tensors(a) for a in own) if tensor else 0,
+            sum(tensor in tensors(a) for a in own) if tensor else 0,
             all(is_isolated(a) for a in own),
             all(is_isolated(a) or (len(a) == 2 and _in_vacuum(a)) for a in own),
         )
@@ -169,56 +167,9 @@ def look_at(files: Sequence[Path]) -> DataFacts:
     )
 
 
-def _results(atoms: Any) -> dict[str, Any]:
-    # ASE's reader moves the plain names (energy, forces, stress) into a calculator.
-    return dict(atoms.calc.results) if atoms.calc is not None else {}
-
-
-def _scalars(atoms: Any) -> set[str]:
-    values = {**_results(atoms), **atoms.info}
-    return {k for k, v in values.items() if np.ndim(v) == 0 and isinstance(v, int | float | np.number)}
-
-
-def _vectors(atoms: Any) -> set[str]:
-    values = {**_results(atoms), **atoms.arrays}
-    return {k for k, v in values.items() if np.shape(v) == (len(atoms), 3)}
-
-
-def _tensors(atoms: Any) -> set[str]:
-    values = {**_results(atoms), **atoms.info}
-    return {k for k, v in values.items() if np.size(v) in (6, 9) and np.asarray(v).dtype.kind in "fi"}
-
-
-def _pick(word: str, names: Iterable[set[str]]) -> str | None:
-    """The key with a word in its name that most frames have; names of references before others."""
-    found = Counter(key for own in names for key in own if word in key.lower())
-    usable = [k for k in found if not any(part in k.lower() for part in _NOT_A_REFERENCE)]
-    most = max((found[k] for k in usable), default=0)
-
-    def rank(key: str) -> tuple[bool, int, int, str]:
-        reference = any(p in key.lower() for p in _REFERENCE_FIRST)
-        # A few frames without a reference value must not hand the choice to another quantity.
-        return (not reference or found[key] < most / 2, -found[key], len(key), key)
-
-    return min(usable, key=rank, default=None)
-
-
-def _group_key(frames: Sequence[Any]) -> str | None:
-    """The info key with words as values that divides the frames into groups worth the name."""
-    values: dict[str, set[str]] = {}
-    counts = Counter[str]()
-    for atoms in frames:
-        for key, value in atoms.info.items():
-            if isinstance(value, str) and value.strip():
-                values.setdefault(key, set()).add(value)
-                counts[key] += 1
-    usable = [
-        k
-        for k, found in values.items()
-        if counts[k] == len(frames) and 2 <= len(found) <= max(2, len(frames) // 3)
-    ]
-    listed = [k for k in _GROUP_KEYS if k in usable]
-    return listed[0] if listed else None
+def _group_keys(given: Given) -> tuple[str, ...]:
+    named = given.get("group")
+    return GROUP_KEYS if named is None else (*GROUP_KEYS, named)
 
 
 def _in_vacuum(atoms: Any) -> bool:
