@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_cases import Listener, Make, modes, run
+from study_cases import Listener, Make, modes, run, toy
 
 from xpot_core.errors import InputError
 from xpot_core.optimize.stopping import RunOutcome
@@ -338,3 +338,14 @@ def test_registry_is_shared_and_versions_are_noted(study: Make) -> None:
     assert {"python", "xpot-core", "numpy", "scipy", "ase"} <= set(versions)
     assert versions["numpy"] == np.__version__
     assert load_registry() is load_registry()
+
+
+def test_another_kernel_takes_the_descriptors_of_the_trial_before(study: Make) -> None:
+    options = toy(every={"choices": [1, 2]})
+    found = run(study({**options, "optimizer": "grid", "budget": {"trials": 2}}))[1]
+    first, second = found.trials
+    assert "kernel" not in first.seconds
+    assert second.seconds["descriptors"] == 0.0
+    assert second.seconds["kernel"] >= 0.0
+    alone = run(study({**toy(every=second.values["every"]), "study": "alone", "budget": {"trials": 1}}))[1]
+    assert alone.trials[0].loss == second.loss != first.loss

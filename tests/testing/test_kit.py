@@ -59,6 +59,9 @@ FAULTS: dict[str, dict[str, str]] = {
         "prepare": "o = request.options; request = dataclasses.replace(request, options=o.model_copy("
         "update={'widths': [o.widths[0], 0.8]}))"
     },
+    "kernel_options_need_no_new_descriptors": {
+        "prepare": "request = dataclasses.replace(request, options=request.options.model_copy(update={'every': 1}))"
+    },
     "the_same_fit_gives_the_same_potential": {
         "fit": "request = dataclasses.replace(request, options=request.options.model_copy("
         "update={'cutoff': request.options.cutoff + 0.01 * next(COUNT)}))"

@@ -30,6 +30,11 @@ class Basis:
         """Number of coefficients: constants, then the functions of each pair."""
         return len(self.elements) + len(self.pairs) * len(self.widths) * self.n_basis
 
+    def used(self, every: int) -> FloatArray:
+        """1 for a coefficient that is used, 0 for others, shape (K,): constants, and every n-th function of a width."""
+        functions = np.arange(self.size - len(self.elements)) % self.n_basis % every == 0
+        return np.concatenate([np.ones(len(self.elements)), functions])
+
     def functions(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and derivatives, each of shape (n_distances, n_functions)."""
         centres = np.linspace(0.5, self.cutoff, self.n_basis)

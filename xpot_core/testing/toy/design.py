@@ -6,10 +6,11 @@ number, and with a small ridge, more columns than rows or nearly dependent colum
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from xpot_core.api import (
     ErrorSums,
     ErrorTable,
     FitError,
+    FitRequest,
     FittedPotential,
     FloatArray,
     Frame,
@@ -81,14 +83,36 @@ class Solution:
 
 
 class ToyDesign:
-    """Rows of all frames, kept in memory."""
+    """Rows of all frames, kept in memory.
 
-    def __init__(self, basis: Basis, data: TrainingData) -> None:
+    Attributes
+    ----------
+    whole
+        Rows with all functions: what another kernel is made of.
+    rows
+        Those with the functions that are used; columns of others are zero.
+    """
+
+    def __init__(self, basis: Basis, data: TrainingData, every: int = 1) -> None:
         start = time.perf_counter()
         self.basis, self.data = basis, data
         factors = row_factors(data)
-        self.rows = [list(rows_of(basis, *pair)) for pair in zip(data.frames, factors, strict=True)]
+        self.whole = [list(rows_of(basis, *pair)) for pair in zip(data.frames, factors, strict=True)]
+        self.rows = self._rows(every)
         self.seconds: Mapping[str, float] = {"descriptors": time.perf_counter() - start}
+
+    def with_kernel(self, request: FitRequest) -> ToyDesign:
+        """A design with other functions of these: nothing of a frame is computed again."""
+        start = time.perf_counter()
+        assert isinstance(request.options, ToyOptions)
+        made = copy.copy(self)
+        made.rows = self._rows(request.options.every)
+        made.seconds = {"descriptors": 0.0, "kernel": time.perf_counter() - start}
+        return made
+
+    def _rows(self, every: int) -> list[list[Rows]]:
+        used = self.basis.used(every)
+        return [[replace(rows, matrix=rows.matrix * used) for rows in own] for own in self.whole]
 
     def fit(
         self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False

@@ -29,7 +29,7 @@ class ToyFitter:
         basis = Basis(
             request.data.elements, options.cutoff, tuple(options.widths), options.n_basis, options.smooth
         )
-        return ToyDesign(basis, request.data)
+        return ToyDesign(basis, request.data, options.every)
 
     def fit(self, request: FitRequest) -> FittedPotential:
         """Prepare and solve in one go."""

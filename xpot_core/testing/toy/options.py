@@ -28,6 +28,9 @@ class ToyOptions(OptionsModel):
         6, "Number of Gaussians for each width.", ge=1, le=64, role="size", stage="descriptors"
     )
     smooth: bool = option(True, "Damp the functions to zero at the cutoff.", stage="descriptors")
+    every: int = option(
+        1, "Use only every n-th Gaussian of each width.", ge=1, le=64, stage="kernel", tune=Range(1, 4)
+    )
     energy_weight: PerGroup[float] = option(
         10.0,
         "Weight of energies per atom.",
