@@ -1,10 +1,10 @@
 """GAP without gap_fit: what new descriptors, new kernels and a whole fit cost, against gap_fit on the same frames.
 
-    python benchmarks/gap_native.py [--structures 43 214] [--n-sparse 200 1000] [--replicas]
+    python benchmarks/gap_native.py [--structures 43 214] [--n-sparse 200 1000]
 
-Each step runs in a process of its own (`fresh.spend`), so that imports and peak memory are its own. Reads
-``$XPOT_DATA/zuo2020/Si_train.xyz`` and writes ``benchmarks/results/gap_native.csv`` and ``.md``. CPU seconds and
-their ratios mean something on a shared machine, wall times do not.
+Each step runs in a process of its own (`fresh.spend`), so that imports are its own. Reads
+``$XPOT_DATA/zuo2020/Si_train.xyz`` and writes ``benchmarks/results/gap_native.csv`` and ``.md``, where rows of other
+sizes stay. CPU seconds and their ratios mean something on a shared machine; the row of wall times less.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ XPOT = [sys.executable, "-c", "from xpot_core.cli import main; main()"]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the result."""
+    """One line of the result; load is that of the machine, in processes, when it was measured."""
 
     structures: int
     n_sparse: int
@@ -50,6 +50,7 @@ class Row:
     seconds: float
     of: float
     target: str = ""
+    load: float = float("nan")
 
     @property
     def ratio(self) -> float:
@@ -103,10 +104,18 @@ def child(structures: int, n_sparse: int, threads: int, kernels: bool) -> dict[s
         warm = FitRequest(options(10), repeated(12), Path(folder), SEED, threads=threads)
         GapFitter().prepare(warm)
         chosen = options(n_sparse)
+        wall = time.perf_counter()
         before = [time.process_time(), *worker_seconds()]
         design: GapDesign = GapFitter().prepare(request(chosen))
         after = [time.process_time(), *worker_seconds()]
+        found["wall"] = time.perf_counter() - wall
         found["design"] = max(b - a for a, b in zip(before, after, strict=True))
+        begin = time.process_time()
+        design.errors(chosen)
+        found["regression"] = time.process_time() - begin
+        begin = time.process_time()
+        design.fit(chosen, directory=Path(folder), final=True)
+        found["fit"] = time.process_time() - begin
         begin = time.process_time()
         for fold in range(FOLDS):
             design.errors(chosen, leave_out=fold)
@@ -126,15 +135,18 @@ def child(structures: int, n_sparse: int, threads: int, kernels: bool) -> dict[s
             begin = time.process_time()
             chosen = with_soap(n_sparse, **change)
             design = design.with_kernel(request(chosen))
-            design.errors(chosen)
             found[name] = time.process_time() - begin
+            design.errors(chosen)
+            found[f"{name} with its regression"] = time.process_time() - begin
     return found
 
 
-def run_child(folder: Path, *arguments: Any) -> tuple[dict[str, float], float]:
-    """Steps and peak memory in GB."""
-    run = spend([sys.executable, __file__, "--child", json.dumps(arguments)], folder)
-    return run.facts, run.memory
+def run_child(folder: Path, *arguments: Any) -> dict[str, float]:
+    """Seconds of each step."""
+    steps: dict[str, float] = spend(
+        [sys.executable, __file__, "--child", json.dumps(arguments)], folder
+    ).facts
+    return steps
 
 
 def compare(structures: int, n_sparse: int) -> Iterator[Row]:
@@ -144,23 +156,30 @@ def compare(structures: int, n_sparse: int) -> Iterator[Row]:
         folder = Path(name)
         plan = Plan.make(FitRequest(options(n_sparse), data, folder, SEED), data)
         plan.write_inputs(folder, data.frames, "train.xyz", virials=True, sigmas=True)
-        alone = spend([str(gap_fit_program(None)), *plan.arguments("train.xyz")], folder).cpu
-        one, _ = run_child(folder, structures, n_sparse, 1, True)
-        two, _ = run_child(folder, structures, n_sparse, 2, False)
+        program = spend([str(gap_fit_program(None)), *plan.arguments("train.xyz")], folder)
+        alone = program.cpu
+        one = run_child(folder, structures, n_sparse, 1, True)
+        two = run_child(folder, structures, n_sparse, 2, False)
 
         def row(what: str, seconds: float, of: float, target: str = "") -> Row:
-            return Row(structures, n_sparse, what, seconds, of, target)
+            return Row(structures, n_sparse, what, seconds, of, target, os.getloadavg()[0])
 
         yield row("new descriptors, one thread, of gap_fit alone", one["design"], alone, ">= 3")
-        both = one["design"] + one["folds"]
-        yield row("the same with 5-fold cross-validation, of gap_fit alone", both, alone, ">= 2.9")
+        both = one["design"] + one["fit"]
+        yield row("the same with the fit to a potential, of gap_fit alone", both, alone, ">= 3")
+        every = both + one["regression"] + one["folds"]
+        yield row("the same with 5-fold cross-validation too, of gap_fit alone", every, alone, ">= 2.9")
+        yield row("the same, of the fit to a potential without it", every, both, ">= 0.95")
         yield row("busiest of two processes, of one process", two["design"], one["design"], ">= 1.8")
         yield row("busiest of two processes, of gap_fit alone", two["design"], alone, ">= 5.5")
+        yield row("wall time of two processes, of gap_fit alone", two["wall"], program.wall, ">= 5.5")
         yield row(
             "new descriptors where zeta is searched, of gap_fit alone", one["zeta searched"], alone, ">= 3"
         )
         for what in ("another zeta", "another delta", "another n_sparse"):
             yield row(f"{what}, of new descriptors", one[what], one["design"], ">= 10")
+            trial, other = f"{what} with its regression", one["design"] + one["regression"]
+            yield row(f"{trial}, of new descriptors with theirs", one[trial], other)
         write_study(folder, data, n_sparse)
         variables = {**environment(), "XPOT_CACHE": str(folder / "cache")}
         whole = spend([*XPOT, "fit", "study.yaml"], folder, variables).cpu
@@ -188,54 +207,59 @@ def write_study(folder: Path, data: TrainingData, n_sparse: int) -> None:
     (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
 
 
-def memory(sizes: list[int], n_sparse: int) -> list[str]:
-    """Peak memory of a design against the number of structures."""
-    lines = [
-        "",
-        f"Peak memory of a design with {n_sparse} sparse points, structures repeated, nothing kept on disk:",
-        "",
-        "| structures | atoms | rows (GB) | peak (GB) | CPU s |",
-        "|---|---|---|---|---|",
-    ]
-    for size in sizes:
-        data = repeated(size)
-        atoms = sum(f.n_atoms for f in data.frames)
-        rows = sum(1 + 3 * f.n_atoms + 6 for f in data.frames) * 8e-9 * (n_sparse + 20)
-        with tempfile.TemporaryDirectory() as name:
-            found, peak = run_child(Path(name), size, n_sparse, 1, False)
-        lines.append(f"| {size} | {atoms} | {rows:.3f} | {peak:.2f} | {found['design']:.0f} |")
-        print(lines[-1], flush=True)
-    return lines
-
-
 def main() -> None:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--structures", type=int, nargs="+", default=[43, 214])
     parser.add_argument("--n-sparse", type=int, nargs="+", default=[200, 1000])
-    parser.add_argument("--replicas", type=int, nargs="*", default=[], help="sizes for the table of memory")
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         print(json.dumps(child(*given.child)))
         return
-    rows: list[Row] = []
     for structures in given.structures:
         for n_sparse in given.n_sparse:
+            rows = []
             for row in compare(structures, n_sparse):
                 print(f"{row.what}: {row.seconds:.2f} s, {row.ratio:.2f} {row.target}", flush=True)
                 rows.append(row)
-    _store(rows, memory(given.replicas, given.n_sparse[0]) if given.replicas else [])
+            _store(rows)
 
 
-def _store(rows: list[Row], further: list[str]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / "gap_native.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["structures", "n_sparse", "what", "cpu_s", "of_cpu_s", "ratio", "target"])
+def _kept(file: Path, size: tuple[int, int]) -> list[Row]:
+    """Earlier rows of other sizes."""
+    if not file.is_file():
+        return []
+    with file.open(encoding="utf-8") as stream:
+        found = [
+            Row(
+                int(r["structures"]),
+                int(r["n_sparse"]),
+                r["what"],
+                float(r["seconds"]),
+                float(r["of_seconds"]),
+                r["target"],
+                float(r["load"]),
+            )
+            for r in csv.DictReader(stream)
+        ]
+    return [row for row in found if (row.structures, row.n_sparse) != size]
+
+
+def _store(rows: list[Row]) -> None:
+    file = RESULTS / "gap_native.csv"
+    rows = sorted(
+        [*_kept(file, (rows[0].structures, rows[0].n_sparse)), *rows],
+        key=lambda r: (r.structures, r.n_sparse),
+    )
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(
+            ["structures", "n_sparse", "what", "seconds", "of_seconds", "ratio", "target", "load"]
+        )
         for r in rows:
             numbers = (round(r.seconds, 3), round(r.of, 3), round(r.ratio, 2))
-            writer.writerow([r.structures, r.n_sparse, r.what, *numbers, r.target])
+            writer.writerow([r.structures, r.n_sparse, r.what, *numbers, r.target, round(r.load, 1)])
     when = datetime.datetime.now(datetime.UTC).date().isoformat()
     lines = [
         "# GAP's own kernels against gap_fit",
@@ -243,15 +267,16 @@ def _store(rows: list[Row], further: list[str]) -> None:
         f"{when}; {platform.machine()}, {os.cpu_count()} shared cores; Python {platform.python_version()}, "
         f"numpy {version('numpy')}, quippy-ase {version('quippy-ase')}. `python benchmarks/gap_native.py`; "
         "distance_2b with 20 and soap with n_sparse points on every k-th structure of zuo2020 Si_train.xyz; "
-        "CPU seconds, `ratio` is how many times less.",
+        "CPU seconds (wall seconds in the row that says so), `ratio` is how many times less, `load` how many "
+        "processes wanted the cores meanwhile.",
         "",
-        "| structures | n_sparse | | CPU s | compared with | ratio | target |",
-        "|---|---|---|---|---|---|---|",
+        "| structures | n_sparse | | s | compared with | ratio | target | load |",
+        "|---|---|---|---|---|---|---|---|",
         *(
-            f"| {r.structures} | {r.n_sparse} | {r.what} | {r.seconds:.2f} | {r.of:.2f} | {r.ratio:.1f} | {r.target} |"
+            f"| {r.structures} | {r.n_sparse} | {r.what} | {r.seconds:.2f} | {r.of:.2f} | {r.ratio:.2f} "
+            f"| {r.target} | {r.load:.1f} |"
             for r in rows
         ),
-        *further,
     ]
     (RESULTS / "gap_native.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -38,9 +38,12 @@ ACE_CUTOFFS = {"Si": (4.8, 5.6), "Mo": (4.0, 4.5), "Cu": (4.0, 5.0)}
 
 
 def fitter(potential: str, element: str) -> dict[str, Any]:
-    """The fitter block: ``qSNAP-6`` (twojmax 6), ``ACE-400`` (400 functions) or ``GAP``."""
+    """The fitter block: ``qSNAP-6`` (twojmax 6), ``ACE-400`` (400 functions), ``GAP`` (200 sparse points)
+    or ``GAP-700``."""
     if potential == "GAP":
         return gap_fitter(4, 200)
+    if potential.startswith("GAP-"):
+        return large_gap(int(potential.partition("-")[2]))
     if potential.startswith("ACE-"):
         low, high = ACE_CUTOFFS[element]
         return {
@@ -66,6 +69,24 @@ def fitter(potential: str, element: str) -> dict[str, Any]:
     }
 
 
+def large_gap(n_sparse: int) -> dict[str, Any]:
+    """2b and SOAP; the native kernels make l_max 6 and many sparse points affordable.
+
+    Ranges of the sigmas lie below Table I's, whose defaults are too large for so many sparse points; so the inner
+    search begins in the middle of them.
+    """
+    soap = {"cutoff": {"min": 3.8, "max": 5.5}, "atom_sigma": {"min": 0.35, "max": 0.65}, "zeta": 4}
+    soap |= {"delta": {"min": 0.4, "max": 4.0, "log": True}, "n_max": 8, "l_max": 6, "n_sparse": n_sparse}
+    return {
+        "gap": {
+            "descriptors": [{"distance_2b": {"cutoff": 5.0, "n_sparse": 20}}, {"soap": soap}],
+            "sigma_energy": {"min": 0.0005, "max": 0.008, "log": True, "per": "group"},
+            "sigma_force": {"min": 0.01, "max": 0.09, "log": True, "per": "group"},
+            "cache_gb": 0,
+        }
+    }
+
+
 def name_of(element: str, potential: str, search: str, selection: str) -> str:
     """Name of a study and of its run folder."""
     return f"{element}-{potential}-{search}-{selection.replace(' ', '-')}"
@@ -78,7 +99,9 @@ def study(
     test = str(DATA / f"{element}_test.xyz")
     data: dict[str, Any] = {"train": str(DATA / f"{element}_train.xyz"), "keys": {"virial": None}}
     data |= {"validation": {"kfold": 5}, "test": test} if selection == "CV" else {"validation": test}
-    initial = 32 if search == "flat" else 2 if potential.startswith("ACE-") else 8
+    initial = (
+        32 if search == "flat" else 2 if potential.startswith("ACE-") else 5 if "GAP-" in potential else 8
+    )
     nested: dict[str, Any] = {} if selection == "CV" else {"prior": 0.0, "iterations": 100}
     return {
         "study": name_of(element, potential, search, selection),
