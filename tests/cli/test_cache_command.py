@@ -12,6 +12,7 @@ from cache_cases import entry, itself, key
 
 from xpot_core.api import BoundedCache, cache_folder
 from xpot_core.system.cache import folders
+from xpot_core.system.cache.entry_file import work_for
 from xpot_core.system.cache.folders import cache_items, cache_root, clear_cache
 
 
@@ -52,22 +53,27 @@ def test_clear_removes_entries_and_nothing_else(kept: Path) -> None:
     entries = {i.path for i in cache_items() if i.ours}
     before = {p: p.is_file() and p.read_bytes() for p in kept.parent.rglob("*") if p not in entries}
     freed = sum(p.stat().st_size for p in entries if p.parent.name == "gap")
-    assert clear_cache("gap") == freed
+    assert clear_cache(cache_items("gap")) == freed
     assert [i.plugin for i in cache_items() if i.ours] == ["snap"]
-    clear_cache()
+    clear_cache(cache_items())
     assert not any(i.ours for i in cache_items())
     after = {p: p.is_file() and p.read_bytes() for p in kept.parent.rglob("*")}
     assert after == before
-    assert clear_cache() == 0
+    assert clear_cache(cache_items()) == 0
+
+
+def _rows(out: str) -> set[tuple[str, ...]]:
+    """The first three cells of each line."""
+    return {tuple(cell.strip() for cell in line.split("\t")[:3]) for line in out.splitlines()}
 
 
 def test_command(kept: Path, call: Any) -> None:
     shown = json.loads(call("cache", "--json").out)
-    assert {"plugin", "path", "size", "used", "summary", "ours"} == set(shown[0])
+    assert {"plugin", "path", "size", "used", "summary", "ours", "study"} == set(shown[0])
     assert [e["plugin"] for e in shown if e["ours"]].count("gap") == 2
     out = call("cache").out
     assert "3 entries" in out
-    assert "gap: 2 entries" in out
+    assert ("not known", "gap", "2") in _rows(out)
     assert "left alone, not an entry of a cache" in out
     assert "\x1b" not in out
     assert call("cache", "testing").status == 0, "a plugin that keeps nothing"
@@ -84,6 +90,22 @@ def test_command(kept: Path, call: Any) -> None:
     assert (kept / "gap" / "notes.txt").read_text() == "mine"
 
 
+def test_entries_are_listed_by_the_study_that_made_them(kept: Path, call: Any) -> None:
+    for study, names in {"copper": "cd", "tin": "e"}.items():
+        work_for(study)
+        for name in names:
+            BoundedCache(cache_folder("snap"), 1e6).store(key(name), entry())
+    work_for("")
+    os.utime(kept / "snap" / f"{key('c')}.xpotcache", (1, 1))
+    rows = _rows(call("cache").out)
+    assert {("copper", "snap", "2"), ("tin", "snap", "1"), ("not known", "snap", "1")} <= rows
+    assert len(json.loads(call("cache", "--study", "copper", "--json").out)) == 2
+    assert call("cache", "--study", "copper", "--entries").out.count(key("d")[:12]) == 1
+    assert "1 entries" in call("cache", "--study", "copper", "--older", "1").out
+    call("cache", "--study", "copper", "--clear")
+    assert [i.study for i in cache_items("snap") if i.ours and i.study] == ["tin"]
+
+
 @pytest.mark.parametrize("root", ["/", "/proc/self", "/dev", "/etc"])
 def test_roots_of_a_system_are_harmless(root: str, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
     monkeypatch.setenv("XPOT_CACHE", root)
@@ -98,7 +120,7 @@ def test_damaged_entries_are_listed_and_cleared(kept: Path) -> None:
         if item.ours:
             item.path.write_bytes(item.path.read_bytes()[:100])
     assert [i.summary for i in cache_items() if i.ours] == ["damaged"] * 3
-    clear_cache()
+    clear_cache(cache_items())
     assert not any(i.ours for i in cache_items())
 
 

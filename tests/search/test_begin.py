@@ -16,6 +16,7 @@ from xpot_core.errors import DamagedStoreError, StudyLockedError
 from xpot_core.search import begin
 from xpot_core.search.begin import beginning, take_store
 from xpot_core.store.store import Store
+from xpot_core.system.file_lock import try_lock
 
 TAKE = """
 import sys
@@ -112,7 +113,10 @@ def test_file_systems_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(descriptor: int, operation: int) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr("portalocker.portalocker.LOCKER", refuse)
+    with pytest.raises(OSError, match="not supported"), (tmp_path / "x").open("w") as file:
+        try_lock(file.fileno())
+    (tmp_path / "x").unlink()
     take_store(tmp_path / "a").close()
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 

@@ -176,7 +176,10 @@ def test_build_that_fails_holds_nobody_up(cache: BoundedCache) -> None:
 
 
 def test_platform_without_locks(cache: BoundedCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_cache, "fcntl", None)
+    def refuse(descriptor: int) -> bool:
+        raise OSError("no locks here")
+
+    monkeypatch.setattr(bounded_cache, "try_lock", refuse)
     assert fetch(cache)[1]
     assert not fetch(cache)[1]
 

@@ -13,11 +13,7 @@ from pathlib import Path
 from xpot_core.errors import DamagedStoreError, StudyLockedError
 from xpot_core.store.faults import begun_without_store
 from xpot_core.store.store import STORE_NAME, Store
-
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+from xpot_core.system.file_lock import try_lock
 
 _PATIENCE = 60.0
 
@@ -61,29 +57,24 @@ def beginning(directory: Path) -> Iterator[None]:
 
 
 def _open(path: Path) -> int | None:
-    if fcntl is None:
-        return None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
     except OSError:
         return None  # what cannot be written here is told by the store
 
 
 def _lock(descriptor: int, path: Path, deadline: float) -> bool:
     """Wait for the lock; False if the file is another one by then. True also where there are no locks."""
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
+    try:
+        while not try_lock(descriptor):
             if time.monotonic() > deadline:
                 raise StudyLockedError(
                     "another process is just beginning this study", remedy=f"wait for it, or end it ({path})"
-                ) from None
+                )
             time.sleep(0.05)
-        except OSError:
-            return True
+    except OSError:
+        return True
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:

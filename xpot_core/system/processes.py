@@ -159,13 +159,13 @@ def end_family(pid: int, family: str, *, alive: bool = True) -> None:
             break
         time.sleep(0.01)
     if pid == me:
-        if os.getpgid(0) == me:
+        if hasattr(os, "getpgid") and os.getpgid(0) == me:
             _kill_group(me)
-        os.kill(me, signal.SIGKILL)
+        os.kill(me, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):  # Windows has no groups
         os.killpg(pid, signal.SIGKILL)
 
 

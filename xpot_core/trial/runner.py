@@ -33,6 +33,7 @@ from xpot_core.space.parameters import Space
 from xpot_core.space.read import build_space
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
+from xpot_core.system.cache.entry_file import work_for
 from xpot_core.trial.fits.prepared import PreparedFitter, options_key
 from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.inner_search import inner_names
@@ -261,6 +262,7 @@ class TrialRunner:
         return potential
 
     def _request(self, options: BaseModel, data: TrainingData, directory: Path, seed: int) -> FitRequest:
+        work_for(self.study.config.study)
         return FitRequest(
             options=options,
             data=data,

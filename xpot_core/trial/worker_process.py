@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import select
 import sys
 import threading
@@ -37,7 +38,7 @@ def main() -> None:
     threading.Thread(target=_read, args=(tasks, os.getppid(), lines), daemon=True).start()
     spec = WorkerSpec(**json.loads(lines.get()))
     runner: TrialRunner | None = None
-    worker = f"{os.uname().nodename}:{me}"
+    worker = f"{platform.node()}:{me}"
     while True:
         task = TrialTask.from_json(json.loads(lines.get()))
         try:

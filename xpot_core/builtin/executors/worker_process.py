@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ class WorkerProcess:
     def __init__(self, study: Mapping[str, Any], logs: Path) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         # Executors of several processes and hosts may share the folder.
-        self.log = logs / f"worker-{os.uname().nodename}-{os.getpid()}-{next(_spawned)}.log"
+        self.log = logs / f"worker-{platform.node()}-{os.getpid()}-{next(_spawned)}.log"
         self._log = BoundedLog(self.log)
         self._family = new_family()
         self.process = subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -150,6 +149,12 @@ def _leave_out(study: Study, values: Mapping[str, object], findings: Findings) -
 
 def _peak_memory() -> float:
     """Most memory of this process or of a child that has ended, bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows keeps it by process
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset)
     unit = 1 if sys.platform == "darwin" else 1024
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return float(max(own.ru_maxrss, children.ru_maxrss) * unit)

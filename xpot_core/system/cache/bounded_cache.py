@@ -17,11 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from xpot_core.system.cache.entry_file import CacheEntry, is_marked, read_entry, write_entry
-
-try:
-    import fcntl
-except ImportError:  # not on every platform: there, two processes may compute the same
-    fcntl = None  # type: ignore[assignment]
+from xpot_core.system.file_lock import plain_flags, try_lock
 
 T = TypeVar("T")
 SUFFIX = ".xpotcache"
@@ -197,9 +193,8 @@ def _locked(folder: Path, key: str) -> Iterator[None]:
     path, handle = folder / f".{key}.lock", None
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        if fcntl is not None:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-            _wait_for(handle)
+        handle = os.open(path, plain_flags(os.O_RDWR | os.O_CREAT), 0o666)
+        _wait_for(handle)
     try:
         yield
     finally:
@@ -212,9 +207,7 @@ def _locked(folder: Path, key: str) -> Iterator[None]:
 
 def _wait_for(handle: int) -> None:
     end, pause = time.monotonic() + PATIENCE_SECONDS, 0.01
-    while time.monotonic() < end:
-        with contextlib.suppress(BlockingIOError):
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    while time.monotonic() < end and not try_lock(handle):
         time.sleep(pause)
         pause = min(2.0 * pause, 0.5)
 

@@ -26,9 +26,20 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from xpot_core.system.file_lock import plain_flags
+
 MARK = b"xpot-cache-1 "
 _ALIGNED = 64
 """Arrays begin at multiples of this, as memory maps and vector instructions like it."""
+
+
+_study = ""
+
+
+def work_for(study: str) -> None:
+    """Say which study this process works for: entries that it writes from now on carry the name."""
+    global _study
+    _study = study
 
 
 class DamagedEntryError(Exception):
@@ -67,10 +78,7 @@ def open_plain(path: Path) -> io.BufferedReader:
     OSError
         If it cannot be read or is no ordinary file.
     """
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    file = os.fdopen(os.open(path, flags), "rb")
+    file = os.fdopen(os.open(path, plain_flags(os.O_RDONLY)), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError(f"{path} is no ordinary file")
@@ -96,7 +104,13 @@ def write_entry(file: BinaryIO, key: str, entry: CacheEntry) -> None:
         block = np.ascontiguousarray(array.T if order == "F" else array).reshape(-1).view(np.uint8)
         table.append([name, array.dtype.str, array.shape, order, zlib.crc32(block.data)])
         blocks.append(block)
-    header = {"key": key, "summary": entry.summary, "facts": dict(entry.facts), "arrays": table}
+    header = {
+        "key": key,
+        "summary": entry.summary,
+        "study": _study,
+        "facts": dict(entry.facts),
+        "arrays": table,
+    }
     text = json.dumps(header).encode("ascii")
     text += b" " * _padding(len(MARK) + 9 + len(text) + 1) + b"\n"
     file.write(MARK + b"%08x " % zlib.crc32(text) + text)

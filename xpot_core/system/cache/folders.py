@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class CacheItem:
         What it holds, or why it is none of ours.
     ours
         Whether it is an entry. Nothing else is ever removed.
+    study
+        The study that made it; others may use it too. Empty where that is not known.
     """
 
     plugin: str
@@ -43,6 +46,7 @@ class CacheItem:
     used: float
     summary: str
     ours: bool
+    study: str = ""
 
 
 def cache_root() -> Path:
@@ -99,14 +103,11 @@ def cache_items(plugin: str | None = None) -> list[CacheItem]:
     return sorted(found, key=lambda item: (not item.ours, -item.used, item.path))
 
 
-def clear_cache(plugin: str | None = None, before: float | None = None) -> int:
-    """Remove the entries of one plugin or of all, and nothing else; returns the bytes freed.
-
-    With `before`, only those that nobody has used since then, in seconds of the epoch.
-    """
+def clear_cache(items: Iterable[CacheItem]) -> int:
+    """Remove those of the items that are entries, and nothing else; returns the bytes freed."""
     freed = 0
-    for item in cache_items(plugin):
-        if item.ours and (before is None or item.used < before):
+    for item in items:
+        if item.ours:
             with contextlib.suppress(OSError):
                 item.path.unlink(missing_ok=True)
                 freed += item.size
@@ -123,7 +124,8 @@ def _item(plugin: str, path: Path) -> CacheItem:
         return CacheItem(plugin, path, size, status.st_mtime, "not an entry of a cache", False)
     try:
         with open_plain(path) as file:
-            summary = str(read_header(file)["summary"])
+            header = read_header(file)
+            summary, study = str(header["summary"]), str(header.get("study", ""))
     except Exception:  # whatever it holds, it is not what was written
-        summary = "damaged"
-    return CacheItem(plugin, path, size, status.st_mtime, summary, True)
+        summary, study = "damaged", ""
+    return CacheItem(plugin, path, size, status.st_mtime, summary, True, study)
