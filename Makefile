@@ -14,7 +14,7 @@ PACKAGES := xpot_core $(foreach project,$(LIBRARIES) $(PLUGINS),$(project)/$(sub
 # FitSNAP's own requirements pull several GB of torch, which it does not need: see docs/install.md.
 FITSNAP := fitsnap3==3.1.0.4
 
-.PHONY: demo test test-all lint types docs gallery notebook wheels bench-quick clean
+.PHONY: demo test test-all test-mace mace-torch lint types docs gallery notebook wheels bench-quick clean
 
 $(VENV)/.demo: $(PROJECTS)
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.11'"
@@ -47,6 +47,25 @@ test: $(VENV)/.test  ## tests that take less than a few seconds each
 test-all: $(VENV)/.test  ## all tests
 	$(BIN)/python -m pytest -n 2
 
+# An environment of its own, since torch takes 1.4 GB. `constraints.txt` names a build for CPUs.
+MACE_VENV ?= .venv-mace
+MACE_BIN := $(MACE_VENV)/bin
+
+$(MACE_VENV)/.torch: constraints.txt
+	test -x $(MACE_BIN)/python || $(PYTHON) -m venv $(MACE_VENV)
+	$(MACE_BIN)/python -m pip install --quiet --constraint constraints.txt torch mace-torch
+	touch $@
+
+$(MACE_VENV)/.mace: $(MACE_VENV)/.torch $(PROJECTS)
+	$(MACE_BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,report]" \
+	    --editable libraries/xpot-lammps-session --editable plugins/xpot-lammps --editable plugins/xpot-mace
+	touch $@
+
+mace-torch: $(MACE_VENV)/.torch  ## torch and mace-torch for `make test-mace`
+
+test-mace: $(MACE_VENV)/.mace  ## tests of xpot-mace with a torch for CPUs
+	$(MACE_BIN)/python -m pytest -n 2 plugins/xpot-mace
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -71,7 +90,7 @@ wheels: $(VENV)/.test  ## wheel and sdist of every distribution in dist/
 	$(BIN)/twine check --strict dist/*
 
 clean:
-	rm -rf $(VENV) dist docs/_build
+	rm -rf $(VENV) $(MACE_VENV) dist docs/_build
 
 # Copies run, so that the committed results stay those of the full benchmarks. BENCH="--only trial gap" runs some.
 BENCH ?=

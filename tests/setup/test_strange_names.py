@@ -217,7 +217,7 @@ def test_the_fitter_that_is_installed_is_taken(strange: Path) -> None:
         del registry._providers["fitter"][preferred.pop(0)]
     with pytest.raises(NotInstalledError, match="no fitter is installed") as caught:
         registry.default_fitter()
-    assert "pip install xpot-snap or xpot-fitsnap or xpot-gap or xpot-ace" in str(caught.value)
+    assert "pip install xpot-snap or xpot-fitsnap or xpot-gap or xpot-ace or xpot-mace" in str(caught.value)
 
 
 def test_an_optimizer_that_learns_is_taken(strange: Path) -> None:

@@ -20,8 +20,20 @@ from xpot_core.plugins.interfaces.provider import (
 from xpot_core.plugins.registry.discover import PluginRecord, PluginState
 
 PUBLISHED: dict[Kind, dict[str, str]] = {
-    "fitter": {"snap": "xpot-snap", "fitsnap": "xpot-fitsnap", "gap": "xpot-gap", "ace": "xpot-ace"},
-    "predictor": {"ace": "xpot-ace", "gap": "xpot-gap", "lammps": "xpot-lammps", "snap": "xpot-snap"},
+    "fitter": {
+        "snap": "xpot-snap",
+        "fitsnap": "xpot-fitsnap",
+        "gap": "xpot-gap",
+        "ace": "xpot-ace",
+        "mace": "xpot-mace",
+    },
+    "predictor": {
+        "ace": "xpot-ace",
+        "gap": "xpot-gap",
+        "lammps": "xpot-lammps",
+        "mace": "xpot-mace",
+        "snap": "xpot-snap",
+    },
     "optimizer": {
         "gp": "xpot-skopt",
         "skopt-gp": "xpot-skopt",
@@ -41,6 +53,7 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "xpot": "xpot-v1",
         "optuna": "xpot-optuna",
         "pacemaker": "xpot-ace",
+        "mace_run_train": "xpot-mace",
     },
     "validator": {
         "dimer": "xpot-lammps",

@@ -1,0 +1,1 @@
+"""Configurations of ``mace_run_train``: written for a training, read for a study."""

@@ -1,0 +1,1 @@
+"""A training by mace's own code in a process of its own, driven epoch by epoch."""
