@@ -24,6 +24,7 @@ from xpot_core.api import (
     Frame,
     InputError,
     NoOptions,
+    ReportRequest,
     TrainingData,
     validate_options,
 )
@@ -73,10 +74,10 @@ np.savez("parity.npz", fit=np.ravel(fs.solver.fit), row_type=fs.pt.fitsnap_dict[
 """
 
 
-def run_fitsnap_command(folder, infile):
+def run_fitsnap_command(folder, infile, program=RUN):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
-        [sys.executable, "-c", RUN, infile], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", program, infile], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return np.load(folder / "parity.npz")
@@ -236,6 +237,31 @@ def test_absolute_ridge_is_that_of_fitsnap(form, tmp_path):
     assert not found.lost
     back = validate_options(SnapOptions, found.study["fitter"]["snap"])
     assert (back.absolute_ridge, back.ridge, back.solver) == (3e-3, 0.0, "qr")
+
+
+@needs_fitsnap
+@pytest.mark.slow
+def test_errors_are_counted_as_fitsnap_counts_them(tmp_path):
+    """Its own file of errors by group, and ours beside: weighted or not, stress in LAMMPS' frame."""
+    data = small_data(12, 0, 0)
+    frames = tuple(f for f in data.frames if f.virial is not None and f.atoms.pbc.all())
+    data = replace(
+        data, frames=frames, folds=(0,) * len(frames), groups=tuple(sorted({f.group for f in frames}))
+    )
+    eweight = {group: 10.0 * (1 + i) for i, group in enumerate(data.groups)}
+    options = SnapOptions(twojmax=2, vweight=1e-3, eweight=eweight, ridge=0.0, solver="qr")
+    name = write_fitsnap(tmp_path / "theirs", FitsnapOptions.of(options), data)
+    whole = RUN.replace("fs.solver.perform_fit()", "fs.perform_fit(); fs.write_output()")
+    run_fitsnap_command(tmp_path / "theirs", name, whole)
+    fitted = SnapFitter().fit(FitRequest(options, data, tmp_path))
+    predictions = LammpsPredictor().predict(fitted, data.frames, directory=tmp_path)
+    file = tmp_path / "theirs" / "InP_metrics.md"
+    request = ReportRequest(file, "train", data.frames, predictions, options, data)
+    found = load_registry().hook.xpot_reported_errors(request=request)
+    assert len(found.rows) == 6 * (1 + len(data.groups))
+    assert not found.other_structures
+    for row in found.rows:
+        assert (row.mae, row.rmse) == pytest.approx((row.reported_mae, row.reported_rmse), rel=2e-5), row
 
 
 @needs_fitsnap

@@ -3,11 +3,15 @@
 from xpot_core.api.common import *  # noqa: F403
 from xpot_core.api.common import __all__ as _common
 from xpot_core.plugins.interfaces import Importer, ImporterProvider
-from xpot_core.types.importing import ImportedStudy
+from xpot_core.types.importing import EVERY_GROUP, ImportedStudy, ReportedErrors, ReportedRow, ReportRequest
 
 __all__ = [
+    "EVERY_GROUP",
     "ImportedStudy",
     "Importer",
     "ImporterProvider",
+    "ReportRequest",
+    "ReportedErrors",
+    "ReportedRow",
     *_common,
 ]

@@ -45,7 +45,7 @@ from xpot_core.types.fitting import (
     FittedPotential,
     Sensitivity,
 )
-from xpot_core.types.importing import ImportedStudy
+from xpot_core.types.importing import ImportedStudy, ReportedErrors, ReportRequest
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame
 from xpot_core.types.trials import Candidate, Trial
@@ -171,6 +171,14 @@ def xpot_dashboard(directory: Path, port: int, opened: Callable[[str], None]) ->
 
     It listens on 127.0.0.1 alone, at a free port where `port` is 0, calls `opened` with its address, and leaves the
     study as it is.
+    """
+
+
+@hookspec(firstresult=True)
+def xpot_reported_errors(request: ReportRequest) -> ReportedErrors | None:
+    """Errors that a program reported in the file of a study's ``reference``, and ours counted as it counts.
+
+    Whoever knows the file answers; an answer without rows says that it tells nothing of this set.
     """
 
 

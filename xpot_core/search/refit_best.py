@@ -90,7 +90,7 @@ def finish(
     winner = next(t for t in candidates if t.number == chosen["trial"])
     fresh = _folder(directory, winner)
     model: FinalModel = chosen.pop("model")
-    errors = {**model.errors, **test_errors(runner, model.potential, fresh)}
+    errors = {**model.errors, **test_errors(runner, winner.values, model.potential, fresh)}
     _predict_folds(runner, winner, model, fresh, listener)
     _write_influences(runner, winner, model, fresh, listener)
     start = _predict_start(runner, winner, model, fresh, listener)

@@ -251,6 +251,11 @@ class ReferenceValue(OptionsModel):
     energy: float | None = option(None, "RMSE of energies.", unit="meV/atom", ge=0)
     force: float | None = option(None, "RMSE of force components.", unit="eV/Å", ge=0)
     set: Literal["train", "validation", "test"] = option("test", "Set of this study that they stand beside.")
+    file: str | None = option(
+        None,
+        "File with errors by group that another program wrote and a plugin reads: the errors of this study are counted "
+        "in the same way and shown beside, for each set that it tells of.",
+    )
 
 
 class StudyConfig(OptionsModel):

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from xpot_core.results.reported_errors import write_reported
 from xpot_core.trial.failure import write_predictions
 from xpot_core.trial.fits.continued_fit import checkpoint_to_resume
 from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import FittedPotential, Influence, UncertainDesign
+from xpot_core.types.importing import ReportRequest
 from xpot_core.types.predicting import Predictions
 from xpot_core.types.structures import Frame
 
@@ -44,7 +48,8 @@ def final_model(
 ) -> FinalModel:
     """Refit on all training frames and evaluate every set with the potential itself.
 
-    Writes the potential and ``predictions-<set>.xyz`` to `directory`.
+    Writes the potential and ``predictions-<set>.xyz`` to `directory`, and the errors that other programs reported
+    beside its own, where the study names such files.
 
     Parameters
     ----------
@@ -62,15 +67,17 @@ def final_model(
     times.add(potential.seconds)
     data = runner.dataset.data
     sets = {"train": data.training().frames, "validation": data.evaluation().frames}
-    tables = _errors_on(runner, sets, potential, directory)
+    tables = _errors_on(runner, options, sets, potential, directory)
     if test:
-        tables |= test_errors(runner, potential, directory)
+        tables |= test_errors(runner, values, potential, directory)
     return FinalModel(potential, tables, times.seconds)
 
 
-def test_errors(runner: TrialRunner, potential: FittedPotential, directory: Path) -> dict[str, ErrorTable]:
+def test_errors(
+    runner: TrialRunner, values: Mapping[str, Any], potential: FittedPotential, directory: Path
+) -> dict[str, ErrorTable]:
     """Errors on the test set, which no other step may touch; empty without one."""
-    return _errors_on(runner, {"test": runner.dataset.test}, potential, directory)
+    return _errors_on(runner, runner.options(values), {"test": runner.dataset.test}, potential, directory)
 
 
 def fold_predictions(runner: TrialRunner, values: Mapping[str, Any], directory: Path, *, seed: int) -> None:
@@ -110,7 +117,11 @@ def influences(
 
 
 def _errors_on(
-    runner: TrialRunner, sets: Mapping[str, Sequence[Frame]], potential: FittedPotential, directory: Path
+    runner: TrialRunner,
+    options: BaseModel,
+    sets: Mapping[str, Sequence[Frame]],
+    potential: FittedPotential,
+    directory: Path,
 ) -> dict[str, ErrorTable]:
     tables = {}
     for name, frames in sets.items():
@@ -118,4 +129,6 @@ def _errors_on(
             predictions = runner.predict(potential, frames, directory)
             tables[name] = error_table(predictions, frames)
             write_predictions(directory / f"predictions-{name}.xyz", frames, predictions)
+            request = ReportRequest(Path(), name, frames, predictions, options, runner.dataset.data)
+            write_reported(runner.study, runner.registry, request, directory)
     return tables

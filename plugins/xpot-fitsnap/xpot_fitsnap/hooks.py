@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from xpot_snap_model.options import SnapModelOptions
 
-from xpot_core.api import ExportRequest, FitterProvider, ImporterProvider, hookimpl
+from xpot_core.api import (
+    ExportRequest,
+    FitterProvider,
+    ImporterProvider,
+    ReportedErrors,
+    ReportRequest,
+    hookimpl,
+)
 from xpot_fitsnap.options import FitsnapOptions
 
 xpot_api_version = 1
@@ -50,3 +57,11 @@ def xpot_export(request: ExportRequest) -> Mapping[str, str] | None:
     from xpot_fitsnap.writing.export import export
 
     return export(request)
+
+
+@hookimpl
+def xpot_reported_errors(request: ReportRequest) -> ReportedErrors | None:
+    """FitSNAP's file of errors by group."""
+    from xpot_fitsnap.metrics.errors import reported_errors
+
+    return reported_errors(request)

@@ -200,6 +200,7 @@ def _renderables(results: StudyResults, top: int, trial: str | None, failed: boo
     from xpot_core.report.statistics.series import set_label, shown_errors
     from xpot_core.report.tables import failures as trouble
     from xpot_core.report.tables import study as tables
+    from xpot_core.report.tables.reported import reported_tables
 
     if trial is not None:
         shown = results.trial(trial)
@@ -219,6 +220,8 @@ def _renderables(results: StudyResults, top: int, trial: str | None, failed: boo
     if any(len(t.groups) > 1 for t in errors.values()):
         labels = {name: set_label(results, name) for name in errors}
         found.append(tables.group_table(results, errors, labels))
+    if results.final is not None:
+        found += reported_tables(results.directory / "best", weighted=False)
     return [*found, *trouble.trouble_tables(results, top)]
 
 

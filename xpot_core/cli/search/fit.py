@@ -47,6 +47,7 @@ def fit(
     """
     from xpot_core.errors import InputError, XpotError
     from xpot_core.report.progress import tell_progress
+    from xpot_core.results.reported_errors import read_reported
     from xpot_core.trial.failure import failed_result
     from xpot_core.trial.final_model import final_model
 
@@ -74,13 +75,20 @@ def fit(
         raise XpotError(f"the fit failed: {failure.message}", remedy=failure.hint) from error
     summaries = {name: table.summary() for name, table in model.errors.items()}
     if as_json:
-        print_json(
-            {"potential": model.potential.to_json(), "errors": summaries, "seconds": dict(model.seconds)}
-        )
+        content = {
+            "potential": model.potential.to_json(),
+            "errors": summaries,
+            "seconds": dict(model.seconds),
+        }
+        reported = [{"set": name, **one.to_json()} for name, one in read_reported(directory)]
+        print_json(content | ({"reported": reported} if reported else {}))
         return
+    from xpot_core.report.tables.reported import reported_tables
     from xpot_core.report.tables.study import error_table
 
     out = console(wide=wide)
+    for renderable in reported_tables(directory):
+        out.print(renderable)
     out.print(error_table(model.errors, {name: name for name in model.errors}))
     for note in model.potential.notes:
         out.print(f"note: {note}", markup=False)

@@ -23,7 +23,7 @@ class Beside:
 
 def beside(results: StudyResults) -> list[Beside]:
     """Ours first for each set that somebody else has errors for, then theirs; empty without any."""
-    given = results.study_file.config.reference
+    given = [r for r in results.study_file.config.reference if r.energy is not None or r.force is not None]
     lines: list[Beside] = []
     for name, table in shown_errors(results).items():
         theirs = [r for r in given if r.set == name]

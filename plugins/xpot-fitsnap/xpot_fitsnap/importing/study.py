@@ -14,6 +14,7 @@ from xpot_fitsnap.importing.reference import reference_options
 from xpot_fitsnap.importing.solvers import refuse_others, solver_options
 from xpot_fitsnap.importing.values import per_element, to_flag, to_number
 from xpot_fitsnap.importing.weights import groups_of, trained, weight_options
+from xpot_fitsnap.metrics.file import metrics_file
 
 DEFAULTS = {"twojmax": "6", "rcutfac": "4.67637", "rfac0": "0.99363", "rmin0": "0.0"}
 """FitSNAP's own defaults, which an input may rely on."""
@@ -87,6 +88,12 @@ def _translated(config: configparser.ConfigParser, path: Path) -> dict[str, Any]
     options |= weight_options(config, trained(groups), converted.frames, options, notes)
     lost: list[str] = []
     options |= solver_options(config, notes, lost)
+    told: dict[str, Any] = {}
+    reported = metrics_file(config, path)
+    if reported is not None:
+        file = reported.relative_to(path.parent).as_posix()
+        told = {"reference": [{"label": "FitSNAP", "file": file}]}
+        notes.append(f"xpot fit shows its errors beside those that FitSNAP wrote to {file}.")
     return {
         "#": notes,
         "lost": lost,
@@ -97,6 +104,7 @@ def _translated(config: configparser.ConfigParser, path: Path) -> dict[str, Any]
         "optimizer": {"sobol": {}},
         "budget": {"trials": 50},
         "seed": 1,
+        **told,
     }
 
 

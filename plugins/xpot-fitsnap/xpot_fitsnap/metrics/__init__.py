@@ -1,0 +1,1 @@
+"""Errors as FitSNAP counts them, beside those that it wrote."""
