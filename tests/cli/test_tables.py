@@ -11,16 +11,26 @@ from typing import Any
 import pytest
 import yaml
 from ase.io import read, write
+from study_cases import FAULTY
 
+from xpot_core.family import Family
 from xpot_core.search.loop import Study
-from xpot_core.study_file.read import study_from_dict
+from xpot_core.study_file.read import read_study, study_from_dict
 
 GROUPS = ("bulk_rattled_300K", "isolated_atom_and_dimers", "liquid-quench-2000K", "surfaces")
 TABLES = {
     "show": ["show", "wide"],
     "trial": ["show", "wide", "--trial", "best"],
     "outliers": ["show", "wide", "--outliers", "3"],
+    "failed": ["show", "fails", "--failed"],
+    "family": ["show", "family"],
+    "ls": ["ls"],
+    "best": ["best", "wide"],
+    "validate": ["validate", "wide", "--with", "short-enough"],
+    "learning-curve": ["learning-curve", "wide", "--fractions", "0.5,1", "--repeats", "2"],
     "compare": ["compare", "wide", "other"],
+    "dry-run": ["run", "wide.yaml", "--set", "study=dry", "--dry-run"],
+    "verify": ["show", "wide", "--verify"],
     "doctor": ["doctor", "wide.yaml", "--no-fit"],
     "fit": ["fit", "wide.yaml", "--set", "fitter.numpy-pair.cutoff=5.7"],
     "select": ["select", "wide", "--pool", "test.xyz", "--n", "4", "--committee", "2", "-o", "some.xyz"],
@@ -49,9 +59,15 @@ def prepared(argon_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
             "optimizer": "sobol",
             "budget": {"trials": 3},
             "seed": seed,
+            "plugins": [str(Path(__file__).parents[1] / "search_plugin.py")],
         }
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
         Study(study_from_dict(raw, folder), folder / "runs").run()
+    modes = {"faulty": {"mode": {"choices": ["ok", "exception", "fit-error"]}}}
+    changes = {"study": "fails", "fitter": modes, "optimizer": "grid", "plugins": [str(FAULTY)]}
+    Study(study_from_dict(raw | changes, folder), folder / "runs").run()
+    (folder / "family.yaml").write_text(yaml.safe_dump(raw | {"study": "family", "budget": {"trials": 2}}))
+    Family(read_study(folder / "family.yaml"), folder / "runs", repeat=2).run()
     return folder
 
 

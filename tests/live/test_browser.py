@@ -162,7 +162,7 @@ def test_ten_thousand_trials_are_usable(chromium: Any, served: Served) -> None:
         spent[name] = int(page.evaluate("document.body.dataset.milliseconds"))
         seen.picture(f"large-{name}")
     page.click("#panels a:text-is('Convergence')")
-    page.wait_for_selector("#notes p:has-text('2,000 of 9,656 trials are drawn')")
+    page.wait_for_selector("#notes p:has-text('1,000 of 9,656 trials are drawn')")
     print(spent)
     # A second on two free cores; those of a test are not free.
     assert sorted(spent.values())[len(spent) // 2] < 5000, spent

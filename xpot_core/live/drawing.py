@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,7 @@ class Panel:
 
     def to_json(self) -> Json:
         """What the page gets; every text can be shown."""
-        found: Json = _shown(asdict(self))
+        found: Json = _shown(self)
         return found
 
 
@@ -113,6 +113,8 @@ def _shown(data: Any) -> Any:
         return printable(data, lines=True)
     if isinstance(data, float):
         return data if math.isfinite(data) else None
+    if is_dataclass(data):
+        return {f.name: _shown(getattr(data, f.name)) for f in fields(data)}
     if isinstance(data, Mapping):
         return {key: _shown(value) for key, value in data.items()}
     return [_shown(value) for value in data] if isinstance(data, list | tuple | range) else data

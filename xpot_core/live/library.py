@@ -11,6 +11,7 @@ from pathlib import Path
 from xpot_core.deliver.data_curve import CURVE_NAME
 from xpot_core.errors import InputError, XpotError
 from xpot_core.live.insight import Insight, Insights
+from xpot_core.plugins.registry import load_registry
 from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import Series
 from xpot_core.report.statistics.worth import WORTH_NAME
@@ -91,6 +92,7 @@ class Library:
 
     def read_all(self) -> None:
         """Read every study once, so that none is waited for later; the last changed first."""
+        load_registry()  # which the first panel would wait for
         folders = study_folders(self.runs)
         for name in sorted(folders, key=lambda n: -changed(folders[n])):
             with contextlib.suppress(XpotError):  # told where it is shown

@@ -6,7 +6,7 @@ import numpy as np
 
 from xpot_core.types.structures import FloatArray
 
-MOST_POINTS = 2000
+MOST_POINTS = 1000
 """More points than this make a browser slow and a figure no clearer."""
 
 

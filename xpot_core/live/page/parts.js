@@ -116,7 +116,7 @@ function tablePart(table, onPoint) {
     return line;
   });
   const head = element("thead", {}, element("tr", {}, ...table.heads.map(cell("th"))));
-  const inner = element("table", {}, head, element("tbody", {}, ...rows));
+  const inner = element("table", {}, ...(table.heads.some(Boolean) ? [head] : []), element("tbody", {}, ...rows));
   const scroll = element("div", { className: "scroll" }, inner);
   return element("section", {}, element("h3", { text: table.title }), scroll, element("p", { text: table.caption }));
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from itertools import islice
 
 import numpy as np
 
-from xpot_core.live.drawing import lines
+from xpot_core.live.drawing import plain
 from xpot_core.live.sampling import said, sample
 from xpot_core.report.statistics.series import Series, number
 from xpot_core.types.quantities import ENERGY, FORCE
@@ -24,21 +26,34 @@ def trial_texts(series: Series, positions: Iterable[int]) -> list[str]:
 def _text(series: Series, i: int) -> str:
     trial = series.trials[i]
     loss = trial.loss if trial.refused_loss is None else trial.refused_loss
+    # Thousands of these are made at once: only what may hold markup is looked through.
     errors = [
         f"{q.name} RMSE {number(float(v[i]), 3)} {q.unit}"
         for q, v in ((ENERGY, series.energy), (FORCE, series.force))
         if np.isfinite(v[i])
     ]
-    values = [f"{name} {number(value)}" for name, value in list(trial.values.items())[:MOST_VALUES]]
+    values = [
+        f"{_plain_name(name)} {_plain_value(v)}" for name, v in islice(trial.values.items(), MOST_VALUES)
+    ]
     rest = len(trial.values) - MOST_VALUES
     state = "" if trial.comparable else f", {str(trial.state).lower()}"
-    return lines(
+    told = [
         f"trial {trial.number}{state}",
         "" if loss is None else f"loss {number(float(loss))}",
         *errors,
         *values,
         f"and {rest} more" if rest > 0 else "",
-    )
+    ]
+    return "<br>".join(filter(None, told))
+
+
+@cache
+def _plain_name(name: str) -> str:
+    return plain(name)
+
+
+def _plain_value(value: object) -> str:
+    return number(value) if isinstance(value, int | float) else plain(number(value))
 
 
 def drawn_trials(
