@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from study_cases import WEIGHTS, toy
 
 from xpot_core.report.statistics.worth import WORTH_NAME, worth
 from xpot_core.results.read import StudyResults
@@ -129,3 +130,20 @@ def test_an_earlier_winner_is_not_taken_for_the_present_one(study: Make) -> None
     with closing(Store(results.directory / "study.sqlite")) as store:
         store.set("final", results.final)
     assert [s for s in worth(StudyResults.open(results.directory), compute=True).gain if "interval" in s]
+
+
+def test_the_gain_of_a_nested_search_is_over_the_defaults_of_both_levels(study: Make) -> None:
+    """The first trial holds what the inner search made of the defaults; the gain counts that too."""
+    changes = {**toy(**WEIGHTS), "search": "nested", "optimizer": "random", "study": "nested"}
+    results = _run(study(changes))
+    first, best = results.trials[0], results.best
+    assert first.inner is not None
+    assert best is not None
+    assert best.loss is not None
+    said = worth(results).gain[0]
+    less = round(100 * (1 - best.loss / first.inner.default_loss))
+    assert said.startswith(f"the smallest loss is {less} % below that of the defaults")
+    # The inner search does not begin from weights that a user gives: there is nothing to compare with.
+    start = [{**results.space.defaults(), "force_weight.hot": 3.0}]
+    other = _run(study({**changes, "study": "given", "start_with": start, "budget": {"trials": 2}}))
+    assert worth(other).gain == ()

@@ -13,6 +13,7 @@ from xpot_core.report.statistics.series import fixed, number, varied
 from xpot_core.results.read import StudyResults
 from xpot_core.search.start_point import START_FOLDER
 from xpot_core.space.parameters import Choice
+from xpot_core.trial.inner_search import inner_names
 from xpot_core.types.trials import Trial, ranked
 
 WORTH_NAME = "worth.json"
@@ -78,14 +79,26 @@ def worth(results: StudyResults, *, compute: bool = False) -> Worth:
     )
 
 
-def start_of(results: StudyResults) -> Trial | None:
-    """The trial of the starting point, if it was completed."""
+def start_of(results: StudyResults) -> tuple[Trial, float] | None:
+    """The trial of the starting point, if it was completed, and the loss of that point.
+
+    In a nested search that loss is the one from which the inner search of the trial began.
+    """
     config = results.study_file.config
     starts = starting_points(config.start_with, results.space)
-    if not starts or config.search.nested is not None:
-        return None  # the inner search moves what it starts from
-    found = (t for t in results.trials if t.comparable and not t.from_prior and t.values == starts[0])
-    return next(found, None)
+    if not starts:
+        return None
+    start, defaults = starts[0], results.space.defaults()
+    nested = config.search.nested is not None
+    inner = set(inner_names(results.space)) if nested else set()
+    if any(start[name] != defaults[name] for name in inner):
+        return None  # the inner search begins from the defaults, whatever the starting point says
+    for trial in results.trials:
+        alike = all(trial.values.get(name) == value for name, value in start.items() if name not in inner)
+        if trial.comparable and not trial.from_prior and alike:
+            loss = trial.inner.default_loss if inner and trial.inner is not None else trial.loss
+            return None if loss is None else (trial, loss)
+    return None
 
 
 def _start_name(results: StudyResults) -> str:
@@ -96,16 +109,17 @@ def _start_name(results: StudyResults) -> str:
 def _loss_gain(results: StudyResults, best: Trial) -> list[str]:
     start = start_of(results)
     named = _start_name(results)
-    if start is None or start.loss is None or best.loss is None or len(results.objectives) > 1:
+    if start is None or best.loss is None or len(results.objectives) > 1:
         return []
-    if start.number == best.number:
+    trial, loss = start
+    if trial.number == best.number and loss <= best.loss:
         others = sum(t.comparable for t in results.trials) - 1
         if not others:
             return []  # nothing was searched
         return [f"{named} won: none of {others} other trials has a smaller loss than {number(best.loss)}"]
-    less = 100 * (1 - best.loss / start.loss) if start.loss > 0 else 0.0
+    less = 100 * (1 - best.loss / loss) if loss > 0 else 0.0
     return [
-        f"the smallest loss is {less:.0f} % below that of {named}: {number(best.loss)} against {number(start.loss)}"
+        f"the smallest loss is {less:.0f} % below that of {named}: {number(best.loss)} against {number(loss)}"
     ]
 
 
