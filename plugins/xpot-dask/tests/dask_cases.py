@@ -23,11 +23,11 @@ PATIENCE = 90.0
 
 
 @contextlib.contextmanager
-def processes(n: int, **options: Any) -> Iterator[Any]:
+def processes(n: int, threads: int = 1, **options: Any) -> Iterator[Any]:
     """A scheduler with worker processes under nannies, as on a cluster."""
     with LocalCluster(
         n_workers=n,
-        threads_per_worker=1,
+        threads_per_worker=threads,
         processes=True,
         memory_limit=0,
         dashboard_address=":0",

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -258,3 +259,20 @@ def test_grid_engine_is_asked_for_the_cores_of_a_job(caplog: pytest.LogCaptureFi
     caplog.clear()
     warn_of_cores("slurm", JobOptions(memory="1GB", cores=8))
     assert not caplog.text
+
+
+def test_trials_share_gpus_as_a_resource(folder: Path) -> None:
+    """Four places, one GPU: one trial at a time; a worker without one gets none."""
+    with (
+        processes(1, threads=4, resources={"GPU": 1}) as cluster,
+        connected(folder, address=cluster.scheduler_address, gpus=1) as executor,
+    ):
+        begin = time.monotonic()
+        for number in range(2):
+            executor.submit(_task(number, {"seconds": 1.5}, folder))
+        assert {one(executor).number, one(executor).number} == {0, 1}
+        assert time.monotonic() - begin > 3.0
+        assert executor.capacity == 1
+    job = JobOptions(memory="4GB", cores=8)
+    arguments = _job_arguments("slurm", job, 1, folder, gpus=1)
+    assert arguments["worker_extra_args"] == ["--nthreads", "1", "--resources", "GPU=1"]

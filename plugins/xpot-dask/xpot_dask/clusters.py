@@ -77,7 +77,8 @@ def _local(options: DaskOptions) -> Any:
     with dask.config.set(quiet):
         return LocalCluster(
             n_workers=1,
-            threads_per_worker=options.workers or LOCAL_WORKERS,
+            threads_per_worker=1 if options.gpus else options.workers or LOCAL_WORKERS,
+            resources=resources(options),
             processes=False,
             memory_limit=0,
             dashboard_address=_OWN_PAGES,
@@ -119,9 +120,16 @@ def _security(tls: TLSOptions | None, base: Path) -> Security | None:
     )
 
 
+def resources(options: DaskOptions) -> dict[str, float]:
+    """What a trial takes of its worker beside a place, and a worker made here has."""
+    return {"GPU": 1.0} if options.gpus else {}
+
+
 def places(options: DaskOptions) -> int:
     """Trials that one job runs at once."""
     assert options.cluster is not None
+    if options.gpus:
+        return 1
     return max(options.cluster.chosen[1].cores // options.threads, 1)
 
 
@@ -156,7 +164,7 @@ def _jobs(options: DaskOptions, directory: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            cluster = make(**_job_arguments(system, job, places(options), logs))
+            cluster = make(**_job_arguments(system, job, places(options), logs, gpus=options.gpus))
     except ImportError as error:
         raise InputError(
             str(error), key=f"{key}.encrypted", remedy="pip install 'xpot-dask[jobqueue]'"
@@ -178,7 +186,7 @@ def warn_of_cores(system: str, job: JobOptions) -> None:
         )
 
 
-def _job_arguments(system: str, job: JobOptions, slots: int, logs: Path) -> dict[str, Any]:
+def _job_arguments(system: str, job: JobOptions, slots: int, logs: Path, *, gpus: int = 0) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "cores": job.cores,
         "memory": job.memory,
@@ -191,7 +199,11 @@ def _job_arguments(system: str, job: JobOptions, slots: int, logs: Path) -> dict
         # Modules that lie where the job starts must not take the place of installed ones.
         "job_script_prologue": ["export PYTHONSAFEPATH=1", *job.prologue],
         # The last one counts: a place for each trial, not for each core.
-        "worker_extra_args": ["--nthreads", str(slots)],
+        "worker_extra_args": [
+            "--nthreads",
+            str(slots),
+            *(["--resources", f"GPU={gpus}"] if gpus else []),
+        ],
         "scheduler_options": {"dashboard": False, "dashboard_address": _OWN_PAGES},
         "security": job.encrypted or None,
     }

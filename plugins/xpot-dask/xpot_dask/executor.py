@@ -15,7 +15,7 @@ from typing import Any
 from distributed import Client, Future, KilledWorker
 
 from xpot_core.api import ExecutorContext, Failure, TrialResult, TrialState, TrialTask, XpotError
-from xpot_dask.clusters import LOCAL_WORKERS, connect, places
+from xpot_dask.clusters import LOCAL_WORKERS, connect, places, resources
 from xpot_dask.options import DaskOptions
 from xpot_dask.worker import TrialPlugin, WorkerClosing, cancel_trial, run_trial
 
@@ -47,7 +47,7 @@ class DaskExecutor:
         """Places of the workers that are there now; never less than one, so that a trial waits for the first."""
         most = self.options.workers
         if self.options.address is None and self.options.cluster is None:
-            return most or LOCAL_WORKERS
+            return 1 if self.options.gpus else most or LOCAL_WORKERS
         found = max(self._connected(), 1)
         if self.options.cluster is not None:
             job = self.options.cluster.chosen[1]
@@ -60,9 +60,15 @@ class DaskExecutor:
         now = time.monotonic()
         if self._client is not None and now - self._asked > _REFRESH_SECONDS:
             with contextlib.suppress(Exception):  # a scheduler that is gone shows itself in `collect`
-                self._places = sum(self._client.nthreads().values())
+                self._places = self._places_of(self._client)
             self._asked = now
         return self._places
+
+    def _places_of(self, client: Client) -> int:
+        if not self.options.gpus:
+            return sum(client.nthreads().values())
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        return sum(int(worker.get("resources", {}).get("GPU", 0)) for worker in workers)
 
     def start(self, context: ExecutorContext) -> None:
         """Connect, and send each worker what all trials share."""
@@ -102,7 +108,13 @@ class DaskExecutor:
         key = f"xpot_trial-{task.number}-{uuid.uuid4().hex}"
         try:
             future = self._client.submit(
-                run_trial, self._plugin, task.to_json(), key=key, pure=False, retries=0
+                run_trial,
+                self._plugin,
+                task.to_json(),
+                key=key,
+                pure=False,
+                retries=0,
+                resources=resources(self.options),
             )
         except Exception as error:
             raise self._lost_scheduler() from error

@@ -113,6 +113,13 @@ class DaskOptions(ExecutorOptions):
     )
     cluster: ClusterOptions | None = option(None, "Batch system whose jobs become the workers.")
     tls: TLSOptions | None = option(None, "Certificates for a scheduler at an address tls://.")
+    gpus: int = option(
+        0,
+        "1: each trial takes one GPU, a resource of the workers. There is one worker for each GPU: started with dask "
+        "worker --nthreads 1 --resources GPU=1, or a job that asks for one by directives, such as --gres=gpu:1.",
+        ge=0,
+        le=1,
+    )
     timeout: float = option(30.0, "How long to wait for the answer of a scheduler.", unit="s", gt=0)
 
     @model_validator(mode="after")

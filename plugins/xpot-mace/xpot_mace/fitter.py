@@ -54,6 +54,7 @@ class MaceFitter:
 
         def on_epoch(epoch: Epoch) -> None:
             request.report(epoch.step, _errors(epoch, held))
+            request.progress(f"epoch {epoch.step} of {options.max_num_epochs}, loss {epoch.loss:.4g}")
 
         def keep(write: Callable[[Path], None]) -> None:
             if request.checkpoint is not None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from xpot_core.builtin.executors.gpus import devices, free_device
 from xpot_core.builtin.executors.options import LocalOptions
 from xpot_core.builtin.executors.watcher import Watcher
 from xpot_core.builtin.executors.worker_process import WorkerProcess
@@ -36,18 +37,20 @@ class LocalExecutor:
         self._held: list[TrialResult] = []
         self._answers: queue.SimpleQueue[_Answer | BaseException] = queue.SimpleQueue()
         self._context: ExecutorContext | None = None
+        self._devices: tuple[str, ...] = ()
         self._watcher: Watcher | None = None
         # `close` may come from another thread at any moment.
         self._lock = threading.RLock()
 
     @property
     def capacity(self) -> int:
-        """Number of workers."""
-        return self.options.workers
+        """Number of workers, of those that have a GPU where trials take one."""
+        return min(self.options.workers, self.options.gpus or self.options.workers)
 
     def start(self, context: ExecutorContext) -> None:
         """Remember the study; processes start with the first tasks."""
         self._context = context
+        self._devices = devices(self.options.gpus)
 
     def submit(self, task: TrialTask) -> None:
         """Hand the task to a free worker, or keep it until one is free."""
@@ -56,7 +59,7 @@ class LocalExecutor:
             self._dispatch()
 
     def _dispatch(self) -> None:
-        while self._waiting and len(self._busy) < self.options.workers:
+        while self._waiting and len(self._busy) < self.capacity:
             worker = self._idle.pop() if self._idle else self._spawn()
             task = self._waiting.pop(0)
             self._busy[task.number] = worker
@@ -69,7 +72,10 @@ class LocalExecutor:
         assert self._context is not None, "start() comes before submit()"
         if self._watcher is None:
             self._watcher = Watcher(self._context.limits, self._tell, self._answers.put)
-        worker = WorkerProcess(self._context.study, self._context.directory / "workers")
+        taken = [worker.device for worker in (*self._idle, *self._busy.values())]
+        worker = WorkerProcess(
+            self._context.study, self._context.directory / "workers", free_device(self._devices, taken)
+        )
         self._watcher.add(worker)
         return worker
 

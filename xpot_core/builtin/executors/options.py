@@ -15,6 +15,13 @@ class LocalOptions(ExecutorOptions):
     """Options of ``local``."""
 
     workers: int = option(2, "Trials that run at once, each in a process of its own.", ge=1, le=WORKERS)
+    gpus: int = option(
+        0,
+        "GPUs of this machine for the trials: each worker has one of its own, so no more trials run at once than there "
+        "are GPUs. With 0 nothing is said of GPUs, and all trials see all of them.",
+        ge=0,
+        le=WORKERS,
+    )
     ordered: bool = option(
         False,
         "Tell results of as many trials as there are workers together, in order: the study is then the same on every "

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xpot_core.builtin.executors.gpus import VARIABLE
 from xpot_core.errors import TrialError
 from xpot_core.system.logs import BoundedLog, take, take_rest
 from xpot_core.system.processes import FAMILY_VARIABLE, THREAD_VARIABLES, end_family, new_family
@@ -36,6 +37,8 @@ class WorkerProcess:
         ``WorkerSpec.to_json()``.
     logs
         Folder for the log.
+    device
+        The GPU that it has for itself; None leaves the choice to it.
 
     Attributes
     ----------
@@ -51,7 +54,8 @@ class WorkerProcess:
         Whether the process is gone and nothing more will be heard of it.
     """
 
-    def __init__(self, study: Mapping[str, Any], logs: Path) -> None:
+    def __init__(self, study: Mapping[str, Any], logs: Path, device: str | None = None) -> None:
+        self.device = device
         logs.mkdir(parents=True, exist_ok=True)
         # Executors of several processes and hosts may share the folder.
         self.log = logs / f"worker-{platform.node()}-{os.getpid()}-{next(_spawned)}.log"
@@ -67,6 +71,7 @@ class WorkerProcess:
                 **os.environ,
                 **dict.fromkeys(THREAD_VARIABLES, str(study["threads"])),
                 FAMILY_VARIABLE: self._family,
+                **({} if device is None else {VARIABLE: device}),
             },
             start_new_session=True,  # Ctrl-C reaches the coordinator alone, which decides
         )
