@@ -260,7 +260,8 @@ def api_page() -> str:
         "# Programming interface",
         "",
         "All of it is imported from `xpot_core.api`. The names for one kind of plugin stand in `api.fitter`, "
-        "`api.optimizer`, `api.executor`, `api.validator` and `api.importer` too.",
+        "`api.optimizer`, `api.executor`, `api.validator` and `api.importer` too; `api.quick` has those that load at "
+        "once.",
         "",
     ]
     for module, names in api_modules().items():

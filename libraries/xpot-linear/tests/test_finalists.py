@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from linear_cases import small_data
 from xpot_linear import predict
-from xpot_linear.finalists.uncertainty import Calibration
+from xpot_linear.finalists.calibration import Calibration
 from xpot_pair.fitter import PairFitter
 from xpot_pair.options import PairOptions
 
@@ -124,19 +124,53 @@ def log_volume(design, frames, taken):
     whites = list(design._white(design._finalist(OPTIONS)[1].factor, frames))
     total = np.eye(len(whites[0]))
     for i in taken:
-        weighted = whites[i] * np.append(30.0, np.ones(18))
+        weighted = whites[i] * np.append(30.0, np.full(18, 18**-0.5))
         total += weighted @ weighted.T
     return float(np.linalg.slogdet(total)[1])
 
 
-def test_small_groups_promise_no_more_than_all():
+def calibrated(groups, slope=1.0, floor=0.0, frames=200):
+    """Deviations of frames of small and large variance: ``size * (floor + slope * variance) ** 0.5``."""
     rng = np.random.default_rng(0)
     calibration = Calibration()
-    for group, count, size in (("large", 200, 1.0), ("small", 10, 3.0), ("tiny", 10, 0.3)):
-        for _ in range(count):
-            calibration.add("force", group, size * rng.normal(size=30), np.ones(30), 0.0)
-    every = calibration.scale("force", "unknown")
-    assert calibration.scale("force", "large") == pytest.approx(1.0, abs=0.05)
-    assert calibration.scale("force", "small") == pytest.approx(3.0, abs=0.3)
-    assert calibration.scale("force", "tiny") == every
-    assert np.isnan(calibration.scale("energy", "large"))
+    for group, count, size in groups:
+        for i in range(count or frames):
+            variance = np.full(30, 0.01 if i % 2 else 1.0)
+            deviation = size * np.sqrt(floor + slope * variance) * rng.normal(size=30)
+            calibration.add("force", group, deviation, variance)
+    return calibration
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.1, 1e6])
+def test_intervals_are_as_wide_as_deviations_of_the_same_variance(floor):
+    """Hot and cold frames of one group: each has its own width, where deviations follow the variance."""
+    width = calibrated([("all", 0, 3.0)], floor=floor).width("force", "all")
+    for variance in (0.01, 1.0):
+        assert width(np.array(variance)) == pytest.approx(3.0 * (floor + variance) ** 0.5, rel=0.06)
+
+
+def test_rows_that_symmetry_fixes_tell_nothing():
+    calibration = calibrated([("all", 0, 1.0)])
+    before = calibration.width("force", "all")
+    for _ in range(400):
+        calibration.add("force", "all", np.full(30, 1e-15), np.full(30, 1e-28))
+    after = calibration.width("force", "all")
+    assert after.scale == pytest.approx(before.scale, rel=1e-3)
+    assert after.least == pytest.approx(before.least)
+
+
+def test_small_groups_borrow():
+    calibration = calibrated([("large", 0, 1.0), ("small", 9, 3.0), ("tiny", 3, 3.0)])
+    at = np.array(1.0)
+    assert calibration.width("force", "large")(at) == pytest.approx(1.0, rel=0.05)
+    assert calibration.width("force", "small")(at) == pytest.approx(3.0, rel=0.15)
+    assert 1.2 < calibration.width("force", "tiny")(at) < 3.0
+    assert calibration.width("force", "unknown")(at) == pytest.approx(1.0, rel=0.1)
+    assert np.isnan(calibration.width("energy", "large")(at))
+
+
+def test_exact_fits_have_intervals_of_no_width():
+    calibration = Calibration()
+    for variance in (0.0, 1.0):
+        calibration.add("force", "a", np.zeros(3), np.full(3, variance))
+        assert calibration.width("force", "a")(np.array(1.0)) == 0.0

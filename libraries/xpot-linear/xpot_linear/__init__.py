@@ -3,13 +3,12 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from xpot_linear.options import LinearOptions, WeightOptions
-
 if TYPE_CHECKING:
     from xpot_linear.basis import Basis, Fixed, Rows
     from xpot_linear.design import LinearDesign
     from xpot_linear.fitter import LinearFitter
     from xpot_linear.model import LinearModel, predict
+    from xpot_linear.options import LinearOptions, WeightOptions
     from xpot_linear.processes.run import run_tasks
     from xpot_linear.processes.work import Work
     from xpot_linear.regression.weights import Weights, weights_of
@@ -45,9 +44,11 @@ _HOME = {
     "LinearDesign": "design",
     "LinearFitter": "fitter",
     "LinearModel": "model",
+    "LinearOptions": "options",
     "Rows": "basis",
     "RowsPredictor": "stored_model",
     "Tied": "tied",
+    "WeightOptions": "options",
     "Weights": "regression.weights",
     "Work": "processes.work",
     "energy_shifts": "targets",
@@ -61,7 +62,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """The hooks of a plugin need the options alone; what needs scipy is loaded on demand."""
+    """The hooks of a plugin need the options alone, worker processes the rows: each is loaded on demand."""
     if name in _HOME:
         return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

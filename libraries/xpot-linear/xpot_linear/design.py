@@ -162,15 +162,14 @@ class LinearDesign:
         weights, columns = self.author.weights(options, self.groups), self._columns(options)
         key = weights, None if columns is None else columns.tobytes()
         if self._finalists is None or self._finalists[0] != key:
-            factor, weight_of = Factor.of(self.regression, weights, columns), weights_by_group(weights)
+            factor = Factor.of(self.regression, weights, columns)
             b = self.blocks
             left_out, calibration = summary(
                 leave_out_each(self.regression, weights, factor),
-                weight_of,
                 lambda frame: b.groups[b.group[frame]],
                 b.n_atoms.tolist(),
             )
-            variance = PredictiveVariance(factor, calibration, weight_of)
+            variance = PredictiveVariance(factor, calibration, weights_by_group(weights))
             self._finalists = key, (left_out, variance)
         return self._finalists[1]
 

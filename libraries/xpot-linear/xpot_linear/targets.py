@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xpot_core.api import EVALUATE_ONLY, FloatArray, InputError, RowFactors, TrainingData, row_factors
-from xpot_linear.options import WeightOptions
+
+if TYPE_CHECKING:
+    from xpot_linear.options import WeightOptions
 
 BOLTZMANN = 8.617333262e-5
 """eV/K."""

@@ -58,9 +58,7 @@ def finalist(
         return solve_rows(*weighted(others), prior).coefficients
 
     found = leave_out_rows(_rows_by_frame(system, rows, sqrt_weight), factor, anew)
-    left_out, calibration = summary(
-        found, weight_of, lambda frame: frames[frame].group, [f.n_atoms for f in frames]
-    )
+    left_out, calibration = summary(found, lambda frame: frames[frame].group, [f.n_atoms for f in frames])
     return left_out, PredictiveVariance(factor, calibration, weight_of)
 
 
