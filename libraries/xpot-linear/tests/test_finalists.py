@@ -141,12 +141,18 @@ def calibrated(groups, slope=1.0, floor=0.0, frames=200):
     return calibration
 
 
-@pytest.mark.parametrize("floor", [0.0, 0.1, 1e6])
+@pytest.mark.parametrize("floor", [0.0, 0.1, 1.0])
 def test_intervals_are_as_wide_as_deviations_of_the_same_variance(floor):
     """Hot and cold frames of one group: each has its own width, where deviations follow the variance."""
     width = calibrated([("all", 0, 3.0)], floor=floor).width("force", "all")
     for variance in (0.01, 1.0):
         assert width(np.array(variance)) == pytest.approx(3.0 * (floor + variance) ** 0.5, rel=0.06)
+
+
+def test_large_variances_are_doubted_where_deviations_do_not_tell():
+    width = calibrated([("all", 0, 1.0)], slope=0.0, floor=1.0).width("force", "all")
+    assert width(np.array(0.01)) == pytest.approx(1.0, rel=0.1)
+    assert width(np.array(1e4)) > 30.0
 
 
 def test_rows_that_symmetry_fixes_tell_nothing():
