@@ -114,10 +114,11 @@ def woken(folder: Path, times: int) -> dict[str, Any]:
 
 
 def locked(store: Path) -> bool:
-    """Whether a process is in the middle of a transaction."""
+    """Whether a process is in the middle of a transaction, be it a reading one."""
     with contextlib.closing(sqlite3.connect(store, timeout=0.2)) as db:
         try:
-            db.execute("BEGIN IMMEDIATE")
+            # Exclusive: one that is suspended while it reads lets others begin, but not commit.
+            db.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             return True
         db.rollback()

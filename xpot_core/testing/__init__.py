@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
+
+if "pytest" in sys.modules:
+    # Under pytest a broken rule shows the values that it compared, as a test of one's own does.
+    sys.modules["pytest"].register_assert_rewrite(f"{__name__}.contracts")
 
 _HOME = {
     "Contract": "contracts.contract",
