@@ -147,7 +147,8 @@ def _leave_behind(mode: str) -> None:
             )
             os._exit(0)
         case "fork":
-            os.fork()
+            if os.fork() == 0:
+                time.sleep(0.5)  # its own file must not be written anew while the trial reads it
         case "thread":
             threading.Thread(target=time.sleep, args=(3600,), name="stray").start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -256,9 +257,14 @@ class TrialRunner:
         fitter = self.fitter
         if design is not None:
             fitter = replace(fitter, instance=PreparedFitter(design, leave_out))
-        potential: FittedPotential = self.registry.hook.xpot_fit(
-            fitter=fitter, request=replace(request, final=final)
-        )
+        me = os.getpid()
+        try:
+            potential: FittedPotential = self.registry.hook.xpot_fit(
+                fitter=fitter, request=replace(request, final=final)
+            )
+        finally:
+            if os.getpid() != me:
+                os._exit(1)  # a fork of the fit came back from it: two must not write into the trial's files
         return potential
 
     def _request(self, options: BaseModel, data: TrainingData, directory: Path, seed: int) -> FitRequest:
