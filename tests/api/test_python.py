@@ -70,6 +70,7 @@ def test_any_trial_gives_a_calculator(done: Path) -> None:
     assert atoms.get_potential_energy() == energies[study.best.number]
 
 
+@pytest.mark.slow
 def test_figures_report_and_export(done: Path, folder: Path) -> None:
     study = xpot.open("argon")
     assert study.figure("convergence").name == "convergence"

@@ -30,6 +30,7 @@ def path(study: Callable[..., Path]) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_two_runs_are_the_same(path: Path, folder: Path) -> None:
     first = _values(path, folder / "one")
     assert _values(path, folder / "two") == first

@@ -143,6 +143,7 @@ def test_worker_that_was_killed_while_it_was_idle_fails_no_trial(
     assert one(executor).state is TrialState.COMPLETE
 
 
+@pytest.mark.slow
 def test_program_of_a_fit_ends_with_its_killed_worker(
     start: Callable[[int], LocalExecutor], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from ase.io import read, write
 from study_cases import Make, run
 
 
+@pytest.mark.slow
 def test_the_whole_way_through_the_installed_command(folder: Path, xpot: Any) -> None:
     """init, doctor, run, run again, show and export, each a process of its own."""
     made = xpot(

@@ -136,6 +136,7 @@ def test_ctrl_c_in_a_destructor_is_not_lost(start: Start, folder: Path) -> None:
 # -- fits that end the process, or keep it ----------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("deed", "words"),
     [
@@ -224,6 +225,7 @@ def test_forks_of_a_fit_may_end_as_they_like(start: Start, folder: Path) -> None
     assert states(folder) == [TrialState.COMPLETE] * 3
 
 
+@pytest.mark.slow
 def test_crash_is_told_by_the_next_run(start: Start) -> None:
     process = start(deed="000001 os.kill(os.getpid(), signal.SIGSEGV)")
     process.communicate(timeout=60)

@@ -87,6 +87,7 @@ def test_commands_are_those_of_the_completion_and_of_the_pages(xpot: Callable[..
         assert example in section
 
 
+@pytest.mark.slow
 def test_a_shell_completes_studies_providers_and_keys(
     done: Path, xpot: Callable[..., Any], folder: Path
 ) -> None:

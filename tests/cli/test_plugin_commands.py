@@ -305,6 +305,7 @@ def test_light_commands_answer_within_half_a_second_of_cpu(arguments: list[str])
 # -- examples/plugins ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_loss_in_a_file_runs_from_its_study(tmp_path: Path, site_xpot: Xpot) -> None:
     study = ROOT / "examples" / "plugins" / "my-loss.yaml"
     done = site_xpot("run", str(study), "--trials", "2", "--quiet")

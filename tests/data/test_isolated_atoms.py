@@ -47,6 +47,7 @@ def test_what_an_isolated_atom_is(atoms: Atoms, isolated: bool) -> None:
     assert is_isolated(atoms) is isolated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fitter", "loss"), [("snap", 0.0521), ("gap", 0.0336), ("numpy-pair", None)])
 def test_the_group_does_not_matter(
     study: Callable[..., Path], folder: Path, call: Any, fitter: str, loss: float | None

@@ -43,6 +43,7 @@ def test_the_whole_training_set_gives_the_errors_of_the_search(done: Path) -> No
     assert math.sqrt(sum(f * f for f in folds) / 3) == pytest.approx(search, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_command_prints_keeps_and_reports_it(done: Path, call: Callable[..., Any]) -> None:
     outcome = call("learning-curve", "argon", "--fractions", "0.5,1", "--json")
     assert outcome.status == 0, outcome.err
@@ -70,6 +71,7 @@ def test_the_verdict_says_whether_it_helps() -> None:
     assert curve((1.0,)).verdicts() == []
 
 
+@pytest.mark.slow
 def test_errors_from_elsewhere_stand_beside_ours(
     study: Callable[..., Path], call: Callable[..., Any]
 ) -> None:

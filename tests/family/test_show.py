@@ -64,6 +64,7 @@ def test_show_prints_tables_json_and_csv(done: Path, folder: Path, call: Any) ->
     assert [r[ALPHA] for r in rows] == ["0.2", "0.8"] * 2
 
 
+@pytest.mark.slow
 def test_members_are_studies_for_every_command(done: Path, folder: Path, call: Any) -> None:
     by_name, by_folder = (
         call("show", n).out for n in ("argon.alpha-0.2.seed-7", "runs/argon/alpha-0.2.seed-7")
@@ -83,6 +84,7 @@ def test_members_are_studies_for_every_command(done: Path, folder: Path, call: A
     assert call("show", "argon", "--watch").status == 2
 
 
+@pytest.mark.slow
 def test_the_report_has_summary_and_figures(done: Path, folder: Path, call: Any) -> None:
     pytest.importorskip("matplotlib")
     call("report", "argon/alpha-0.2.seed-7")

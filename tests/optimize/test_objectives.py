@@ -50,6 +50,7 @@ def test_several_objectives(study: Make, optimizer: str, call: Callable[..., Any
     assert set(json.loads(call("show", "argon", "--json").out)["pareto"]) == front
 
 
+@pytest.mark.slow
 def test_report_shows_the_objectives(study: Make, folder: Path, call: Callable[..., Any]) -> None:
     pytest.importorskip("matplotlib")
     changes = {"objectives": ["energy", "force"], "search": "nested", "optimizer": "random"}

@@ -54,6 +54,7 @@ def test_the_largest_errors_are_listed_first() -> None:
     assert [(r.source, round(r.energy or 0.0)) for r in rows] == [("test.xyz#1", -300), ("test.xyz#2", 200)]
 
 
+@pytest.mark.slow
 def test_commands_name_a_structure_that_does_not_fit(
     study: Make, call: Callable[..., Any], folder: Path
 ) -> None:

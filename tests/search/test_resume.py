@@ -138,6 +138,7 @@ def check_complete(folder: Path) -> None:
 LOCAL = {"local": {"workers": 2}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "executor"),
     [(signal.SIGKILL, "serial"), (signal.SIGKILL, LOCAL), (signal.SIGINT, LOCAL), (signal.SIGTERM, "serial")],
@@ -216,6 +217,7 @@ def test_interrupted_before_the_first_trial(campaign: Any, folder: Path) -> None
         assert "Traceback" not in out, out
 
 
+@pytest.mark.slow
 def test_killed_workers_cost_one_trial_each(campaign: Any, folder: Path) -> None:
     process = campaign({"local": {"workers": 2}})
     killed = 0

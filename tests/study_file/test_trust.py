@@ -46,6 +46,7 @@ def forget_modules() -> None:
     load._load.cache_clear()
 
 
+@pytest.mark.slow
 def test_code_of_a_study_runs_once_it_is_trusted(
     stranger: tuple[Path, Path], call: Any, folder: Path
 ) -> None:
@@ -211,6 +212,7 @@ def test_a_store_cannot_make_us_write_elsewhere(done: Path, call: Any, folder: P
     assert [p for p in sorted(folder.rglob("*")) if p not in before and p.is_file()] == []
 
 
+@pytest.mark.slow
 def test_tables_of_validators_name_figures_and_no_places(done: Path, call: Any, folder: Path) -> None:
     table = {"x": [1.0, 2.5], "y": [1.0, 2.0]}
     row = {
@@ -249,6 +251,7 @@ def test_members_of_a_committee_lie_in_its_folder(done: Path, call: Any, folder:
     assert "is no plain file name" in outcome.err
 
 
+@pytest.mark.slow
 def test_reports_and_figures_replace_only_their_own(done: Path, call: Any, folder: Path) -> None:
     precious = folder / "thesis.html"
     precious.write_text("<html>mine</html>")
@@ -266,6 +269,7 @@ def test_reports_and_figures_replace_only_their_own(done: Path, call: Any, folde
     assert (folder / "other/convergence.csv").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_links_that_somebody_laid_are_not_followed(done: Path, call: Any, folder: Path) -> None:
     victim = folder / "victim"
     victim.write_text("mine")

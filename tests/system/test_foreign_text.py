@@ -105,6 +105,7 @@ def hostile(study: Callable[..., Path], folder: Path) -> Path:
     return study({"data": data, "fitter": cutoff})
 
 
+@pytest.mark.slow
 def test_hostile_groups_reach_nothing(hostile: Path, call: Any, folder: Path) -> None:
     """The whole way: run, tables, CSV, JSON, report and figures."""
     assert call("run", hostile, "--trials", 2).status == 0
@@ -130,6 +131,7 @@ def test_hostile_groups_reach_nothing(hostile: Path, call: Any, folder: Path) ->
     assert not any(c in page for c in ("\x1b", "\x9b", "\u202e"))
 
 
+@pytest.mark.slow
 def test_a_folder_whose_name_is_no_utf8(study: Callable[..., Path], xpot: Any, folder: Path) -> None:
     place = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9 \x1b[31m"))
     place.mkdir()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
 from xpot_core.testing import contract_class
 
-TestAce = contract_class("fitter", "ace")
+TestAce = pytest.mark.slow(contract_class("fitter", "ace"))
 TestPacemaker = contract_class("importer", "pacemaker")

@@ -23,7 +23,8 @@ from xpot_core.api import ExecutorContext, InputError, TrialState, TrialTask, Xp
 from xpot_core.testing import ExecutorContract, contract_class
 from xpot_core.testing.contracts.executor import _FAULTY, _context, _run, _task
 
-TestLocalCluster = contract_class("executor", "dask")
+# Beside these rules the tests below show in seconds that it works.
+TestLocalCluster = pytest.mark.slow(contract_class("executor", "dask"))
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,7 @@ def plugin(folder: Path) -> Iterator[Callable[[], TrialPlugin]]:
     assert not children()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["teardown", "cancel"])
 def test_trial_whose_worker_closes_is_given_back_and_not_failed(
     folder: Path, plugin: Callable[[], TrialPlugin], end: str
@@ -112,6 +113,7 @@ def test_worker_may_close_at_any_moment_of_a_trial(folder: Path, plugin: Callabl
         wait(lambda: not children())
 
 
+@pytest.mark.slow
 def test_ends_of_many_trials_are_fetched_together(folder: Path) -> None:
     with connected(folder, workers=4) as executor:
         for number in range(4):

@@ -87,6 +87,7 @@ def by_gap_fit_alone(data: TrainingData, folder: Path, command: list[str]) -> Fl
     return energies(potential, data, folder)
 
 
+@pytest.mark.slow
 def test_whole_staged_and_gap_fit_alone_are_equal(data: TrainingData, tmp_path: Path) -> None:
     """The staged fit is prepared at other sigmas, so that the options count where frames say nothing."""
     for name in ("prepared", "staged", "whole"):

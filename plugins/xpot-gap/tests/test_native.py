@@ -295,6 +295,7 @@ def test_descriptors_are_computed_once_where_they_fit(
     assert ahead.room(1)
 
 
+@pytest.mark.slow
 def test_structure_that_ends_the_process_is_named(tmp_path: Path) -> None:
     work = Ending(DescriptorOf("distance_2b cutoff=4.0"))
     structures = [Structure(Atoms("H"), True, None, False, f"frame {i}") for i in range(2)]

@@ -42,6 +42,7 @@ DESCRIPTORS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["gap_fit", "native"])
 def test_export_fits_the_same_in_gap_fit(tmp_path: Path, engine: str) -> None:
     data = make_data(6)

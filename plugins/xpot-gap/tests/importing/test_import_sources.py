@@ -187,6 +187,7 @@ def _by_gap_fit(text: str) -> tuple[dict[str, str], list[dict[str, str]], list[l
     return told, descriptors, numbers
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines())
 def test_random_settings_are_read_as_gap_fit_reads_them(text: str) -> None:
