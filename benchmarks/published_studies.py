@@ -33,7 +33,7 @@ PUBLISHED = {
     },
 }
 """Test errors as published: energy RMSE (meV/atom), force RMSE (eV/Å)."""
-ACE_CUTOFFS = {"Si": (4.8, 5.6), "Mo": (4.0, 4.5), "Cu": (4.0, 5.0)}
+ACE_CUTOFFS = {"Si": (4.8, 5.6), "Mo": (4.0, 4.5), "Cu": (3.9, 4.5)}
 """Å. Narrow, since an ACE study has few trials: around the cutoffs of single fits with default weights."""
 
 
