@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
 from xpot_skopt.contract import FOREST, GP, OWN
 
 from xpot_core.testing.contracts.optimizer import OptimizerContract
@@ -19,6 +20,7 @@ class TestGP(OptimizerContract):
     options: ClassVar = GP["options"]
 
 
+@pytest.mark.slow
 class TestGPWithOneAcquisition(OptimizerContract):
     provider = "skopt-gp"
     options: ClassVar = {
@@ -36,6 +38,7 @@ class TestExtraTrees(OptimizerContract):
     options: ClassVar = FOREST["options"]
 
 
+@pytest.mark.slow
 class TestRandomForest(OptimizerContract):
     provider = "skopt-forest"
     options: ClassVar = {
