@@ -25,7 +25,14 @@ CONTRACT: dict[str, Any] = {
         "max_num_epochs": 6,
         "device": "cpu",
     },
-    "other_values": {"weight_decay": 1.0, "max_num_epochs": 3, "energy_weight": 1.0},
+    "other_values": {
+        "weight_decay": 1.0,
+        "max_num_epochs": 3,
+        "energy_weight": 1.0,
+        # in so few steps the average remembers no more anyway
+        "ema_decay": 0.2,
+        "scheduler_patience": 0,
+    },
     "along_with": {
         "max_L": _TWO_LAYERS,
         "stress_weight": _STRESS,
