@@ -6,7 +6,8 @@ import importlib
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import Any
 
 from xpot_core.api import FitError
@@ -26,7 +27,8 @@ def package(name: str) -> Any:
     """
     os.environ.setdefault(_ALLOW, "1")
     try:
-        with warnings.catch_warnings():
+        # mace prints what it does not find
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
             return importlib.import_module(name)
     except ImportError as error:
