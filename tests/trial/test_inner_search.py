@@ -145,6 +145,41 @@ def test_held_out_fold_stops_the_inner_search() -> None:
     assert found.values["energy_weight"] == pytest.approx(10.0, rel=1e-6)
 
 
+def test_held_out_fold_may_rise_before_it_falls() -> None:
+    class Hill(Bowl):
+        """The held-out fold agrees with the others, but for a hill around the defaults."""
+
+        def _square(self, options: ToyOptions, fold: int) -> tuple[float, np.ndarray]:
+            value, slope = super()._square(options, fold)
+            away = np.log([options.energy_weight / 10.0, options.force_weight])  # type: ignore[operator]
+            return (
+                value + 40.0 * float(np.exp(-((np.hypot(*away) - 1.5) ** 2))) if fold == 2 else value
+            ), slope
+
+    design = Hill([(500.0, 50.0)] * 3)
+    found = bowl_search(design, hold_out=True, patience=1, prior=0.01, iterations=60)
+    assert found.values["energy_weight"] > 50.0
+
+
+class Valleys(Bowl):
+    """Two minima of one validation set: a shallow one beside the defaults, a deep one away from them."""
+
+    def _square(self, options: ToyOptions, fold: int) -> tuple[float, np.ndarray]:
+        x = np.log([options.energy_weight / 10.0, options.force_weight])  # type: ignore[operator]
+        shallow, deep = x - np.array([0.3, 0.3]), x + np.array([1.5, 1.0])
+        pits = [(0.5, shallow), (2.0, deep)]
+        value = 3.0 - sum(depth * float(np.exp(-2.0 * (d @ d))) for depth, d in pits)
+        return value, sum(4.0 * depth * d * np.exp(-2.0 * (d @ d)) for depth, d in pits)
+
+
+def test_one_validation_set_is_searched_from_several_starts() -> None:
+    one = bowl_search(Valleys([(1.0, 1.0)]), starts=1)
+    more = bowl_search(Valleys([(1.0, 1.0)]), starts=8)
+    assert one.values["energy_weight"] > 10.0
+    assert more.values["energy_weight"] == pytest.approx(10.0 * np.exp(-1.5), rel=0.05)
+    assert more.evaluations > one.evaluations
+
+
 def test_fit_that_fails_on_the_held_out_fold_alone_is_a_wall() -> None:
     class Walled(Bowl):
         def errors(self, options: Any, *, leave_out: int | None = None) -> Any:

@@ -222,7 +222,15 @@ class NestedConfig(OptionsModel):
     hold_out: bool = option(
         True, "Stop the inner search when the errors on one fold, which it does not see, no longer fall."
     )
-    patience: int = option(3, "Iterations without progress on that fold before it stops.", ge=1)
+    patience: int = option(
+        3, "Iterations without progress on that fold, after some progress, before it stops.", ge=1
+    )
+    starts: int | None = option(
+        None,
+        "Points from which it begins, the defaults among them; by default 3 where the validation set is a file, "
+        "which has local minima, else 1.",
+        ge=1,
+    )
 
 
 def _search(value: Any) -> Any:

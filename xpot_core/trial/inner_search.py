@@ -3,7 +3,7 @@
 The outer optimizer chooses descriptors; here the weights, sigmas and the ridge follow, from exact gradients
 where the design offers them. Hundreds of regressions cost what one descriptor calculation does, and hundreds
 of looks at one validation set over-tune: a pull towards the defaults and a fold that the inner search does
-not see hold against it.
+not see hold against it. One small validation set has local minima, so there the search begins from several points.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ Gradient = Callable[
 ]
 
 _TENTH = 0.1
+_AWAY = 0.2
+"""Standard deviation, in parts of the range, of further starts from the defaults."""
+_STARTS_OF_A_FILE = 3
 _FEWEST_FOLDS = 3
 """With two folds, one held out, the search would see the errors of a single fold."""
 
@@ -88,8 +91,9 @@ class InnerSearch:
         self.evaluations = 0
         self._scale = 1.0
         self._best: tuple[float, FloatArray] | None = None
-        self._worse = 0
         self._stopped = "converged"
+        self._since: int | None = None
+        self._refused = False
 
     def run(self) -> InnerSearchResult:
         """Search.
@@ -99,8 +103,6 @@ class InnerSearch:
         FitError
             If not even the defaults can be fitted.
         """
-        from scipy.optimize import minimize
-
         everywhere = self._value(self.centre, self.folds)
         at_defaults = self._value(self.centre)
         self._scale = at_defaults
@@ -113,36 +115,18 @@ class InnerSearch:
             except XpotError:
                 pass  # begun from the defaults instead
         gradient = self._gradient_works(point)
-        self._step(point, first)
-        bounds = [(0.0, 1.0)] * len(point)
-        if gradient:
-            found = minimize(
-                self._with_gradient,
-                point,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                callback=lambda intermediate_result: self._step(
-                    intermediate_result.x, intermediate_result.fun
-                ),
-                options={"maxiter": self.config.iterations},
-            )
-        else:
-            found = minimize(
-                self._penalised,
-                point,
-                method="COBYQA",
-                bounds=bounds,
-                callback=lambda intermediate_result: self._step(
-                    intermediate_result.x, intermediate_result.fun
-                ),
-                options={"maxfev": self.config.iterations * (len(point) + 1), "initial_tr_radius": _TENTH},
-            )
-        if self._stopped == "converged" and found.status == 1:
-            self._stopped = "iterations"
-        best = self._best[1] if self._best is not None else found.x
+        self._descend(point, first, gradient)
+        left = self._starts - 1
+        if left and point is not self.centre:
+            self._descend(self.centre, at_defaults, gradient)
+            left -= 1
+        generator = np.random.default_rng(0)
+        for _ in range(left if gradient else 0):
+            away = np.clip(self.centre + _AWAY * generator.normal(size=len(point)), 0.0, 1.0)
+            self._descend(away, self._penalised(away), gradient)
+        assert self._best is not None
         return InnerSearchResult(
-            values=self._values(best),
+            values=self._values(self._best[1]),
             default_loss=everywhere,
             method="gradient" if gradient else "derivative-free",
             held_out=self.watched,
@@ -150,6 +134,44 @@ class InnerSearch:
             evaluations=self.evaluations,
             path=self.path,
         )
+
+    @property
+    def _starts(self) -> int:
+        """How many descents; a validation set that is a file has local minima which folds average out."""
+        if self.config.starts is not None:
+            return self.config.starts
+        return _STARTS_OF_A_FILE if list(self.folds) == [None] else 1
+
+    def _descend(self, point: FloatArray, first: float, gradient: bool) -> None:
+        """From one point to the minimum near it; notes the best point in `_best` and how that descent ended."""
+        from scipy.optimize import minimize
+
+        before = self._best
+        self._since, self._refused = None, False
+        self._step(point, first, begins=True)
+        common: dict[str, Any] = {
+            "bounds": [(0.0, 1.0)] * len(point),
+            "callback": lambda intermediate_result: self._step(
+                intermediate_result.x, intermediate_result.fun
+            ),
+        }
+        if gradient:
+            options = {"maxiter": self.config.iterations}
+            found = minimize(
+                self._with_gradient, point, jac=True, method="L-BFGS-B", options=options, **common
+            )
+        else:
+            evaluations = self.config.iterations * (len(point) + 1)
+            trust = {"maxfev": evaluations, "initial_tr_radius": _TENTH}
+            found = minimize(self._penalised, point, method="COBYQA", options=trust, **common)
+        if self._best is before:
+            return
+        assert self._best is not None
+        stayed = self.watched is not None and len(self.path) > 1 and np.array_equal(self._best[1], point)
+        if self._refused or stayed:
+            self._stopped = "held-out fold"
+        else:
+            self._stopped = "iterations" if found.status == 1 else "converged"
 
     # -- points of the unit cube ---------------------------------------------------------------
 
@@ -238,8 +260,11 @@ class InnerSearch:
 
     # -- progress ------------------------------------------------------------------------------
 
-    def _step(self, point: FloatArray, value: float) -> None:
-        """Note an iteration; stop when the held-out fold has had enough."""
+    def _step(self, point: FloatArray, value: float, begins: bool = False) -> None:
+        """Note an iteration; stop when the held-out fold has had enough.
+
+        That fold may rise at first and fall later: it stops a descent only where it has fallen before.
+        """
         judged = float(value)
         seen: float | None = None
         if self.watched is not None:
@@ -252,9 +277,10 @@ class InnerSearch:
             judged = judged if math.isfinite(judged) else math.inf
         self.path.append((float(value), seen))
         if self._best is None or judged < self._best[0]:
-            self._best, self._worse = (judged, np.array(point)), 0
-        else:
-            self._worse += 1
-            if self.watched is not None and self._worse >= self.config.patience:
-                self._stopped = "held-out fold"
+            self._since = None if begins else 0
+            self._best = judged, np.array(point)
+        elif self._since is not None:
+            self._since += 1
+            if self.watched is not None and self._since >= self.config.patience:
+                self._refused = True
                 raise StopIteration

@@ -26,7 +26,7 @@ class InnerSearchResult:
     evaluations
         Number of points at which errors were computed.
     path
-        Loss at each iteration, and that of the fold held out.
+        Loss at each iteration, and that of the fold held out; one start after the other.
     """
 
     values: Mapping[str, float]

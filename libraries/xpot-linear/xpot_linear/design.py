@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -214,18 +214,21 @@ class LinearDesign:
         if solver == "auto" and self._rows_are_better(weights, quick):
             return self.regression.solve_exact(weights, leave_out, columns)
         if solver == "auto" and final:
-            # Directions that the normal equations do not resolve had no part in what the trial was judged by; an
-            # exact fit along them would deliver another potential than the one that won.
+            # Directions that the normal equations do not resolve had no or little part in what the trial was judged by;
+            # an exact fit along them would deliver another potential than the one that won.
             truncated = quick.method == "eigen"
-            return self.regression.solve_exact(weights, leave_out, columns, truncated=truncated)
+            exact = self.regression.solve_exact(
+                weights, leave_out, columns, truncated=truncated, ridge=quick.ridge
+            )
+            return replace(exact, rank=quick.rank, note=quick.note) if quick.ridge else exact
         return quick
 
     def _rows_are_better(self, weights: Weights, quick: Solution) -> bool:
         """Whether QR is as quick, where rounding would make the errors of normal equations jump from weight to weight.
 
-        Without ridge the smallest solution is taken instead: QR would follow directions that are noise.
+        Without ridge the normal equations hold what they do not resolve: QR would follow directions that are noise.
         """
-        weak = quick.method == "eigen" or quick.condition > _WEAK
+        weak = quick.method == "eigen" or quick.ridge > 0.0 or quick.condition > _WEAK
         return weights.penalised and weak and self._few_rows
 
     @property

@@ -90,16 +90,19 @@ class Regression:
                 for row, factor in enumerate(table[:, i]):
                     if factor:
                         blas.daxpy(self.blocks.packed[i], sums[row], a=factor)
-        return [self._solve(total, self.penalty(weights), columns) for total in sums]
+        counts = (table > 0.0) @ self.blocks.counts
+        penalty = self.penalty(weights)
+        return [self._solve(total, penalty, columns, int(n)) for total, n in zip(sums, counts, strict=True)]
 
-    def _solve(self, total: FloatArray, penalty: Penalty, columns: IntArray | None) -> Solution:
+    def _solve(self, total: FloatArray, penalty: Penalty, columns: IntArray | None, n_rows: int) -> Solution:
         width = self.blocks.width
         if columns is None:
-            return solve_gram(total, width, penalty, self.free)
+            return solve_gram(total, width, penalty, self.free, n_rows=n_rows)
         kept = np.append(columns, width - 1)
         part = np.asfortranarray(unpack(total, width)[np.ix_(kept, kept)])
         free = self.free[:, columns]
-        return solve_gram(pack(part), len(kept), penalty.take(columns), free).widened(columns, width - 1)
+        found = solve_gram(pack(part), len(kept), penalty.take(columns), free, n_rows=n_rows)
+        return found.widened(columns, width - 1)
 
     def solve_exact(
         self,
@@ -108,9 +111,14 @@ class Regression:
         columns: IntArray | None = None,
         *,
         truncated: bool = False,
+        ridge: float = 0.0,
     ) -> Solution:
-        """Fit from the rows themselves by QR: from the kept matrix, or computed anew; see `solve_rows`."""
-        diagonal, penalty, free = self.diagonal_of(weights, leave_out), self.penalty(weights), self.free
+        """Fit from the rows themselves by QR: from the kept matrix, or computed anew; see `solve_rows`.
+
+        `ridge` is that of a solution by normal equations, for the same coefficients.
+        """
+        diagonal, free = self.diagonal_of(weights, leave_out), self.free
+        penalty = self.penalty(weights).raised(ridge)
         rows = self.weighted_rows(weights, leave_out)
         if columns is None:
             return solve_rows(rows, diagonal, penalty, free, truncated=truncated)
@@ -160,6 +168,7 @@ class Regression:
         # The smallest solution depends on the length of the columns, which the weights change.
         open_part = np.zeros(k) if solution.undetermined is None else solution.undetermined(slope)
         b, penalty = self.blocks, self.penalty(weights)
+        relative = penalty.raised(solution.ridge).relative
         result = {(kind, group): 0.0 for kind in KINDS for group in b.groups}
         result["ridge", ""] = -float(z @ (penalty.relative * solution.diagonal * x))
         held = penalty.absolute * x if penalty.prior is None else penalty.prior @ x
@@ -177,7 +186,7 @@ class Regression:
             # the normal equations say M x = c; d(M x - c)/d ln w of this block
             residual = self.evaluation.times(b.packed[i], vector)[:k]
             lengths = b.packed[i, self._diagonal[:-1]] * x
-            change = z @ (residual + penalty.relative * lengths) + open_part @ lengths
+            change = z @ (residual + relative * lengths) + open_part @ lengths
             result[key.kind, key.group] -= 2.0 * square * float(change)
         return result
 

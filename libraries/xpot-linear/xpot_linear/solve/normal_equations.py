@@ -2,8 +2,10 @@
 
 The normal equations square the condition number: SNAP's is 1e8 to 1e10 before and about 1e6 after
 scaling every column to length one, which is what makes a Cholesky factorisation safe. Two steps of
-iterative refinement take the rest. Where even that fails (duplicate columns, too few rows) the
-smallest solution is taken from an eigenvalue decomposition, and said so.
+iterative refinement take the rest. Where the equations are (nearly) singular although there are rows enough
+(weights far apart, components that hardly differ) a small ridge is added, and said so: the solution then
+moves smoothly with the weights, at the cost of a second factorisation. With fewer rows than columns the
+smallest solution is taken from an eigenvalue decomposition.
 """
 
 from __future__ import annotations
@@ -22,10 +24,20 @@ JITTER = 1e-15
 """Added to the unit diagonal for the factorisation only; refinement takes its effect out again."""
 RCOND_LIMIT = 3e-15
 """Reciprocal condition of the scaled normal equations below which Cholesky is not trusted."""
+RIDGE = 1e-11
+"""Part of the diagonal that is added then. Less would let the rounding of the right side show in directions that no row
+determines; more would hold those that rows do determine."""
+_HELD = 1e3
+"""Squared pivots up to so many times the ridge are its own work: no row determines them."""
 
 
 def solve_gram(
-    packed: FloatArray, width: int, penalty: Penalty = NO_PENALTY, free: FloatArray | None = None
+    packed: FloatArray,
+    width: int,
+    penalty: Penalty = NO_PENALTY,
+    free: FloatArray | None = None,
+    *,
+    n_rows: int | None = None,
 ) -> Solution:
     """Solve from one packed Gram matrix of weighted ``[A b]``.
 
@@ -39,6 +51,8 @@ def solve_gram(
         On the coefficients.
     free
         Shape (m, K): directions known to change no row; the solution has no part along them.
+    n_rows
+        How many rows there were; None for enough.
     """
     if not np.isfinite(packed).all():
         raise FitError("the normal equations are not finite", remedy="look for NaN in data or weights")
@@ -57,28 +71,46 @@ def solve_gram(
     if free is not None and len(free):
         held = unit(np.append(free * scale, np.zeros((len(free), 1)), axis=1))
         gram += held.T @ held
-    work = gram.copy(order="F")
-    work[np.diag_indices(width)] += JITTER
-    factor, info = lapack.dpotrf(work, lower=False, clean=False, overwrite_a=True)
-    rcond = _reciprocal_condition(gram, factor, np.append(used, False)) if info == 0 else 0.0
     rank = int(used.sum())
     note = "" if rank == k else f"{k - rank} columns hold no data: their coefficients are zero"
-    if rcond > RCOND_LIMIT:
-        y, _ = lapack.dpotrs(factor, rhs)
-        step = np.inf
-        for _ in range(REFINEMENTS):
-            correction, _ = lapack.dpotrs(factor, rhs - blas.dsymv(1.0, gram, y, lower=0))
-            y += correction
-            step = float(np.linalg.norm(correction)) / max(float(np.linalg.norm(y)), 1e-300)
-        if step < 1e-2:
+    lengths = np.append(diagonal * scale**2, 0.0)
+    for ridge in (0.0, RIDGE) if n_rows is None or n_rows >= rank else (0.0,):
+        gram[np.diag_indices(width)] += ridge * lengths
+        found = _cholesky(gram, rhs, np.append(used, False))
+        if found is None:
+            continue
+        y, rcond, step, factor = found
+        if ridge:
+            rank = int((np.diag(factor)[:k][used] ** 2 > _HELD * ridge).sum())
+            text = f"the fit is (nearly) singular: a ridge of {ridge:g} is added"
+            note = "; ".join(t for t in (note, text) if t)
 
-            def inverse(vector: FloatArray) -> FloatArray:
-                solved: FloatArray = lapack.dpotrs(factor, np.append(scale * vector, 0.0))[0]
-                return scale * solved[:k]
+        def inverse(vector: FloatArray, factor: FloatArray = factor) -> FloatArray:
+            solved: FloatArray = lapack.dpotrs(factor, np.append(scale * vector, 0.0))[0]
+            return scale * solved[:k]
 
-            x = scale * y[:k]
-            return Solution(x, "cholesky", rcond**-0.5, rank, step, note, inverse, diagonal)
+        x = scale * y[:k]
+        return Solution(x, "cholesky", rcond**-0.5, rank, step, note, inverse, diagonal, ridge=ridge)
     return _solve_eigen(gram[:k, :k], rhs[:k], scale, used, note, diagonal)
+
+
+def _cholesky(
+    gram: FloatArray, rhs: FloatArray, used: npt.NDArray[np.bool_]
+) -> tuple[FloatArray, float, float, FloatArray] | None:
+    """Solution, reciprocal condition, size of the last refinement, factor; None where they are not to be trusted."""
+    work = gram.copy(order="F")
+    work[np.diag_indices(len(work))] += JITTER
+    factor, info = lapack.dpotrf(work, lower=False, clean=False, overwrite_a=True)
+    rcond = _reciprocal_condition(gram, factor, used) if info == 0 else 0.0
+    if rcond <= RCOND_LIMIT:
+        return None
+    y, _ = lapack.dpotrs(factor, rhs)
+    step = np.inf
+    for _ in range(REFINEMENTS):
+        correction, _ = lapack.dpotrs(factor, rhs - blas.dsymv(1.0, gram, y, lower=0))
+        y += correction
+        step = float(np.linalg.norm(correction)) / max(float(np.linalg.norm(y)), 1e-300)
+    return (y, rcond, step, factor) if step < 1e-2 else None
 
 
 def _reciprocal_condition(gram: FloatArray, factor: FloatArray, used: npt.NDArray[np.bool_]) -> float:

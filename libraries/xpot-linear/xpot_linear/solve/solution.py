@@ -50,6 +50,10 @@ class Penalty:
             found.append(square_root(self.prior))
         return found
 
+    def raised(self, ridge: float) -> Penalty:
+        """With so much more of the diagonal."""
+        return Penalty(self.relative + ridge, self.absolute, self.prior)
+
     def take(self, columns: npt.NDArray[np.intp]) -> Penalty:
         """For some of the columns."""
         relative, absolute = (
@@ -87,6 +91,8 @@ class Solution:
     undetermined
         Multiplies a vector (K,) by the projector on the directions that the rows leave open, in which the solution is
         the smallest one (columns at unit length); None where there are none.
+    ridge
+        Part of the diagonal of the normal equations that was added to solve them, beside any penalty asked for.
     """
 
     coefficients: FloatArray
@@ -98,6 +104,7 @@ class Solution:
     inverse: Callable[[FloatArray], FloatArray] | None = None
     diagonal: FloatArray | None = None
     undetermined: Callable[[FloatArray], FloatArray] | None = None
+    ridge: float = 0.0
 
     @property
     def facts(self) -> dict[str, float | int | str]:
@@ -132,6 +139,7 @@ class Solution:
             lifted(self.inverse),
             None if self.diagonal is None else wide(self.diagonal),
             lifted(self.undetermined),
+            self.ridge,
         )
 
 

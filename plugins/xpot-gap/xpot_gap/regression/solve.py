@@ -140,7 +140,7 @@ class GramBlocks:
             If the normal matrix is not positive definite in double precision; `WhiteKernel.exact` may do it.
         """
         solution = solve_gram(self._total(weight, leave_out), self._width, PRIOR)
-        if solution.method != "cholesky":
+        if solution.ridge:
             raise FitError("the normal matrix is not positive definite")
         return solution
 
