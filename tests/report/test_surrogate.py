@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from xpot_core.report.statistics.surrogate import MIN_TRIALS, analyse
+from xpot_core.report.statistics.search.surrogate import MIN_TRIALS, analyse
 from xpot_core.space.parameters import Choice, Float, Space
 from xpot_core.types.trials import Trial, TrialState
 

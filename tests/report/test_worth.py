@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from study_cases import WEIGHTS, toy
 
-from xpot_core.report.statistics.worth import WORTH_NAME, worth
+from xpot_core.report.statistics.search.worth import WORTH_NAME, worth
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
 from xpot_core.study_file.read import read_study

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from xpot_core.report.plotted.trade_off import picks
+from xpot_core.report.statistics.search.surrogate import Analysis, analyse
 from xpot_core.report.statistics.series import Series, varied
-from xpot_core.report.statistics.surrogate import Analysis, analyse
 from xpot_core.results.read import StudyResults
 
 PENDING = "The model of the loss is being made; it appears here in a moment."

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from xpot_core.errors import XpotError
-from xpot_core.search.start_point import predict_start
+from xpot_core.search.start_point import predict_runner_up, predict_start
 from xpot_core.store.store import Store
 from xpot_core.system.process_identity import process_token
 from xpot_core.trial.failure import failed_result
@@ -93,12 +95,13 @@ def finish(
     errors = {**model.errors, **test_errors(runner, winner.values, model.potential, fresh)}
     _predict_folds(runner, winner, model, fresh, listener)
     _write_influences(runner, winner, model, fresh, listener)
-    start = _predict_start(runner, winner, model, fresh, listener)
+    start, runner_up = _predict_others(runner, store.trials(), winner, model, fresh, listener)
     final = {
         "trial": winner.number,
         "potential": {**model.potential.to_json(), "directory": str(target)},
         "errors": {name: table.to_json() for name, table in errors.items()},
         "start": start,
+        "runner_up": runner_up,
         "seconds": dict(model.seconds),
         "validators": [row.to_json() for row in chosen["validators"]],
         "candidates": [
@@ -175,15 +178,29 @@ def _write_influences(
     (folder / INFLUENCE_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def _predict_start(
-    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, listener: Listener | None
-) -> dict[str, Any] | None:
-    try:
-        return predict_start(runner, winner, model, folder, most_seconds=_FOLDS_SECONDS)
-    except Exception as error:  # what the search gained must not cost the winner
-        if listener:
-            listener.message(f"the starting point was not fitted again for comparison: {error}")
-        return None
+def _predict_others(
+    runner: TrialRunner,
+    trials: Sequence[Trial],
+    winner: Trial,
+    model: FinalModel,
+    folder: Path,
+    listener: Listener | None,
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Starting point and runner-up."""
+    found: list[dict[str, Any] | None] = []
+    for what, predict in (
+        ("starting point", predict_start),
+        ("runner-up", partial(predict_runner_up, trials=trials)),
+    ):
+        try:
+            found.append(
+                predict(runner, winner=winner, model=model, folder=folder, most_seconds=_FOLDS_SECONDS)
+            )
+        except Exception as error:  # what the search gained must not cost the winner
+            found.append(None)
+            if listener:
+                listener.message(f"the {what} was not fitted again for comparison: {error}")
+    return found[0], found[1]
 
 
 def _candidate(

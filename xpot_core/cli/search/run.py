@@ -85,7 +85,7 @@ def run(
     from xpot_core.errors import InputError
     from xpot_core.family.run import refuse_over_family
     from xpot_core.report.progress import make_observer
-    from xpot_core.report.statistics.worth import worth
+    from xpot_core.report.statistics.search.worth import worth
     from xpot_core.report.tables.study import outlier_lines, summary_renderables
     from xpot_core.results.read import StudyResults
     from xpot_core.search.loop import Study

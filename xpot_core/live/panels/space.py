@@ -16,8 +16,8 @@ from xpot_core.live.panels.trial_text import drawn_trials, trial_texts
 from xpot_core.live.sampling import said, sample
 from xpot_core.report.figures.search.space import trust
 from xpot_core.report.figures.style import BLUE, ORANGE, RED, SKY
+from xpot_core.report.statistics.search.surrogate import Analysis
 from xpot_core.report.statistics.series import number, shortened, varied
-from xpot_core.report.statistics.surrogate import Analysis
 from xpot_core.space import parameters as kinds
 from xpot_core.space.parameters import Parameter
 from xpot_core.types.structures import FloatArray

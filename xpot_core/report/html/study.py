@@ -18,6 +18,7 @@ from xpot_core.report.statistics import provenance
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences, influences_of
 from xpot_core.report.statistics.outliers import OUTLIER_HEADS, Outliers, outliers
 from xpot_core.report.statistics.predictions import prediction_file, predictions_of
+from xpot_core.report.statistics.search.worth import worth
 from xpot_core.report.statistics.series import (
     SETS,
     error_text,
@@ -27,7 +28,6 @@ from xpot_core.report.statistics.series import (
     structure_count,
 )
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
-from xpot_core.report.statistics.worth import worth
 from xpot_core.report.tables.failures import (
     KIND_HEADS,
     REFUSED_HEADS,
@@ -42,6 +42,7 @@ from xpot_core.report.tables.study import (
     one_group,
     test_rows,
 )
+from xpot_core.results.columns import too_many_columns
 from xpot_core.results.read import StudyResults
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import QUANTITIES
@@ -113,9 +114,11 @@ def _result(results: StudyResults) -> dict[str, Any]:
         (set_label(results, name), structure_count(results, name, table), *_errors(table))
         for name, table in shown_errors(results).items()
     ]
+    best = results.best
+    large = too_many_columns(best.metadata, best.errors) if best is not None else ""
     return {
-        "best": results.best,
-        "worth": worth(results, compute=True).rows(),
+        "best": best,
+        "worth": [*worth(results, compute=True).rows(), *([("model", large)] if large else [])],
         "sets": rows,
         "spans": [("", 2), *((f"{q.name} ({q.unit})", 2) for q in QUANTITIES.values())],
         "tested": results.final_errors("test") is not None,

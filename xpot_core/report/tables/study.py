@@ -15,6 +15,7 @@ from xpot_core.report.plotted.reference import beside
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences
 from xpot_core.report.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
 from xpot_core.report.statistics.predictions import Structure, predictions_of
+from xpot_core.report.statistics.search.worth import worth
 from xpot_core.report.statistics.series import (
     SETS,
     duration,
@@ -27,7 +28,6 @@ from xpot_core.report.statistics.series import (
     verdict,
 )
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
-from xpot_core.report.statistics.worth import worth
 from xpot_core.report.tables.failures import refused_count, refused_trials, trouble_tables
 from xpot_core.report.tables.terminal import PlainTable, facts, names, numbers, texts
 from xpot_core.results.as_json import SECONDS

@@ -37,6 +37,8 @@ class Worth:
         Of the winner over the starting point: loss, then each error with its interval.
     spread
         How far the best ten trials lie apart.
+    selected
+        The winner against the runner-up, and structures that decide between them.
     edges
         Hyperparameters of the winner at an end of their range.
     mattered
@@ -45,6 +47,7 @@ class Worth:
 
     gain: tuple[str, ...] = ()
     spread: str = ""
+    selected: tuple[str, ...] = ()
     edges: str = ""
     mattered: str = ""
 
@@ -52,6 +55,7 @@ class Worth:
         """Heading and sentence."""
         rows = [("gain", sentence) for sentence in self.gain]
         rows += [("best trials", self.spread)] if self.spread else []
+        rows += [("selection", sentence) for sentence in self.selected]
         rows += [("at the edge", self.edges)] if self.edges else []
         return [*rows, ("mattered", self.mattered)] if self.mattered else rows
 
@@ -70,12 +74,15 @@ def worth(results: StudyResults, *, compute: bool = False) -> Worth:
     best = results.best
     if best is None or not len(results.space):
         return Worth()
-    gain, mattered = _kept(results, best)
-    if compute and gain is None:
-        gain, mattered = tuple(_gains(results)), _mattered(results)
-        _keep(results, best, gain, mattered)
+    kept = _kept(results, best)
+    if kept is None and compute:
+        from xpot_core.report.statistics.search.selection import selection
+
+        kept = tuple(_gains(results)), tuple(selection(results)), _mattered(results)
+        _keep(results, best, *kept)
+    gain, selected, mattered = kept or ((), (), "")
     return Worth(
-        (*_loss_gain(results, best), *(gain or ())), _spread(results), _edges(results, best), mattered
+        (*_loss_gain(results, best), *gain), _spread(results), selected, _edges(results, best), mattered
     )
 
 
@@ -165,7 +172,7 @@ def _edges(results: StudyResults, best: Trial) -> str:
 def _mattered(results: StudyResults) -> str:
     if find_spec("sklearn") is None:
         return ""
-    from xpot_core.report.statistics.surrogate import analyse
+    from xpot_core.report.statistics.search.surrogate import analyse
 
     complete = [t for t in results.trials if t.comparable]
     analysis = analyse(varied(results.space, complete), complete)
@@ -189,21 +196,23 @@ def _key(results: StudyResults, best: Trial) -> dict[str, Any]:
     }
 
 
-def _kept(results: StudyResults, best: Trial) -> tuple[tuple[str, ...] | None, str]:
-    """What was computed for these very trials; None where nothing was."""
+def _kept(results: StudyResults, best: Trial) -> tuple[tuple[str, ...], tuple[str, ...], str] | None:
+    """What was computed for these very trials: gain, selection, what mattered; None where nothing was."""
     try:
         data = json.loads((results.directory / WORTH_NAME).read_text(encoding="utf-8"))
         if data["of"] == _key(results, best):
-            return tuple(map(str, data["gain"])), str(data["mattered"])
+            selected = tuple(map(str, data.get("selection", ())))
+            return tuple(map(str, data["gain"])), selected, str(data["mattered"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    return None, ""
+    return None
 
 
-def _keep(results: StudyResults, best: Trial, gain: tuple[str, ...], mattered: str) -> None:
-    text = json.dumps(
-        {"of": _key(results, best), "gain": gain, "mattered": mattered}, ensure_ascii=False, indent=1
-    )
+def _keep(
+    results: StudyResults, best: Trial, gain: tuple[str, ...], selected: tuple[str, ...], mattered: str
+) -> None:
+    content = {"of": _key(results, best), "gain": gain, "selection": selected, "mattered": mattered}
+    text = json.dumps(content, ensure_ascii=False, indent=1)
     try:
         (results.directory / WORTH_NAME).write_text(text + "\n", encoding="utf-8")
     except OSError:  # a report may be made of a folder that is not ours
