@@ -31,7 +31,7 @@ def selection(results: StudyResults) -> list[str]:
     verdicts = compared_structures(names, "validation", pair, seed=0).verdicts
     told = [verdict.text() for verdict in verdicts if verdict.quantity in _QUANTITIES]
     for quantity in _QUANTITIES:
-        found = deciding(*pair, quantity)
+        found = deciding(pair[0], pair[1], quantity)
         if found:
             listed = ", ".join(f"{s.source} ({s.group})" for s in found)
             word = "structure" if len(found) == 1 else "structures"
