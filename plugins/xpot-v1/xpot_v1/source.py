@@ -71,7 +71,8 @@ def blocks_of(path: Path) -> dict[str, Any]:
     import hjson
 
     try:
-        content = hjson.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = hjson.loads(text) if "xpot" in text else None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from error
     except (hjson.HjsonDecodeError, UnicodeDecodeError) as error:

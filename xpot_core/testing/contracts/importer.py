@@ -15,6 +15,8 @@ Examples
 from __future__ import annotations
 
 import contextlib
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +28,8 @@ from xpot_core.testing.contracts.contract import Contract, NotApplicable, scratc
 from xpot_core.types.importing import ImportedStudy
 
 _OF_NOBODY = ("", "no input of any program", "none.txt", "a\x00b", "?" * 5000)
+_DATA = json.dumps({"Dataset": {"Data": [{"Positions": [[0.125 * i, 0.5, 0.25] for i in range(10_000)]}]}})
+_SECONDS = 0.2
 
 
 class ImporterContract(Contract):
@@ -78,6 +82,19 @@ class ImporterContract(Contract):
             assert recognises(self.source), "does not recognise its own source"
             taken = [text[:30] for text in _OF_NOBODY if recognises(text)]
         assert not taken, f"takes for its own: {taken}"
+
+    def test_recognising_is_cheap(self) -> None:
+        """Whoever looks for inputs in a folder asks about its structures, too: they are not parsed."""
+        recognises = self.registry.get(ImporterProvider, self.provider).tool("recognises")
+        if recognises is None:
+            raise NotApplicable("recognises nothing by itself")
+        with self._there():
+            for name in ("structures.json", "structures.yaml"):
+                Path(name).write_text(_DATA, encoding="utf-8")
+                start = time.process_time()
+                assert not recognises(name), f"takes {name} for its own"
+                seconds = time.process_time() - start
+                assert seconds < _SECONDS, f"takes {seconds:.1f} s for {len(_DATA) // 1000} kB of numbers"
 
     def test_refuses_what_it_cannot_read(self) -> None:
         """Odd and missing sources are errors that say so."""

@@ -9,6 +9,8 @@ import yaml
 
 from xpot_core.api import ImportedStudy, InputError, NoOptions
 
+_PARTS = ("potential", "data", "fit")
+
 
 class PacemakerImporter:
     """Reads input files of pacemaker."""
@@ -41,9 +43,11 @@ def recognises(source: str) -> bool:
 def _content(source: str) -> dict[str, Any] | None:
     try:
         text = source if "\n" in source else Path(source).read_text(encoding="utf-8")
+        if not all(part in text for part in _PARTS):
+            return None  # whoever looks for inputs asks about large files of data, too
         content = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError):
         return None
-    if not isinstance(content, dict) or not {"potential", "data", "fit"} <= set(content):
+    if not isinstance(content, dict) or not set(_PARTS) <= set(content):
         return None
     return content

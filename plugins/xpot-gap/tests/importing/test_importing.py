@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ase.build import bulk
 from ase.io import read, write
 from gap_cases import PAIR_TEXT, SOAP_TEXT, make_data, make_options, study_from_command
 from xpot_gap.gap_fit.command import describe_descriptors, gap_fit_arguments, safe_names
@@ -160,6 +161,40 @@ def test_what_changes_the_fit_and_is_not_carried_is_told(changed: str, lost: str
     key, _, value = changed.partition("=")
     found = study_from_source("gap_fit " + " ".join(f"{k}={v}" for k, v in {**base, key: value}.items()))
     assert [text for text in found.lost if lost in text], found.lost
+
+
+TURBO_TEXT = (
+    "soap_turbo n_max=4 l_max=3 zeta=4 rcut_hard=4.0 atom_sigma=0.5 delta=1 covariance_type=dot_product n_sparse=3 "
+    "sparse_method=uniform"
+)
+
+
+@pytest.mark.parametrize(
+    ("species", "message"),
+    [
+        ("", "^soap_turbo: species_Z: gap_fit stops without it"),
+        ("n_species=1 species_Z={14}", "gap_fit stops at 1 species where the data have 2"),
+        ("n_species=2 species_Z={{1 2}} add_species=T", None),  # their number counts, not which
+        ("n_species=1 species_Z={15} add_species=F", None),
+    ],
+)
+def test_species_of_soap_turbo_where_gap_fit_stops(
+    species: str, message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    atoms = bulk("InP", "zincblende", a=5.9)
+    atoms.info["energy"] = -1.0
+    write("two.xyz", atoms)
+    command = (
+        f"gap_fit at_file=two.xyz gap={{{TURBO_TEXT} {species}}} default_sigma={{0.1 0.1 0.1 0}} "
+        "energy_parameter_name=energy e0=0"
+    )
+    if message is None:
+        study_from_command(command)
+    else:
+        with pytest.raises(InputError, match=message) as caught:
+            study_from_command(command)
+        assert "species_Z={49 15}" in str(caught.value)
 
 
 def test_lost_settings_need_a_word_of_the_user() -> None:

@@ -37,6 +37,8 @@ def terms(
     if is_true(pairs.get("add_species", "T"), "add_species"):
         if whole(pairs.get("n_Z", "1"), f"{kind}: n_Z") > 1:
             raise InputError("gap_fit needs add_species=F beside it", key=f"{kind}: n_Z", value=pairs["n_Z"])
+        if kind == "soap_turbo":
+            _as_many(pairs, elements)
         useless = [key for key in pairs if key in KEYS - {"add_species"}]
         if useless:
             findings.note(f"{kind}: {', '.join(useless)} without effect, as gap_fit adds all species.")
@@ -54,6 +56,22 @@ def terms(
     if elements and set(named) == set(elements) and len(elements) == 1:
         return [{}]
     return [{"species": ANY if set(named) == {ANY} else named}]
+
+
+def _as_many(pairs: Mapping[str, str], elements: Sequence[str]) -> None:
+    """Stop where gap_fit does: it gives soap_turbo all species anew, but reads as many from species_Z before."""
+    numbers = " ".join(str(atomic_numbers[element]) for element in elements) or "numbers of the elements"
+    remedy = f"write n_species={len(elements) or 'N'} species_Z={{{numbers}}}"
+    if "species_Z" not in pairs:
+        raise InputError("gap_fit stops without it", key="soap_turbo: species_Z", remedy=remedy)
+    n = len(pairs["species_Z"].split())
+    if elements and n != len(elements):
+        raise InputError(
+            f"gap_fit stops at {n} species where the data have {len(elements)}",
+            key="soap_turbo: species_Z",
+            value=pairs["species_Z"],
+            remedy=remedy,
+        )
 
 
 def _all(kind: str, pairs: Mapping[str, str], elements: Sequence[str]) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ def arguments(source: str) -> dict[str, Any] | None:
             text = Path(source).read_text(encoding="utf-8")
         except (OSError, ValueError):
             return None
+    if "train_file" not in text and "run_train" not in text:
+        return None  # large files of data are not parsed
     words = _words(text)
     if _has_program(words):
         return _of_command(words, Path() if text is source else Path(source).parent)

@@ -52,6 +52,8 @@ def recognises(source: str) -> bool:
         text = _text(path)
         if "<command_line>" in text:
             return "<GAP_params" in text
+        if not any(name in text for name in ("gap", *KINDS)):
+            return False  # large files of data are not parsed
         arguments = _dictionary(text, path)
     except InputError:
         return False
