@@ -239,8 +239,8 @@ def test_links_to_headings_and_files_exist() -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda p: p.name)
 def test_study_files_are_valid(path: Path) -> None:
     study = read_study(path)
-    if path.name == "argon.yaml":
-        pytest.skip("is run below")
+    if path.name in ("argon.yaml", "copper-gap.yaml"):
+        pytest.skip("its data are made where it is run: below, and with the tutorials")
     ((name, options),) = study.config.fitter.items()
     registry = load_registry()
     if name not in registry.names("fitter"):
