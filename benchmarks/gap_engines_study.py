@@ -3,9 +3,9 @@
     python benchmarks/gap_engines_study.py [--every 5] [--cpu-seconds 150] [--engines native gap_fit]
 
 The study is that of ``gap_study.py`` on every n-th structure of ``$XPOT_DATA/zuo2020/Si_train.xyz``: the same
-hyperparameters, 5-fold cross-validation and seed, one trial after the other, nothing kept from earlier runs. Each
-engine gets the same CPU time, imports and reading not counted. Writes ``benchmarks/results/gap_engines_study.csv``,
-``.md`` and ``.png``; rows of an engine that is not run again stay.
+hyperparameters, the sigmas in an inner search, 5-fold cross-validation and seed, one trial after the other,
+nothing kept from earlier runs. Each engine gets the same CPU time, imports and reading not counted. Writes
+``benchmarks/results/gap_engines_study.csv``, ``.md`` and ``.png``; rows of an engine that is not run again stay.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def run(engine: str, every: int, seconds: float) -> list[Point]:
         folder = Path(name)
         raw = subset_study(DATA, every, folder)
         raw["fitter"]["gap"] |= {"engine": engine, "cache_gb": 0}
-        raw |= {"study": engine, "budget": {"trials": 500}, "executor": "serial"}
+        raw |= {"study": engine, "budget": {"trials": 500}, "executor": "serial", "search": "nested"}
         raw["data"].pop("test")
         study = Study(study_from_dict(raw), folder)
         watch = Watch(study, engine, seconds)
