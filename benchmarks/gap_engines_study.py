@@ -26,6 +26,7 @@ from fresh import cpu_of_tree
 from gap_speed import RESULTS
 from gap_study import subset_study
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from xpot_core.report.progress import SilentObserver
 from xpot_core.search.loop import Study
@@ -124,6 +125,9 @@ def store(points: list[Point], every: int) -> None:
         )
         axes.step([p.cpu_s for p in own], [p.best for p in own], where="post", marker=".", label=engine)
     axes.set(xlabel="CPU time (s)", ylabel="smallest loss so far", xscale="log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(title="engine", frameon=False)
     figure.savefig(RESULTS / "gap_engines_study.png", dpi=150)
     (RESULTS / "gap_engines_study.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
