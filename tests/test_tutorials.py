@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -95,27 +97,38 @@ def test_choices(place: Path, xpot: Xpot) -> None:
 
 
 @pytest.fixture
-def workers() -> Iterator[None]:
-    """A scheduler and two workers, as the tutorial starts them, at its address."""
+def workers() -> Iterator[str]:
+    """A scheduler and two workers as the tutorial starts them; gives the address."""
     dask = Path(sys.executable).with_name("dask")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    commands = [["scheduler", "--host", "127.0.0.1", "--port", "8786", "--no-dashboard"]]
-    commands += [["worker", "tcp://127.0.0.1:8786", "--nthreads", "1", "--no-dashboard"]] * 2
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
     with ExitStack() as stack:
-        for words in commands:
-            process = stack.enter_context(
-                subprocess.Popen([dask, *words], env={**os.environ, "OMP_NUM_THREADS": "1"}, **quiet)  # type: ignore[call-overload]
-            )
+
+        def start(*words: str) -> None:
+            command = [dask, *words, "--no-dashboard"]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stack.enter_context(process)
             stack.callback(process.terminate)
-        yield
+
+        start("scheduler", "--host", "127.0.0.1", "--port", str(port))
+        deadline = time.monotonic() + 120
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        for _ in range(2):
+            start("worker", address, "--nthreads", "1")
+        yield address
 
 
 @needs["xpot_dask"]
 @pytest.mark.slow
-def test_cluster(place: Path, workers: None, xpot: Xpot) -> None:
-    study = EXAMPLES / "silicon-workers.yaml"
-    assert xpot("run", study, "--dry-run").status == 0
+def test_cluster(place: Path, workers: str, xpot: Xpot) -> None:
+    study, there = EXAMPLES / "silicon-workers.yaml", ["--set", f"executor.dask.address={workers}"]
+    assert xpot("run", study, "--dry-run", *there).status == 0
     assert not (place / "runs").exists()
-    done = xpot("run", study, "--trials", "3", "--quiet")
+    done = xpot("run", study, "--trials", "3", "--quiet", *there)
     assert done.status == 0, done.err
-    assert len({t.worker for t in _ran("silicon-workers").trials if t.worker}) >= 1
+    assert all(t.worker for t in _ran("silicon-workers").trials)

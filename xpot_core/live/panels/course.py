@@ -28,8 +28,8 @@ from xpot_core.live.panels.trial_text import drawn_trials, trial_texts
 from xpot_core.report.figures.style import ORANGE, PINK, RED, SKY
 from xpot_core.report.html.head import best_rows, study_head
 from xpot_core.report.plotted.timeline import bars, time_unit, workers
+from xpot_core.report.statistics.search.worth import worth
 from xpot_core.report.statistics.series import Series, duration, initial_trials
-from xpot_core.report.statistics.worth import worth
 from xpot_core.report.tables.failures import (
     KIND_HEADS,
     REFUSED_HEADS,
