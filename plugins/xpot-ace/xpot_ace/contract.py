@@ -59,7 +59,7 @@ PACEMAKER: dict[str, Any] = {
 }
 
 IMPORTER: dict[str, Any] = {
-    "fitter": "ace",
+    "fitter": "pacemaker",
     "source": "input.yaml",
     "files": {
         "input.yaml": """cutoff: 6.0

@@ -24,15 +24,15 @@ class PacemakerImporter:
         Raises
         ------
         InputError
-            If there is none, or it has what linear ACE cannot express and what is no matter of taste either.
+            If there is none, or its potential has no counterpart here.
         """
         from xpot_ace.pacemaker.input_file import study_from_input
 
         content = _content(source)
         if content is None:
             raise InputError("is no input of pacemaker", value=source[:200], remedy="name an input.yaml")
-        study, notes = study_from_input(content, Path("pacemaker.yaml" if "\n" in source else source))
-        return ImportedStudy(study, tuple(notes))
+        study, notes, lost = study_from_input(content, Path("pacemaker.yaml" if "\n" in source else source))
+        return ImportedStudy(study, tuple(notes), lost=tuple(lost))
 
 
 def recognises(source: str) -> bool:

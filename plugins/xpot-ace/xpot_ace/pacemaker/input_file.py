@@ -1,4 +1,4 @@
-"""An input of pacemaker as a study file: what is linear in it; the rest is named."""
+"""An input of pacemaker as a study file: of the fitter ``ace`` where it is linear, else of ``pacemaker``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.options import AceOptions
+from xpot_ace.pacemaker.nonlinear_input import LINEAR, embedding_of, fit_options
 from xpot_ace.pacemaker.potential_section import BOND_KEYS
 from xpot_core.api import InputError, validate_options
 
@@ -18,8 +20,8 @@ _NO_MATTER = {"coefs_init", "NameOfCutoffFunction", "nradmax", "lmax", "nradbase
 """Keys of functions and bonds that change no linear fit, or only the size of tables."""
 
 
-def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], list[str]]:
-    """The study file of an input, and what was not taken over.
+def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], list[str], list[str]]:
+    """The study file of an input, notes, and what changes the fit and is not taken over.
 
     Parameters
     ----------
@@ -44,22 +46,31 @@ def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, 
     notes = ["Made from an input of pacemaker: say what is to be tuned."]
     elements = sorted(potential["elements"])
     try:
-        ace = {
+        embedding = embedding_of(potential.get("embeddings", {}))
+        options = {
             **_bonds(potential["bonds"], elements),
             **_functions(potential["functions"], elements),
         }
     except InputError as error:
         raise error.at(key="potential", file=path) from error
     if "deltaSplineBins" in potential:
-        ace["delta_spline_bins"] = float(potential["deltaSplineBins"])
-    notes += _embeddings(potential.get("embeddings", {}))
-    data = _data(content["data"], ace, notes)
-    notes += _fit(content["fit"])
-    validate_options(AceOptions, ace)
-    study = {"study": "from-pacemaker", "data": data, "fitter": {"ace": ace}}
+        options["delta_spline_bins"] = float(potential["deltaSplineBins"])
+    linear = embedding == LINEAR
+    data = _data(content["data"], options, notes, linear)
+    lost: list[str] = []
+    if linear:
+        options = {"angular_weight": 1.0, **options}
+        notes += _fit(content["fit"])
+    else:
+        options |= {**embedding, **fit_options(content, lost)}
+    try:
+        validate_options(AceOptions if linear else PacemakerOptions, options)
+    except InputError as error:
+        raise error.at(file=path) from error
+    study = {"study": "from-pacemaker", "data": data, "fitter": {"ace" if linear else "pacemaker": options}}
     if isinstance(content.get("seed"), int):
         study["seed"] = content["seed"]
-    return study, notes
+    return study, notes, lost
 
 
 def _bonds(bonds: Mapping[str, Any], elements: list[str]) -> dict[str, Any]:
@@ -122,22 +133,12 @@ def _functions(functions: Mapping[str, Any], elements: list[str]) -> dict[str, A
         found |= {ours: own} if ours else own
     found["order"] = len(found.get("nradmax_by_orders", [1] * 4))
     # without a number, pacemaker takes them all
-    return {"functions": 100000, "angular_weight": 1.0, **found}
+    return {"functions": 100000, **found}
 
 
-def _embeddings(embeddings: Mapping[str, Any]) -> list[str]:
-    notes = []
-    for name, given in embeddings.items():
-        exponents = [float(x) for x in given.get("fs_parameters", [1, 1])]
-        if given.get("ndensity", 1) != 1 or exponents[1::2] != [1.0]:
-            densities = f"{given.get('ndensity', 1)} densities with fs_parameters {exponents}"
-            notes.append(
-                f"embeddings.{name}: {densities} are not linear; this is the linear ACE of the same functions."
-            )
-    return notes
-
-
-def _data(given: Mapping[str, Any], ace: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+def _data(
+    given: Mapping[str, Any], options: dict[str, Any], notes: list[str], linear: bool
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for theirs, ours in (("filename", "train"), ("test_filename", "test")):
         if theirs not in given:
@@ -156,8 +157,8 @@ def _data(given: Mapping[str, Any], ace: dict[str, Any], notes: list[str]) -> di
         found["validation"] = {"kfold": 5}
     reference = given.get("reference_energy")
     if isinstance(reference, Mapping):
-        ace["energy_shift"] = {e: float(v) for e, v in reference.items()}
-    elif reference is not None:
+        options["energy_shift"] = {e: float(v) for e, v in reference.items()}
+    elif reference is not None and linear:
         notes.append(f"data.reference_energy: {reference} is not needed, a constant per element is fitted.")
     return found
 
