@@ -49,6 +49,13 @@ def test_it_begins_where_the_foundation_ends(foundation: Path, tmp_path: Path) -
     assert rmse(tuned.path("model")) < 0.95 * rmse(foundation)
 
 
+def test_a_path_starts_from_the_working_folder(
+    foundation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(foundation.parent)
+    assert nickel(tmp_path, Path(foundation.name), max_num_epochs=1).path("model").is_file()
+
+
 def test_what_is_frozen_stays(foundation: Path, tmp_path: Path) -> None:
     import torch
 

@@ -18,7 +18,7 @@ from xpot_mace.run_train.importer import MaceImporter, recognises
 from xpot_core.api import InputError, NoOptions
 from xpot_core.testing import contract_class
 
-TestImporter = contract_class("importer", "mace_run_train")
+TestImporter = contract_class("importer", "mace-run-train")
 
 GROUPS = ("bulk", "slab-100", "liquid.2")
 _positive = st.floats(1e-6, 1e6, allow_nan=False).filter(lambda x: x > 0)

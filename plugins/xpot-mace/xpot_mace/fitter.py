@@ -105,6 +105,10 @@ def _write(folder: Path, options: MaceOptions, request: FitRequest, held: tuple[
         seed=request.seed,
         device="cuda" if options.device == "cuda" else "cpu",
     )
+    for name in ("foundation_model", "pt_train_file"):
+        if name in content:
+            # mace runs in that folder
+            content[name] = str(Path(content[name]).absolute())
     (folder / CONFIG).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 

@@ -51,7 +51,7 @@ def xpot_register_predictors() -> Iterable[PredictorProvider]:
 def xpot_register_importers() -> Iterable[ImporterProvider]:
     """What others wrote for the same framework."""
     yield ImporterProvider(
-        name="mace_run_train",
+        name="mace-run-train",
         summary="configurations and command lines of mace_run_train",
         load="xpot_mace.run_train.importer:MaceImporter",
         recognises="xpot_mace.run_train.importer:recognises",

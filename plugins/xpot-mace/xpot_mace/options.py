@@ -212,8 +212,8 @@ class FineTuning(OptionsModel):
 
     foundation_model: str | None = option(
         None,
-        "File of a MACE model to start from; nothing is downloaded. Its architecture and cutoff take the place of the "
-        "options of the architecture. Loading it runs code of the file.",
+        "File of a MACE model to start from, from the working folder on; nothing is downloaded. Its architecture and "
+        "cutoff take the place of the options of the architecture. Loading it runs code of the file.",
         tunable=False,
         needs_trust=True,
     )

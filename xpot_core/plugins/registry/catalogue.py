@@ -53,7 +53,7 @@ PUBLISHED: dict[Kind, dict[str, str]] = {
         "xpot": "xpot-v1",
         "optuna": "xpot-optuna",
         "pacemaker": "xpot-ace",
-        "mace_run_train": "xpot-mace",
+        "mace-run-train": "xpot-mace",
     },
     "validator": {
         "dimer": "xpot-lammps",

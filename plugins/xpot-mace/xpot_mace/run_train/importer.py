@@ -1,4 +1,4 @@
-"""Importer ``mace_run_train``: a configuration or a command line becomes a study file."""
+"""Importer ``mace-run-train``: a configuration or a command line becomes a study file."""
 
 from __future__ import annotations
 
