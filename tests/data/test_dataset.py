@@ -145,6 +145,24 @@ def test_keep_together(folder: Path, load: Load) -> None:
         load(train="t.xyz", validation={"kfold": 5, "keep_together": "trajectory"})
 
 
+def test_copies_by_symmetry_may_stay_together(folder: Path, load: Load) -> None:
+    made = []
+    for atoms in images(8):
+        atoms.set_cell(np.array(atoms.cell) * [1.03, 1.0, 1.0])
+        turned = atoms.copy()
+        turned.set_cell(np.array(atoms.cell)[[1, 2, 0]][:, [1, 2, 0]])
+        turned.set_positions(atoms.get_positions()[:, [1, 2, 0]])
+        turned.arrays["REF_forces"] = atoms.arrays["REF_forces"][:, [1, 2, 0]]
+        made += [atoms, turned]
+    write(folder / "t.xyz", made, format="extxyz")
+    apart = load(train="t.xyz", validation={"kfold": 2, "seed": 3}).data.folds
+    together = load(train="t.xyz", validation={"kfold": 2, "seed": 3, "copies": "together"}).data.folds
+    assert any(apart[i] != apart[i + 1] for i in range(0, 16, 2))
+    assert all(together[i] == together[i + 1] for i in range(0, 16, 2))
+    # so few units that no split is left: they stand apart
+    assert len(set(load(train="t.xyz", validation={"kfold": 16, "copies": "together"}).data.folds)) == 16
+
+
 def test_identical_structures_stay_in_one_fold(folder: Path, load: Load) -> None:
     made = [a for atoms in images(6) for a in (atoms, atoms.copy())]
     for i, atoms in enumerate(made):

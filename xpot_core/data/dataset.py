@@ -14,6 +14,7 @@ from xpot_core.data.checks.misfits import misfit_warnings
 from xpot_core.data.checks.missing_labels import doubtful_zeros, without_missing
 from xpot_core.data.checks.unused_columns import READ, Column
 from xpot_core.data.checks.unused_columns import sentences as unused_sentences
+from xpot_core.data.fold_units import units_of
 from xpot_core.data.isolated_atoms import REACH, is_isolated, isolated_energies
 from xpot_core.data.reuse import get_or_make
 from xpot_core.data.row_factors import sigma_means
@@ -229,8 +230,8 @@ def _folds(train: Sequence[Frame], config: DataConfig) -> list[int]:
     if v.file is not None:
         return [ALWAYS_TRAIN] * len(train)
     free = [i for i, f in enumerate(train) if not is_isolated(f.atoms)]
-    units = _units(train, free, v.keep_together)
     folds = v.kfold or 1
+    units = units_of(train, free, v.keep_together, copies=v.copies == "together", fewest=max(folds, 2))
     wanted = max(round(len(units) * v.fraction), 1) if v.fraction is not None else len(units)
     if (v.kfold and len(units) < folds) or (v.fraction is not None and wanted >= len(units)):
         most = (len(units) - 1) / max(len(units), 1)
@@ -256,22 +257,6 @@ def _folds(train: Sequence[Frame], config: DataConfig) -> list[int]:
         for i in unit:
             labels[i] = position % folds
     return labels
-
-
-def _units(train: Sequence[Frame], free: Sequence[int], key: str | None) -> list[list[int]]:
-    """What a split may not tear apart: frames with one value of a key, and identical frames."""
-    together: dict[Any, list[int]] = {}
-    for i in free:
-        label = train[i].together
-        if key and label is None:
-            raise InputError(
-                f"{train[i].source} has no info key '{key}'",
-                key="data.validation.keep_together",
-                value=key,
-                remedy="write a key that every frame of the training set has",
-            )
-        together.setdefault(("key", label) if key else train[i].identity, []).append(i)
-    return list(together.values())
 
 
 def _spread(units: list[list[int]], train: Sequence[Frame], rng: np.random.Generator) -> list[list[int]]:

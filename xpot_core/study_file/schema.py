@@ -128,6 +128,12 @@ class Validation(OptionsModel):
     keep_together: str | None = option(
         None, "Frames with the same value of this info key stay in one fold (e.g. one trajectory)."
     )
+    copies: Literal["apart", "together"] = option(
+        "apart",
+        "together: structures that symmetry makes copies of each other (same composition, volume, energy and size of "
+        "the forces) stay in one fold, as identical ones always do; else a fold is judged by structures it was trained "
+        "on.",
+    )
 
 
 def _validation(value: Any) -> Any:

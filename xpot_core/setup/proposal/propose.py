@@ -180,7 +180,9 @@ def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
         lines.append("  validation: {fraction: 0.1}    # many structures: one held-out part is enough")
     else:
         free = facts.frames - sum(g.frames for g in facts.groups if g.isolated)
-        lines.append(f"  validation: {{kfold: {min(_FOLDS, max(free, 2))}}}         # cross-validation")
+        lines.append(
+            f"  validation: {{kfold: {min(_FOLDS, max(free, 2))}, copies: together}}  # cross-validation"
+        )
     if wishes.test is not None:
         lines.append(f"  test: {path(wishes.test)}")
     else:
