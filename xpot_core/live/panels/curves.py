@@ -93,7 +93,7 @@ def _of_data(curve: DataCurve, quantity: Quantity) -> Figure:
     ]
     layout = {
         "xaxis": axis("training structures"),
-        "yaxis": axis(f"{quantity.name} RMSE ({quantity.unit})", mean),
+        "yaxis": axis(f"{quantity.name} RMSE ({quantity.unit})"),
     }
     layout["xaxis"]["type"] = "log"
     caption = f"Hyperparameters of trial {curve.trial}, judged on {curve.judged_on}."
