@@ -1,0 +1,40 @@
+"""Physical tests run with the model in LAMMPS, which knows nothing of it: by ``fix external``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mace_cases import TINY
+
+import xpot_core as xpot
+from xpot_core.testing.frames import frames, write_frames
+
+pytest.importorskip("xpot_lammps")
+
+
+def test_a_study_says_how_stable_its_potential_is(tmp_path: Path) -> None:
+    write_frames(tmp_path / "train.xyz", frames())
+    dynamics: dict[str, Any] = {
+        "structure": {"crystal": "diamond", "species": "Si", "a": 5.0},
+        "ensemble": "nve",
+        "temperature": 10,
+        "equilibration": 2,
+        "steps": 6,
+        "min_atoms": 8,
+    }
+    study = {
+        "study": "md",
+        "data": {"train": str(tmp_path / "train.xyz"), "validation": {"fraction": 0.25}},
+        "fitter": {"mace": {**TINY, "max_num_epochs": 2, "lr": {"min": 0.01, "max": 0.1}}},
+        "optimizer": "random",
+        "budget": {"trials": 1},
+        "executor": "serial",
+        "validate": [{"lammps-md": dynamics}],
+    }
+    opened = xpot.run(study, runs=tmp_path / "runs", progress=False)
+    assert opened.results.final is not None
+    (report,) = opened.results.final["validators"]
+    assert report["validator"] == "lammps-md"
+    assert report["values"]["stable_ps"] > 0.0
