@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from ase.io import read
 
-from xpot_core.api import FitRequest, FittedPotential, Frame, PrunedError, TrainingData
+from xpot_core.api import FitRequest, FittedPotential, FloatArray, Frame, PrunedError, TrainingData
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -69,7 +69,7 @@ def trained(
     return potential, list(np.diff(times))
 
 
-def said(potential: FittedPotential, data: TrainingData, device: str) -> tuple[np.ndarray, float, float]:
+def said(potential: FittedPotential, data: TrainingData, device: str) -> tuple[FloatArray, float, float]:
     """Forces, seconds of all predictions, seconds of one step of MD of the largest structure."""
     from xpot_mace.potential.evaluator import ModelEvaluator
 
@@ -123,6 +123,7 @@ def measure(channels: list[int], epochs: int) -> list[str]:
                 lines.append(
                     f"| {count} | {device} | {epoch:.2f} | {found[device][1]:.2f} | {1e3 * found[device][2]:.1f} |"
                 )
+        assert potential is not None
         again = said(potential, data, "cuda")[0]
         off = float(np.abs(again - found["cpu"][0]).max())
         lines += ["", f"The same model on both devices: forces differ by {off:.1e} eV/Å."]

@@ -23,7 +23,7 @@ import numpy as np
 from ase.io import read, write
 
 import xpot_core as xpot
-from xpot_core.api import Trial
+from xpot_core.api import FloatArray, Trial
 
 DATA = Path(os.environ.get("XPOT_DATA", "../shared/data")).resolve() / "zuo2020"
 RESULTS = Path(__file__).parent / "results"
@@ -44,7 +44,7 @@ class Outcome:
         Error of energies (meV/atom) and forces (eV/Å) on the test set.
     """
 
-    points: np.ndarray
+    points: FloatArray
     begun: int
     finished: int
     epochs: int
@@ -109,7 +109,7 @@ def outcome(opened: Any) -> Outcome:
     )
 
 
-def epochs_to(points: np.ndarray, loss: float) -> float:
+def epochs_to(points: FloatArray, loss: float) -> float:
     """Epochs until the lowest loss is no more than this; NaN where it never is."""
     reached = points[points[:, 2] <= loss]
     return float(reached[0, 1]) if len(reached) else float("nan")
