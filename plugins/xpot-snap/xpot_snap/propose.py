@@ -6,12 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-_COMPONENTS = {6: 30, 8: 55}
-"""Bispectrum components of one element by twojmax."""
-_FORMS = ((6, True), (8, False), (6, False))
-"""twojmax, and whether quadratic: the largest model first."""
-_ROWS_EACH = 10
-"""Rows of the least squares for each coefficient, below which a smaller model follows the physics better."""
+_COMPONENTS = 30
+"""Bispectrum components of twojmax 6."""
+_ROWS_EACH = 3
+"""Rows of the least squares for each coefficient, below which the quadratic form is not worth it."""
 _ANGLES = {"min": 0.4, "max": 1.2, "log": False}
 """For rfac0: the best of Si, Mo and Cu have 0.5 to 1.1."""
 _RIDGE = {"min": 1.0e-13, "max": 1.0e-6, "log": True}
@@ -34,7 +32,7 @@ def propose(
     virials: bool = False,
     **others: Any,
 ) -> dict[str, Any]:
-    """Options that depend on the data: the size of the model, its ridge, the repulsion at short range.
+    """Options that depend on the data: the quadratic form, its ridge, the repulsion at short range.
 
     Parameters
     ----------
@@ -49,24 +47,17 @@ def propose(
     **others
         Facts that are of no use here.
     """
-    rows = frames + 3 * atoms
-    large_enough = (form for form in _FORMS if rows >= _ROWS_EACH * columns(*form, len(elements)))
-    twojmax, quadratic = next(large_enough, _FORMS[-1])
+    quadratic = len(elements) * (_COMPONENTS + _COMPONENTS * (_COMPONENTS + 1) // 2)
     # rmin0 moves the errors less than another split of the folds does
-    found: dict[str, Any] = {"twojmax": twojmax, "rfac0": dict(_ANGLES), "rmin0": None, "ridge": dict(_RIDGE)}
-    if quadratic:
-        found["quadratic"] = True
+    found: dict[str, Any] = {"twojmax": 6, "rfac0": dict(_ANGLES), "rmin0": None}
     if virials:
         found["vweight"] = dict(_VIRIALS)
+    if frames + 3 * atoms > _ROWS_EACH * quadratic:
+        found["quadratic"] = True
+        found["ridge"] = dict(_RIDGE)
     if not math.isnan(neighbour):
         found["reference"] = "zbl"
         outer = min(_OUTER * neighbour, _BELOW * shortest)
         found["zbl_inner"] = round(_INNER / _OUTER * outer, 2)
         found["zbl_outer"] = round(outer, 2)
     return found
-
-
-def columns(twojmax: int, quadratic: bool, elements: int) -> int:
-    """Coefficients of all elements, but for their constants."""
-    n = _COMPONENTS[twojmax]
-    return elements * (n + n * (n + 1) // 2 if quadratic else n)
