@@ -127,9 +127,9 @@ def measure(channels: list[int], epochs: int) -> list[str]:
         again = said(potential, data, "cuda")[0]
         off = float(np.abs(again - found["cpu"][0]).max())
         lines += ["", f"The same model on both devices: forces differ by {off:.1e} eV/Å."]
-        again = goes_on(data, folder, channels[0])
+        off = goes_on(data, folder, channels[0])
         lines.append(
-            f"A training that went on from its first epoch, and an uninterrupted one: {again:.1e} eV/Å."
+            f"A training that went on from its first epoch, and an uninterrupted one: {off:.1e} eV/Å."
         )
     return lines
 
