@@ -126,7 +126,7 @@ def test_trials_that_end_together_are_told_together(
     executor = start(3)
     for number in range(3):
         executor.submit(_task(number, {}, tmp_path))
-    wait(lambda: executor._answers.qsize() == 3)
+    wait(lambda: executor._answers.qsize() == 6)  # each fit says how long it takes, and then its result
     assert {r.number for r in executor.collect(timeout=1.0)} == {0, 1, 2}
     assert executor.collect(timeout=0.1) == []
 

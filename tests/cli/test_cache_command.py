@@ -21,6 +21,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A root with entries of two plugins, and things of the user beside, in and around them."""
     root = tmp_path / "root"
     monkeypatch.setenv("XPOT_CACHE", str(root))
+    work_for("")  # an earlier test of this process may have run a study
     BoundedCache(cache_folder("snap"), 1e6).store(key("a"), entry())
     for name in "ab":
         BoundedCache(cache_folder("gap"), 1e6).store(key(name), entry())

@@ -302,7 +302,7 @@ def test_wrapper_sees_every_fit_of_a_plain_fitter(
     path = study({**modes("ok"), "plugins": [*faulty_raw["plugins"], "listener.py"]}, base=faulty_raw)
     run(path)
     lines = (folder / "calls.txt").read_text().splitlines()
-    assert lines.count("fit faulty") == 3  # two trials and the refit
+    assert lines.count("fit faulty") == 4  # two trials, the refit and the runner-up beside it
 
 
 def test_optimizer_that_proposes_nonsense_is_told(study: Make, folder: Path) -> None:

@@ -89,4 +89,4 @@ def test_a_local_study_refits_with_the_threads_of_its_trials(study: Make, counte
     processes = {r["process"] for r in reads}
     assert len(processes) == 2, "the study's process and one worker"
     assert len(reads) == len({(r["process"], r["read"]) for r in reads}), "each file once in each process"
-    assert [row["threads"] for row in prepared] == [2, 2, 2]
+    assert [row["threads"] for row in prepared] == [2, 2, 2, 2], "two trials, the winner and the runner-up"

@@ -305,3 +305,26 @@ def test_retry_is_all_or_nothing(store: Store, wrong: int) -> None:
     with pytest.raises(InputError):
         store.retry([1, wrong])
     assert store.trial(1).state is TrialState.FAILED
+
+
+def test_start_that_was_killed_while_it_made_the_tables(tmp_path: Path) -> None:
+    """It leaves pages and a journal: the next start makes the store, unless trials ran beside it."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "half", isolation_level=None)) as db:
+        db.execute("PRAGMA cache_size=1")
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("CREATE TABLE meta (key, value)")
+        db.executemany("INSERT INTO meta VALUES (?, ?)", [(i, "x" * 5000) for i in range(50)])
+        for name in ("begun", "ran"):
+            (tmp_path / name).mkdir()
+            for end in ("", "-journal"):
+                left = (tmp_path / f"half{end}").read_bytes()
+                assert left
+                (tmp_path / name / f"study.sqlite{end}").write_bytes(left)
+    with contextlib.closing(Store(tmp_path / "begun" / "study.sqlite")) as store:
+        assert [t.number for t in store.add([{"a": 1}], "sobol")] == [0]
+    (tmp_path / "ran" / "trials").mkdir()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ran" / "study.sqlite")) as db:
+        db.execute("VACUUM")  # an empty database that is no empty file
+    assert (tmp_path / "ran" / "study.sqlite").stat().st_size
+    with pytest.raises(InputError, match="not a study store"):
+        Store(tmp_path / "ran" / "study.sqlite")

@@ -19,6 +19,11 @@ def damaged(path: Path, what: str) -> DamagedStoreError:
     return DamagedStoreError(f"is damaged: {what}", file=path, remedy=RESTORE)
 
 
+def ran_in(directory: Path) -> list[str]:
+    """The folders that trials and winners of a study leave."""
+    return [part for part in ("trials", "best") if (directory / part).is_dir()]
+
+
 def begun_without_store(directory: Path, name: str) -> DamagedStoreError | None:
     """What to tell of a folder in which trials ran and whose store is gone or empty; None for any other.
 
@@ -32,7 +37,7 @@ def begun_without_store(directory: Path, name: str) -> DamagedStoreError | None:
     path = directory / name
     if path.is_file() and path.stat().st_size:
         return None
-    kept = [part for part in ("trials", "best") if (directory / part).is_dir()]
+    kept = ran_in(directory)
     if not kept:
         return None
     rest = " and ".join(f"{part}/" for part in kept)

@@ -12,7 +12,7 @@ from typing import Any
 
 from xpot_core.errors import DamagedStoreError, InputError
 from xpot_core.store import row_checksums
-from xpot_core.store.faults import RESTORE, damaged, fault
+from xpot_core.store.faults import RESTORE, damaged, fault, ran_in
 from xpot_core.store.run_lock import Lease
 from xpot_core.store.tables import COUNTS, MIGRATIONS, SCHEMA_VERSION, make_tables, migrate
 from xpot_core.store.trial_rows import trial_of
@@ -50,12 +50,12 @@ class StoreFile:
             raise fault(error, path, None) from error
         try:
             with self._translated():
-                self._prepare(fresh)
+                self._prepare(make)
         except BaseException:
             self._db.close()
             raise
 
-    def _prepare(self, fresh: bool) -> None:
+    def _prepare(self, make: bool) -> None:
         """Settings of the connection, tables, schema version."""
         self._db.row_factory = sqlite3.Row
         # Text that is not UTF-8 any more must reach the checksum, which tells the row.
@@ -67,7 +67,7 @@ class StoreFile:
         else:
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("PRAGMA synchronous=FULL")
-        if fresh:
+        if make and not self.readonly and self._fresh():
             with self._transaction():
                 make_tables(self._db)
         self._opened = self.path.stat()
@@ -90,6 +90,15 @@ class StoreFile:
             )
         if self._checked != (version == SCHEMA_VERSION):
             raise damaged(self.path, "its tables are not those of its schema version")
+
+    def _fresh(self) -> bool:
+        """Whether no study has written to the file yet.
+
+        One that was killed while it made the tables left pages and a journal, which SQLite has taken back by now.
+        """
+        if self._db.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            return False
+        return self.path.stat().st_size == 0 or not ran_in(self.path.parent)
 
     def _migrated(self) -> Any:
         """Bring an older store up to date, once nobody runs it; returns the schema version."""

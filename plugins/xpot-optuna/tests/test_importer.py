@@ -18,9 +18,9 @@ SPACE = {
     "n_basis": IntDistribution(2, 8),
     "smooth": CategoricalDistribution([True, False]),
     "widths.0": FloatDistribution(0.1, 1.0),
-    "lr": FloatDistribution(1e-4, 1.0),
+    "first_layer": FloatDistribution(1e-4, 1.0),
 }
-VALUES = {"cutoff": 4.5, "ridge": 1e-6, "n_basis": 3, "smooth": False, "widths.0": 0.5, "lr": 0.1}
+VALUES = {"cutoff": 4.5, "ridge": 1e-6, "n_basis": 3, "smooth": False, "widths.0": 0.5, "first_layer": 0.1}
 
 
 def stored(name, direction="minimize", space=SPACE):
@@ -45,22 +45,22 @@ def test_trials_of_a_database(tmp_path, monkeypatch):
     assert options["smooth"] == {"choices": [True, False]}
     assert "widths" not in options
     assert "Write the lists of widths.0 yourself" in " ".join(found.notes)
-    assert "has no lr: left out" in " ".join(found.notes)
+    assert "has no first_layer: left out" in " ".join(found.notes)
     with (tmp_path / found.study["prior"][0]).open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert row == {"loss": "-0.2", **{k: str(v) for k, v in VALUES.items() if k != "lr"}}
+    assert row == {"loss": "-0.2", **{k: str(v) for k, v in VALUES.items() if k != "first_layer"}}
     assert recognises("sqlite:///x.db")
 
 
 def test_one_of_several_studies_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stored("one")
-    stored("other", space={"lr": SPACE["lr"]})
+    stored("other", space={"first_layer": SPACE["first_layer"]})
     assert load("sqlite:///x.db#one").study["study"] == "one"
     for source, message in [
         ("sqlite:///x.db", "holds the studies one, other"),
         ("sqlite:///x.db#on", "mean 'one'"),
-        ("sqlite:///x.db#other", "none of lr is an option"),
+        ("sqlite:///x.db#other", "none of first_layer is an option"),
         ("sqlite:///y.db", "no storage"),
     ]:
         with pytest.raises(InputError, match=message):
