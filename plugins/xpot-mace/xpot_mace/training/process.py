@@ -105,6 +105,7 @@ class TrainingProcess:
                 return message
             if isinstance(message, Failed):
                 raise _Known(_failure(message, log_tail(job.log)))
+            self._check(job.log, end)  # epochs may come faster than we look at the clock while we wait
             try:
                 on_epoch(message)
             except PrunedError:
