@@ -125,7 +125,15 @@ def test_the_command_shows_a_study_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     pytest.importorskip("optuna_dashboard")
     make(tmp_path, budget={"trials": 3})
     command = [str(Path(sys.executable).with_name("xpot")), "dashboard", "mixed"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        # whoever started the tests in the background may have had Ctrl-C ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")
@@ -135,6 +143,9 @@ def test_the_command_shows_a_study_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         assert len(json.loads(body)["trials"]) == 3
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_without_the_dashboard_it_is_told_what_to_install(
