@@ -22,6 +22,7 @@ from xpot_core.types.structures import (
     Frame,
     TrainingData,
     bare_atoms,
+    periodic_cell,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "XpotError",
     "bare_atoms",
     "error_table",
+    "periodic_cell",
     "preload",
     "row_factors",
     "voigt",

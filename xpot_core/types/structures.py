@@ -164,6 +164,16 @@ class TrainingData:
         frames = tuple(self.frames[i] for i in indices)
         return replace(self, frames=frames, folds=tuple(self.folds[i] for i in indices))
 
+    def typical_frame(self) -> Frame:
+        """The largest periodic training frame with the smallest forces: a sane start of a run."""
+        frames = self.training().frames
+        periodic = [f for f in frames if f.atoms.pbc.all()] or list(frames)
+        largest = max(f.n_atoms for f in periodic)
+        return min(
+            (f for f in periodic if f.n_atoms == largest),
+            key=lambda f: 0.0 if f.forces is None else float(abs(f.forces).max()),
+        )
+
     @property
     def fold_numbers(self) -> tuple[int, ...]:
         """The folds that stand in the data, ascending; empty without cross-validation."""
@@ -183,3 +193,31 @@ class TrainingData:
         for element, energy in sorted(self.reference_energies.items()):
             digest.update(f"{element}={energy!r}".encode())
         return digest.hexdigest()
+
+
+def periodic_cell(atoms: Atoms, vacuum: float) -> FloatArray:
+    """A cell in which a structure may be taken as periodic in all directions, for programs that know no others.
+
+    Parameters
+    ----------
+    atoms
+        The structure.
+    vacuum
+        In Å, between the atoms and their images in an open direction.
+
+    Returns
+    -------
+    ndarray
+        Cell vectors, shape (3, 3) in Å: an open direction gets a vector perpendicular to the others.
+    """
+    from ase.geometry import complete_cell
+
+    cell = np.array(atoms.cell, dtype=float)
+    closed = np.asarray(atoms.pbc, dtype=bool)
+    if not closed.all():
+        cell[~closed] = 0.0
+        full = complete_cell(cell)
+        for axis in np.flatnonzero(~closed):
+            direction = full[axis] / np.linalg.norm(full[axis])
+            cell[axis] = direction * (np.ptp(atoms.positions @ direction) + vacuum)
+    return cell

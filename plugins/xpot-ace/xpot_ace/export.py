@@ -6,7 +6,7 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 
-from xpot_core.api import ExportRequest, FittedPotential, Frame, TrainingData
+from xpot_core.api import ExportRequest, FittedPotential
 
 _LAMMPS = """# Short NVT run with the potential in this folder: lmp -in in.lammps; needs the package ML-PACE
 units metal
@@ -63,7 +63,7 @@ def export(request: ExportRequest) -> dict[str, str]:
         File name -> what it is.
     """
     folder, potential = request.directory, request.potential
-    frame = _typical(request.data)
+    frame = request.data.typical_frame()
     atoms = frame.atoms.copy()
     write(folder / "structure.xyz", atoms)
     script = calculator_script(potential) + _EXAMPLE
@@ -91,14 +91,3 @@ def export(request: ExportRequest) -> dict[str, str]:
 def calculator_script(potential: FittedPotential) -> str:
     """Source of ``potential.py`` for exported scripts: the predictor's tool ``script``."""
     return _CALCULATOR.format(potential=potential.files["potential"])
-
-
-def _typical(data: TrainingData) -> Frame:
-    """The largest periodic training structure with the smallest forces: a sane start of a run."""
-    frames = data.training().frames
-    periodic = [f for f in frames if f.atoms.pbc.all()] or list(frames)
-    largest = max(f.n_atoms for f in periodic)
-    return min(
-        (f for f in periodic if f.n_atoms == largest),
-        key=lambda f: 0.0 if f.forces is None else float(abs(f.forces).max()),
-    )

@@ -10,7 +10,7 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 
-from xpot_core.api import ExportRequest, FittedPotential, Frame, TrainingData, child_process
+from xpot_core.api import ExportRequest, FittedPotential, child_process
 from xpot_mace.options import MaceOptions
 from xpot_mace.run_train.config import CONFIG, TRAIN, VALID, configuration
 from xpot_mace.training.structures import (
@@ -81,7 +81,7 @@ def export(request: ExportRequest) -> dict[str, str]:
         File name -> what it is.
     """
     folder, potential = request.directory, request.potential
-    frame = _typical(request.data)
+    frame = request.data.typical_frame()
     atoms = frame.atoms.copy()
     write(folder / "structure.xyz", atoms)
     (folder / "ase_calculator.py").write_text(calculator_script(potential) + _EXAMPLE, encoding="utf-8")
@@ -160,14 +160,3 @@ def _lammps_model(folder: Path, potential: FittedPotential) -> str | None:
         log.unlink()
         return name
     return None
-
-
-def _typical(data: TrainingData) -> Frame:
-    """The largest periodic training structure with the smallest forces: a sane start of a run."""
-    frames = data.training().frames
-    periodic = [f for f in frames if f.atoms.pbc.all()] or list(frames)
-    largest = max(f.n_atoms for f in periodic)
-    return min(
-        (f for f in periodic if f.n_atoms == largest),
-        key=lambda f: 0.0 if f.forces is None else float(abs(f.forces).max()),
-    )

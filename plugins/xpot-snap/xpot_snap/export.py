@@ -8,7 +8,7 @@ from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 from xpot_lammps_session.box import lammps_box
 
-from xpot_core.api import ExportRequest, FittedPotential, Frame, TrainingData
+from xpot_core.api import ExportRequest, FittedPotential
 
 
 def export(request: ExportRequest) -> dict[str, str]:
@@ -22,7 +22,7 @@ def export(request: ExportRequest) -> dict[str, str]:
     folder, potential = request.directory, request.potential
     include = potential.files["include"]
     (folder / "ase_calculator.py").write_text(ase_script(include, potential.elements), encoding="utf-8")
-    frame = typical(request.data)
+    frame = request.data.typical_frame()
     atoms = frame.atoms.copy()
     atoms.info.clear()
     write(folder / "structure.xyz", atoms)
@@ -38,17 +38,6 @@ def export(request: ExportRequest) -> dict[str, str]:
         "structure.xyz": "the same structure for ASE",
         "ase_calculator.py": "an ASE calculator with this potential",
     }
-
-
-def typical(data: TrainingData) -> Frame:
-    """The largest periodic training structure with the smallest forces: a sane start of a run."""
-    frames = data.training().frames
-    periodic = [f for f in frames if f.atoms.pbc.all()] or list(frames)
-    largest = max(f.n_atoms for f in periodic)
-    return min(
-        (f for f in periodic if f.n_atoms == largest),
-        key=lambda f: 0.0 if f.forces is None else float(abs(f.forces).max()),
-    )
 
 
 def lammps_input(include: str, elements: tuple[str, ...], periodic: tuple[bool, bool, bool]) -> str:

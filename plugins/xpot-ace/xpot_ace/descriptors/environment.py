@@ -9,26 +9,18 @@ import numpy as np
 from ase import Atoms
 
 from xpot_ace.descriptors.backend import pyace
-from xpot_core.api import FloatArray, InputError
+from xpot_core.api import FloatArray, InputError, periodic_cell
 
 _NO_VOLUME = 1e-3
 """Volume in Å^3 below which a cell is none."""
 
 
-def periodic_cell(atoms: Atoms, cutoff: float) -> FloatArray:
+def right_handed_cell(atoms: Atoms, cutoff: float) -> FloatArray:
     """A right-handed cell, shape (3, 3) in Å, in which the structure may be taken as periodic in all directions.
 
-    python-ace knows all or no directions as periodic, and right-handed cells only. An open direction gets a vector
-    perpendicular to the others, so long that no atom sees its image.
+    python-ace knows all or no directions as periodic, and right-handed cells only.
     """
-    cell = np.array(atoms.cell, dtype=float)
-    closed = np.asarray(atoms.pbc, dtype=bool)
-    if not closed.all():
-        cell[~closed] = 0.0
-        full = np.array(Atoms(cell=cell).cell.complete())
-        for axis in np.flatnonzero(~closed):
-            direction = full[axis] / np.linalg.norm(full[axis])
-            cell[axis] = direction * (np.ptp(atoms.positions @ direction) + cutoff + 1.0)
+    cell = periodic_cell(atoms, cutoff + 1.0)
     # the lattice is the same whatever the order of its vectors
     return cell[[1, 0, 2]] if np.linalg.det(cell) < 0.0 else cell
 
@@ -64,7 +56,7 @@ def environment(atoms: Atoms, cutoff: float, types: Mapping[str, int], label: st
     unknown = sorted(set(atoms.symbols) - set(types))
     if unknown:
         raise InputError(f"{label}: the potential knows no {', '.join(unknown)}")
-    cell = periodic_cell(atoms, cutoff)
+    cell = right_handed_cell(atoms, cutoff)
     if abs(np.linalg.det(cell)) < _NO_VOLUME:
         raise InputError(f"{label}: the cell has no volume", remedy="mend its vectors or its periodicity")
     build = pyace().atomicenvironment.build_atomic_env

@@ -11,7 +11,7 @@ import yaml
 from ase import Atoms
 from xpot_linear import WeightOptions, energy_shifts
 
-from xpot_ace.descriptors.environment import periodic_cell
+from xpot_ace.descriptors.environment import right_handed_cell
 from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.pacemaker.potential_section import potential_section
 from xpot_core.api import FitError, Frame, TrainingData, resolve
@@ -118,4 +118,4 @@ def table(frames: Sequence[Frame], options: PacemakerOptions, shifts: Mapping[st
 def _periodic(atoms: Atoms, options: PacemakerOptions) -> Atoms:
     """The same neighbours in a right-handed cell that is periodic in all directions."""
     cutoff = max([options.cutoff, *(bond.cutoff or 0.0 for bond in options.bonds)])
-    return Atoms(atoms.symbols, atoms.positions, cell=periodic_cell(atoms, cutoff), pbc=True)
+    return Atoms(atoms.symbols, atoms.positions, cell=right_handed_cell(atoms, cutoff), pbc=True)

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_core.api import FitError, FloatArray, Frame, InputError, TrainingData, isolated_energies
+from xpot_core.api import (
+    FitError,
+    Frame,
+    InputError,
+    TrainingData,
+    isolated_energies,
+    periodic_cell,
+)
 from xpot_gap.linear_system.frame_sigmas import WrittenSigmas, numbers
 from xpot_gap.options import GapOptions
 
@@ -86,33 +93,13 @@ def write_data_file(
             if virials and frame.virial is not None:
                 info.append(f'virial="{numbers(frame.virial)}"')
                 n_virials += 6
-            lattice = periodic_cell(frame, cutoff + VACUUM)
+            lattice = periodic_cell(frame.atoms, cutoff + VACUUM)
             file.write(f'{frame.n_atoms}\nLattice="{numbers(lattice)}" Properties={columns} ')
             file.write(f'{" ".join(info)} pbc="T T T"\n')
             symbols = frame.atoms.get_chemical_symbols()
             for symbol, row, left_out in zip(symbols, np.hstack(values), mask, strict=True):
                 file.write(f"{symbol} {numbers(row)}{left_out}\n")
     return Counts(n_energies, n_forces, n_virials, dict(sigmas.found) if sigmas else {})
-
-
-def periodic_cell(frame: Frame, vacuum: float) -> FloatArray:
-    """Cell vectors, shape (3, 3) in Å, for a program that takes every direction as periodic.
-
-    Directions that are not periodic get a vector perpendicular to the others and long enough that no
-    atom sees its image.
-    """
-    atoms = frame.atoms.copy()
-    if not atoms.pbc.all():
-        cell = np.array(atoms.cell.array, dtype=float)
-        cell[~atoms.pbc] = 0.0
-        atoms.set_cell(cell)
-        full = np.array(atoms.cell.complete().array)
-        for axis in np.flatnonzero(~atoms.pbc):
-            direction = full[axis] / np.linalg.norm(full[axis])
-            extent = np.ptp(atoms.positions @ direction)
-            cell[axis] = direction * (extent + vacuum)
-        return cell
-    return np.array(atoms.cell.array, dtype=float)
 
 
 def check_numbers(frame: Frame) -> None:

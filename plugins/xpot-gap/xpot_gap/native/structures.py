@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from xpot_core.api import BoundedCache, CacheEntry, FloatArray, Frame
-from xpot_gap.gap_fit.data_file import VACUUM, check_numbers, periodic_cell
+from xpot_core.api import BoundedCache, CacheEntry, FloatArray, Frame, periodic_cell
+from xpot_gap.gap_fit.data_file import VACUUM, check_numbers
 from xpot_gap.gap_fit.keys import core_key, digest_of
 from xpot_gap.gap_fit.plan import Plan
 from xpot_gap.linear_system.rows import targets
@@ -91,7 +91,7 @@ def _labels(frame: Frame) -> tuple[Any, ...]:
 
 def _structure(plan: Plan, frame: Frame) -> Structure:
     check_numbers(frame)
-    cell = periodic_cell(frame, plan.cutoff + VACUUM)
+    cell = periodic_cell(frame.atoms, plan.cutoff + VACUUM)
     atoms = Atoms(frame.atoms.numbers, positions=frame.atoms.positions, cell=cell, pbc=True)
     counted = None
     if frame.forces is not None:

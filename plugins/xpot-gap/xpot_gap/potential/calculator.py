@@ -14,8 +14,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from xpot_core.api import FittedPotential, Frame
-from xpot_gap.gap_fit.data_file import VACUUM, periodic_cell
+from xpot_core.api import FittedPotential, periodic_cell
+from xpot_gap.gap_fit.data_file import VACUUM
 
 _LONGEST_CUTOFF = 12.0
 
@@ -47,7 +47,7 @@ class GapCalculator(Calculator):  # type: ignore[misc]
         """See `ase.calculators.calculator.Calculator.calculate`."""
         super().calculate(atoms, list(properties), list(system_changes))
         own = self.atoms
-        cell = periodic_cell(Frame(own, None, None, None, ""), _LONGEST_CUTOFF + VACUUM)
+        cell = periodic_cell(own, _LONGEST_CUTOFF + VACUUM)
         boxed = Atoms(own.numbers, own.get_positions(), cell=cell, pbc=True)
         self._model.calculate(boxed, ["energy", "forces", "stress"], ["positions"])
         found = self._model.results

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_core.api import FittedPotential, FloatArray, Frame, Limits, PredictError, Predictions
-from xpot_gap.gap_fit.data_file import VACUUM, periodic_cell
+from xpot_core.api import FittedPotential, FloatArray, Frame, Limits, PredictError, Predictions, periodic_cell
+from xpot_gap.gap_fit.data_file import VACUUM
 from xpot_gap.gap_fit.runner import TAIL, run
 from xpot_gap.options import GapPredictorOptions
 
@@ -83,7 +83,7 @@ class GapPredictor:
             counts=np.array([f.n_atoms for f in frames]),
             numbers=np.concatenate([f.atoms.numbers for f in frames]),
             positions=np.concatenate([f.atoms.positions for f in frames]),
-            cells=np.array([periodic_cell(f, _LONGEST_CUTOFF + VACUUM) for f in frames]),
+            cells=np.array([periodic_cell(f.atoms, _LONGEST_CUTOFF + VACUUM) for f in frames]),
         )
         try:
             result = run(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
+from xpot_core.api import periodic_cell
+
 _NO_VOLUME = 1e-3
 """Volume in Å^3 below which a cell is none."""
 
@@ -25,12 +27,4 @@ def periodic(atoms: Atoms, cutoff: float) -> Atoms:
     cutoff
         Of the potential, Å.
     """
-    closed = np.asarray(atoms.pbc, dtype=bool)
-    cell = np.array(atoms.cell, dtype=float)
-    if not closed.all():
-        cell[~closed] = 0.0
-        full = np.array(Atoms(cell=cell).cell.complete())
-        for axis in np.flatnonzero(~closed):
-            direction = full[axis] / np.linalg.norm(full[axis])
-            cell[axis] = direction * (np.ptp(atoms.positions @ direction) + cutoff + 1.0)
-    return Atoms(atoms.symbols, atoms.positions, cell=cell, pbc=True)
+    return Atoms(atoms.symbols, atoms.positions, cell=periodic_cell(atoms, cutoff + 1.0), pbc=True)
