@@ -4,6 +4,7 @@ from xpot_core.api.common import *  # noqa: F403
 from xpot_core.api.common import __all__ as _common
 from xpot_core.api.quick import *  # noqa: F403
 from xpot_core.api.quick import __all__ as _quick
+from xpot_core.data.frame_labels import image_of
 from xpot_core.data.isolated_atoms import isolated_energies
 from xpot_core.options.declare import PerElement, PerGroup, Range, resolve
 from xpot_core.plugins.interfaces import (
@@ -58,6 +59,7 @@ __all__ = [
     "StagedFitter",
     "TableLoss",
     "UncertainDesign",
+    "image_of",
     "isolated_energies",
     "replaced_folder",
     "resolve",

@@ -16,9 +16,10 @@ from xpot_ace.nonlinear.fitter import PacemakerFitter
 from xpot_ace.nonlinear.job import reference_energies, write_job
 from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.nonlinear.run import run_pacemaker
+from xpot_ace.pacemaker.native_input import pacemaker_input
 from xpot_ace.predictor import AcePredictor
 
-from xpot_core.api import FitError, FitRequest, Limits, TrialTimeoutError, error_table
+from xpot_core.api import ExportRequest, FitError, FitRequest, Limits, TrialTimeoutError, error_table
 from xpot_core.plugins.registry import load_registry
 from xpot_core.testing.frames import frame, frames, training_data
 
@@ -136,4 +137,6 @@ def test_a_fit_predicts_what_pacemaker_says_of_it(tmp_path):
     assert 1000 * found.total("energy").rmse == pytest.approx(energy, abs=0.01)
     assert 1000 * found.total("force").rmse == pytest.approx(force, abs=0.01)
     assert potential.metadata["constants"] == {"Ge": -3.0, "Si": -2.0}
-    assert (tmp_path / "input.yaml").is_file()
+    written = pacemaker_input(ExportRequest(potential, tmp_path, options, data))
+    assert set(written) == {"pacemaker/input.yaml", "pacemaker/data.xyz"}
+    assert (tmp_path / "pacemaker" / "input.yaml").read_text() == (tmp_path / "input.yaml").read_text()

@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given as given_by
-from hypothesis import settings
-from hypothesis import strategies as st
-from xpot_ace.nonlinear.job import input_file
 from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.options import AceOptions
 from xpot_ace.pacemaker.input_file import study_from_input
@@ -131,50 +127,18 @@ def test_elements_with_densities_of_their_own_are_refused():
         imported(elements=["P", "Si"], embeddings={"Si": DENSITIES, "P": {"fs_parameters": [1, 1]}})
 
 
-positive = st.floats(0.1, 2.0).map(lambda x: round(x, 6))
-sizes = st.integers(1, 4).flatmap(
-    lambda n: st.fixed_dictionaries(
-        {
-            "nradmax_by_orders": st.lists(st.integers(1, 9), min_size=n, max_size=n),
-            "lmax_by_orders": st.lists(st.integers(0, 5), min_size=n - 1, max_size=n - 1).map(
-                lambda rest: [0, *rest]
-            ),
-        }
-    )
-)
+def test_functions_of_a_file_are_lost():
+    study, _, lost = study_from_input(content(filename="better.yaml"), Path("input.yaml"))
+    assert study["fitter"]["ace"]["functions"] == 30
+    assert [text.split(":")[0] for text in lost] == ["potential.filename"]
 
 
-@given_by(
-    sizes,
-    st.fixed_dictionaries(
-        {
-            "cutoff": st.floats(3.0, 8.0),
-            "radbase": st.sampled_from(["SBessel", "ChebExpCos", "ChebPow"]),
-            "radparameters": positive,
-            "dcut": positive,
-            "r_in": positive,
-            "bonds": st.sampled_from(
-                [[], [{"pair": ["Ge", "Si"], "cutoff": 4.5}], [{"pair": ["Si", "Si"], "dcut": 0.3}]]
-            ),
-            "functions": st.integers(1, 900),
-            "npot": st.sampled_from(["FinnisSinclairShiftedScaled", "FinnisSinclair"]),
-            "fs_parameters": st.lists(positive, min_size=4, max_size=4),
-            "kappa": st.floats(0.0, 1.0),
-            "l1_coeffs": st.floats(0.0, 1e-3),
-            "l2_coeffs": st.floats(0.0, 1e-3),
-            "optimizer": st.sampled_from(["BFGS", "L-BFGS-B"]),
-            "maxiter": st.integers(1, 3000),
-            "batch_size": st.integers(1, 200),
-            "evaluator": st.sampled_from(["tensorpot", "pyace"]),
-        }
-    ),
-    st.integers(0, 99),
-)
-@settings(max_examples=60, deadline=None)
-def test_import_of_an_input_that_we_wrote_is_the_identity(shape, chosen, seed):
-    shapes = {"binary": shape, "ternary": shape, "order": len(shape["lmax_by_orders"])}
-    options = PacemakerOptions(**chosen, **shape, **shapes)
-    study, _, lost = study_from_input(input_file(options, ("Ge", "Si"), seed), Path("input.yaml"))
-    assert not lost
-    assert study["seed"] == seed
-    assert PacemakerOptions(**study["fitter"]["pacemaker"]) == options
+@pytest.mark.parametrize("spoilt", [3, {}, {"options": 1, "keys": {}}, {"options": {"odd": 1}, "keys": {}}])
+def test_own_words_that_were_changed_are_refused(spoilt):
+    with pytest.raises(InputError):
+        study_from_input(content() | {"metadata": {"xpot": spoilt}}, Path("input.yaml"))
+
+
+def test_metadata_of_others_say_nothing():
+    study, _, _ = study_from_input(content() | {"metadata": {"origin": "template"}}, Path("input.yaml"))
+    assert study == study_from_input(content(), Path("input.yaml"))[0]

@@ -100,7 +100,14 @@ def test_the_export_runs_in_ase_and_has_an_input_for_lammps(tmp_path):
     _, potential, options = fitted(tmp_path)
     data = training_data(frames(TWO))
     written = export(ExportRequest(potential, tmp_path, options, data))
-    assert set(written) == {"ase_calculator.py", "structure.xyz", "in.lammps", "structure.data"}
+    assert set(written) == {
+        "ase_calculator.py",
+        "structure.xyz",
+        "in.lammps",
+        "structure.data",
+        "pacemaker/input.yaml",
+        "pacemaker/data.xyz",
+    }
     said = subprocess.run(
         [sys.executable, "ase_calculator.py"], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout

@@ -1,4 +1,4 @@
-"""What goes beside an exported potential: LAMMPS input, ASE script."""
+"""What goes beside an exported potential: LAMMPS input, ASE script, input of pacemaker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ase.data import atomic_masses, atomic_numbers
 from ase.io import write
 from ase.io.lammpsdata import write_lammps_data
 
+from xpot_ace.pacemaker.native_input import pacemaker_input
 from xpot_core.api import ExportRequest, FittedPotential
 
 _LAMMPS = """# Short NVT run with the potential in this folder: lmp -in in.lammps; needs the package ML-PACE
@@ -71,6 +72,7 @@ def export(request: ExportRequest) -> dict[str, str]:
     written = {
         "ase_calculator.py": "an ASE calculator with this potential",
         "structure.xyz": "a training structure for it",
+        **pacemaker_input(request),
     }
     if not atoms.pbc.all():
         return written

@@ -40,4 +40,5 @@ class PacemakerFitter:
             )
             basis_set = pyace().ACEBBasisSet(str(folder / OUTPUT))
         seconds = {"solve": time.perf_counter() - start}
-        return potential_of(basis_set, shifts, directory, seconds=seconds, metadata={"solver": "pacemaker"})
+        facts = {"solver": "pacemaker", "seed": request.seed}
+        return potential_of(basis_set, shifts, directory, seconds=seconds, metadata=facts)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from ase import Atoms
-from xpot_linear import WeightOptions, energy_shifts
+from xpot_linear import WeightOptions, energy_shifts, target_energies
 
-from xpot_ace.descriptors.environment import right_handed_cell
 from xpot_ace.nonlinear.options import PacemakerOptions
+from xpot_ace.pacemaker.own_words import OwnWords
 from xpot_ace.pacemaker.potential_section import potential_section
-from xpot_core.api import FitError, Frame, TrainingData, resolve
+from xpot_ace.pacemaker.structures import DATA, longest_cutoff, structure_table, write_table
+from xpot_core.api import TrainingData, resolve
 
-INPUT, DATA = "input.yaml", "data.pckl.gzip"
+INPUT = "input.yaml"
 
 
 def reference_energies(options: PacemakerOptions, data: TrainingData) -> dict[str, float]:
@@ -52,18 +52,15 @@ def write_job(
     FitError
         If there is no energy, which pacemaker needs.
     """
-    frames = data.training().frames
-    if not any(f.energy is not None and resolve(options.eweight, f.group) > 0.0 for f in frames):
-        raise FitError("no structure has an energy with a weight, which pacemaker needs")
-    # pacemaker reads nothing but its own pickles
-    table(frames, options, shifts).to_pickle(folder / DATA, compression="gzip", protocol=4)
-    with_forces = any(f.forces is not None and resolve(options.fweight, f.group) > 0.0 for f in frames)
-    text = yaml.safe_dump(input_file(options, data.elements, seed, with_forces), sort_keys=False)
+    known = data.training()
+    write_table(folder, table(known, options, shifts))
+    with_forces = any(f.forces is not None and resolve(options.fweight, f.group) > 0.0 for f in known.frames)
+    text = yaml.safe_dump(input_file(options, known, seed, with_forces), sort_keys=False)
     (folder / INPUT).write_text(text, encoding="utf-8")
 
 
 def input_file(
-    options: PacemakerOptions, elements: tuple[str, ...], seed: int, with_forces: bool = True
+    options: PacemakerOptions, data: TrainingData, seed: int, with_forces: bool = True
 ) -> dict[str, Any]:
     """The content of ``input.yaml``."""
     embedding = {
@@ -71,10 +68,11 @@ def input_file(
         "fs_parameters": list(options.fs_parameters),
         "ndensity": len(options.fs_parameters) // 2,
     }
-    potential = potential_section(options, elements, embedding)
+    potential = potential_section(options, data.elements, embedding)
     potential["functions"]["number_of_functions_per_element"] = options.functions
     return {
         "seed": seed,
+        "metadata": OwnWords.of(options, data).section(),
         "potential": potential,
         # the folder is told since a variable of the environment would lead elsewhere
         "data": {"filename": DATA, "datapath": "."},
@@ -91,31 +89,15 @@ def input_file(
     }
 
 
-def table(frames: Sequence[Frame], options: PacemakerOptions, shifts: Mapping[str, float]) -> Any:
-    """The structures as pacemaker's ``pandas.DataFrame``; weights of each kind add up to one, as it wants them."""
-    import pandas as pd
-
-    energy = np.array([0.0 if f.energy is None else resolve(options.eweight, f.group) for f in frames])
-    force = np.array([0.0 if f.forces is None else resolve(options.fweight, f.group) for f in frames])
-    total = float(force @ [f.n_atoms for f in frames])
-    rows = []
-    for frame, of_energy, of_force in zip(frames, energy, force, strict=True):
-        forces = np.zeros((frame.n_atoms, 3)) if frame.forces is None else np.array(frame.forces)
-        rows.append(
-            {
-                "ase_atoms": _periodic(frame.atoms, options),
-                "energy_corrected": 0.0
-                if frame.energy is None
-                else frame.energy - sum(shifts[s] for s in frame.atoms.symbols),
-                "forces": forces,
-                "w_energy": of_energy / energy.sum(),
-                "w_forces": np.full(frame.n_atoms, of_force / (total or 1.0)),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _periodic(atoms: Atoms, options: PacemakerOptions) -> Atoms:
-    """The same neighbours in a right-handed cell that is periodic in all directions."""
-    cutoff = max([options.cutoff, *(bond.cutoff or 0.0 for bond in options.bonds)])
-    return Atoms(atoms.symbols, atoms.positions, cell=right_handed_cell(atoms, cutoff), pbc=True)
+def table(data: TrainingData, options: PacemakerOptions, shifts: Mapping[str, float]) -> Any:
+    """The structures for pacemaker, weighted by group."""
+    frames = data.frames
+    energy = [0.0 if f.energy is None else resolve(options.eweight, f.group) for f in frames]
+    force = [0.0 if f.forces is None else resolve(options.fweight, f.group) for f in frames]
+    return structure_table(
+        frames,
+        target_energies(data, shifts),
+        np.array(energy, dtype=float),
+        [np.full(f.n_atoms, weight) for f, weight in zip(frames, force, strict=True)],
+        longest_cutoff(options),
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.options import AceOptions
 from xpot_ace.pacemaker.nonlinear_input import LINEAR, embedding_of, fit_options
+from xpot_ace.pacemaker.own_words import OwnWords
 from xpot_ace.pacemaker.potential_section import BOND_KEYS
 from xpot_core.api import InputError, validate_options
 
@@ -58,11 +59,20 @@ def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, 
     linear = embedding == LINEAR
     data = _data(content["data"], options, notes, linear)
     lost: list[str] = []
-    if linear:
+    ours = OwnWords.read(content)
+    if ours is None and "filename" in potential:
+        lost.append(
+            "potential.filename: functions of a file have no counterpart, those of the section are taken."
+        )
+    if not linear:
+        options |= {**embedding, **fit_options(content, lost)}
+    elif ours is None:
         options = {"angular_weight": 1.0, **options}
         notes += _fit(content["fit"])
-    else:
-        options |= {**embedding, **fit_options(content, lost)}
+    if ours is not None:
+        options |= ours.options
+        if ours.keys:
+            data["keys"] = dict(ours.keys)
     try:
         validate_options(AceOptions if linear else PacemakerOptions, options)
     except InputError as error:
