@@ -136,13 +136,21 @@ def test_inner_prior_pulls_towards_the_defaults() -> None:
     assert 10.0 < held < 0.8 * free
 
 
-def test_held_out_fold_stops_the_inner_search() -> None:
-    # the last fold says the opposite of the others: it is best left where it was
-    design = Bowl([(500.0, 50.0), (500.0, 50.0), (1.0, 0.1)])
-    found = bowl_search(design, hold_out=True, patience=2)
+def test_held_out_fold_holds_the_inner_search_back() -> None:
+    # the last fold says the opposite of the others: all of them are best judged near the defaults
+    folds = [(20.0, 2.0), (20.0, 2.0), (0.01, 0.001)]
+    found = bowl_search(Bowl(folds), hold_out=True, patience=2)
     assert found.stopped == "held-out fold"
     assert found.held_out == 2
     assert found.values["energy_weight"] == pytest.approx(10.0, rel=1e-6)
+
+
+def test_held_out_fold_that_rises_a_little_does_not_keep_the_defaults() -> None:
+    # it alone would stay where it was; over all folds the loss falls far
+    folds = [(500.0, 50.0)] * 4 + [(10.0, 1.0)]
+    found = bowl_search(Bowl(folds), hold_out=True)
+    assert found.path[-1][1] > found.path[0][1]  # type: ignore[operator]
+    assert found.values["energy_weight"] > 50.0
 
 
 def test_held_out_fold_may_rise_before_it_falls() -> None:

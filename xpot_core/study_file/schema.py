@@ -226,10 +226,11 @@ class NestedConfig(OptionsModel):
         ge=0,
     )
     hold_out: bool = option(
-        True, "Stop the inner search when the errors on one fold, which it does not see, no longer fall."
+        True,
+        "Keep the last fold from the gradient, and take the point on the way with the lowest loss over all folds.",
     )
     patience: int = option(
-        3, "Iterations without progress on that fold, after some progress, before it stops.", ge=1
+        3, "Iterations in which that loss does not fall, after some progress, before it stops.", ge=1
     )
     starts: int | None = option(
         None,

@@ -2,8 +2,11 @@
 
 The outer optimizer chooses descriptors; here the weights, sigmas and the ridge follow, from exact gradients
 where the design offers them. Hundreds of regressions cost what one descriptor calculation does, and hundreds
-of looks at one validation set over-tune: a pull towards the defaults and a fold that the inner search does
-not see hold against it. One small validation set has local minima, so there the search begins from several points.
+of looks at one validation set over-tune: a pull towards the defaults and a fold that the gradient does not see
+hold against it. One small validation set has local minima, so there the search begins from several points.
+
+The fold held out does not judge alone: it is small, and where it rises by chance while all others fall, the search would
+stay at the defaults. Of the points on the way the one with the lowest loss over all folds is taken.
 """
 
 from __future__ import annotations
@@ -94,6 +97,7 @@ class InnerSearch:
         self._stopped = "converged"
         self._since: int | None = None
         self._refused = False
+        self._last: tuple[FloatArray, ErrorTable] | None = None
 
     def run(self) -> InnerSearchResult:
         """Search.
@@ -167,8 +171,7 @@ class InnerSearch:
         if self._best is before:
             return
         assert self._best is not None
-        stayed = self.watched is not None and len(self.path) > 1 and np.array_equal(self._best[1], point)
-        if self._refused or stayed:
+        if self._refused or (self.watched is not None and not np.array_equal(self._best[1], found.x)):
             self._stopped = "held-out fold"
         else:
             self._stopped = "iterations" if found.status == 1 else "converged"
@@ -187,11 +190,16 @@ class InnerSearch:
     # -- the function --------------------------------------------------------------------------
 
     def _errors(self, point: FloatArray, folds: Sequence[int | None] | None = None) -> ErrorTable:
+        """Over the folds that are seen unless others are named; those of the last point are kept."""
+        if folds is None and self._last is not None and np.array_equal(self._last[0], point):
+            return self._last[1]
         self.evaluations += 1
         options = self._options(point)
         total = ErrorTable()
         for fold in self.seen if folds is None else folds:
             total = total + self.regress(options, fold).validation
+        if folds is None:
+            self._last = np.array(point), total
         return total
 
     def _value(self, point: FloatArray, folds: Sequence[int | None] | None = None) -> float:
@@ -261,21 +269,23 @@ class InnerSearch:
     # -- progress ------------------------------------------------------------------------------
 
     def _step(self, point: FloatArray, value: float, begins: bool = False) -> None:
-        """Note an iteration; stop when the held-out fold has had enough.
+        """Note an iteration; stop when the fold held out has had enough.
 
-        That fold may rise at first and fall later: it stops a descent only where it has fallen before.
+        A point is judged by all folds and the pull. That loss may rise at first and fall later: it stops a descent only
+        where it has fallen before.
         """
         judged = float(value)
-        seen: float | None = None
+        alone: float | None = None
         if self.watched is not None:
             try:
                 table = self.regress(self._options(point), self.watched).validation
-                judged = seen = self.loss.from_errors(table).value
+                alone = self.loss.from_errors(table).value
+                judged = self.loss.from_errors(self._errors(point) + table).value + self._penalty(point)[0]
             except XpotError:
                 judged = math.nan
             # a regression that fails is a wall, here as for the folds that are seen
             judged = judged if math.isfinite(judged) else math.inf
-        self.path.append((float(value), seen))
+        self.path.append((float(value), alone))
         if self._best is None or judged < self._best[0]:
             self._since = None if begins else 0
             self._best = judged, np.array(point)
