@@ -33,6 +33,7 @@ ROOMS = (
     "store",
     "optimize",
     "results",
+    "statistics",
     "trial",
     "search",
     "deliver",

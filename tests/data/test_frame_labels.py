@@ -16,7 +16,7 @@ from data_cases import Load
 
 from xpot_core.deliver.ase_scripts import write_references
 from xpot_core.errors import InputError
-from xpot_core.report.statistics.predictions import read_set
+from xpot_core.statistics.predictions import read_set
 from xpot_core.study_file.read import study_from_dict
 from xpot_core.testing.frames import frames_from_json, frames_to_json
 from xpot_core.trial.failure import write_predictions

@@ -58,8 +58,8 @@ def test_equal_studies_are_not_told_apart(make_study: Maker, frames):
 
 def test_coverage_of_the_interval(make_study: Maker, frames):
     """The 95 % interval of an RMSE of 60 normal errors holds the true value in most of 40 repeats."""
-    from xpot_core.report.statistics.compare import compared_structures
-    from xpot_core.report.statistics.predictions import Structure
+    from xpot_core.statistics.paired import compared_structures
+    from xpot_core.statistics.predictions import Structure
 
     inside = 0
     for seed in range(40):
@@ -71,13 +71,13 @@ def test_coverage_of_the_interval(make_study: Maker, frames):
 
 
 def _structures(errors):
-    from xpot_core.report.statistics.predictions import Structure
+    from xpot_core.statistics.predictions import Structure
 
     return [Structure(str(i), "g", ("Si",), (0.0, float(e)), None, None) for i, e in enumerate(errors)]
 
 
 def _energy_verdict(first, second):
-    from xpot_core.report.statistics.compare import compared_structures
+    from xpot_core.statistics.paired import compared_structures
 
     found = compared_structures(["a", "b"], "test", [_structures(first), _structures(second)], 0)
     return next(v for v in found.verdicts if v.quantity == "energy")
@@ -86,7 +86,7 @@ def _energy_verdict(first, second):
 @pytest.mark.parametrize("n", [10, 17, 60])
 def test_equal_studies_are_rarely_called_different(n: int, monkeypatch: pytest.MonkeyPatch):
     """At most about one in twenty, also for few structures, of which some are much harder than others."""
-    monkeypatch.setattr("xpot_core.report.statistics.resampling.DRAWS", 800)
+    monkeypatch.setattr("xpot_core.statistics.resampling.DRAWS", 800)
     called = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
@@ -112,7 +112,7 @@ def test_permutation_agrees_with_all_swaps():
     """Six structures have 64 swaps: the p-value is the part of them that gives so large a difference."""
     from itertools import product
 
-    from xpot_core.report.statistics.resampling import swapped
+    from xpot_core.statistics.resampling import swapped
 
     rng = np.random.default_rng(5)
     first, second = rng.normal(size=6) ** 2, (1.6 * rng.normal(size=6)) ** 2

@@ -11,10 +11,11 @@ import pytest
 from xpot_core.options.roles import Role
 from xpot_core.report.figures.draw import make_figures
 from xpot_core.report.figures.search.values import worth_widening
-from xpot_core.report.statistics.predictions import atomic_baseline, pairs, predictions_of
-from xpot_core.report.statistics.series import Series, expanded, fixed, initial_trials, number
+from xpot_core.report.statistics.series import Series, expanded, initial_trials
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Float
+from xpot_core.statistics.number_text import fixed, number
+from xpot_core.statistics.predictions import atomic_baseline, pairs, predictions_of
 
 pytest.importorskip("matplotlib")
 ALL = {

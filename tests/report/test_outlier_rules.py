@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from xpot_core.cli.report.compare import compare
 from xpot_core.cli.report.show import show
 from xpot_core.errors import InputError
-from xpot_core.report.statistics.outliers import largest_errors, outliers
-from xpot_core.report.statistics.predictions import Structure, read_set
 from xpot_core.report.tables.study import outlier_lines
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.outliers import largest_errors, outliers
+from xpot_core.statistics.predictions import Structure, read_set
 from xpot_core.trial.failure import write_predictions
 from xpot_core.types.error_sums import error_table
 from xpot_core.types.predicting import Predictions

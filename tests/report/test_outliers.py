@@ -12,8 +12,8 @@ import pytest
 from ase.io import read, write
 from study_cases import Make
 
-from xpot_core.report.statistics.outliers import largest_errors, outliers
-from xpot_core.report.statistics.predictions import Structure
+from xpot_core.statistics.outliers import largest_errors, outliers
+from xpot_core.statistics.predictions import Structure
 
 
 def structures(errors: list[float]) -> list[Structure]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from xpot_core.report.statistics.predictions import Structure
 from xpot_core.report.statistics.search.selection import deciding
 from xpot_core.report.statistics.search.worth import worth
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
+from xpot_core.statistics.predictions import Structure
 from xpot_core.study_file.read import read_study
 from xpot_core.types.trials import ranked
 

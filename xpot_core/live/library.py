@@ -12,11 +12,11 @@ from xpot_core.deliver.data_curve import CURVE_NAME
 from xpot_core.errors import InputError, XpotError
 from xpot_core.live.insight import Insight, Insights
 from xpot_core.plugins.registry import load_registry
-from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.search.worth import WORTH_NAME
 from xpot_core.report.statistics.series import Series
 from xpot_core.results.listing import StudyEntry, changed, entry_of, study_folders, unread_entry
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.predictions import Structure, predictions_of
 from xpot_core.store.store import STORE_NAME
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from xpot_core.report.statistics.series import duration
 from xpot_core.search.loop import Observer, Study
+from xpot_core.statistics.number_text import duration
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.learning_curve import Tell
 from xpot_core.types.quantities import ENERGY, FORCE

@@ -5,8 +5,8 @@ where the design offers them. Hundreds of regressions cost what one descriptor c
 of looks at one validation set over-tune: a pull towards the defaults and a fold that the gradient does not see
 hold against it. One small validation set has local minima, so there the search begins from several points.
 
-The fold held out does not judge alone: it is small, and where it rises by chance while all others fall, the search would
-stay at the defaults. Of the points on the way the one with the lowest loss over all folds is taken.
+The fold held out does not judge alone: it is small, and where it rises by chance while all others fall, the search
+would stay at the defaults. Of the points on the way the one with the lowest loss over all folds is taken.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ import pytest
 from snap_cases import DATA
 
 from xpot_core.api import StudyResults
-from xpot_core.report.statistics.outliers import outliers
-from xpot_core.report.statistics.predictions import predictions_of
 from xpot_core.search.loop import Study
+from xpot_core.statistics.outliers import outliers
+from xpot_core.statistics.predictions import predictions_of
 from xpot_core.study_file.read import study_from_dict
 
 INP = DATA / "inp"

@@ -106,8 +106,8 @@ def cache(
 
 def _by_study(entries: Iterable[CacheItem]) -> Any:
     """A row for each study and plugin, the last used first."""
-    from xpot_core.report.statistics.series import ago
     from xpot_core.report.tables.terminal import PlainTable, names, numbers
+    from xpot_core.statistics.number_text import ago
     from xpot_core.system.foreign_text import printable
 
     of: dict[tuple[str, str], list[CacheItem]] = {}
@@ -129,8 +129,8 @@ def _by_study(entries: Iterable[CacheItem]) -> Any:
 
 
 def _each(entries: Iterable[CacheItem]) -> Any:
-    from xpot_core.report.statistics.series import ago
     from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
+    from xpot_core.statistics.number_text import ago
     from xpot_core.system.foreign_text import printable
 
     columns = [*names("made by", "plugin", "entry"), *numbers("MB", "last used"), *texts("what")]

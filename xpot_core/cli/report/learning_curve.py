@@ -57,9 +57,9 @@ def learning_curve(
     """
     from xpot_core.deliver.data_curve import FRACTIONS, data_curve, keep_curve
     from xpot_core.errors import InputError
-    from xpot_core.report.statistics.series import fixed
     from xpot_core.report.tables.terminal import PlainTable, numbers
     from xpot_core.results.read import StudyResults
+    from xpot_core.statistics.number_text import fixed
     from xpot_core.types.quantities import ENERGY, FORCE
 
     try:

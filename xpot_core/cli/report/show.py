@@ -161,10 +161,10 @@ def _verify(study: str, runs: Path, as_json: bool) -> int:
 
 def _outliers(results: StudyResults, most: int, as_json: bool, wide: bool) -> None:
     from xpot_core.errors import InputError
-    from xpot_core.report.statistics import outliers
     from xpot_core.report.statistics.influence import influences_of
-    from xpot_core.report.statistics.predictions import predictions_of
     from xpot_core.report.tables import study as tables
+    from xpot_core.statistics import outliers
+    from xpot_core.statistics.predictions import predictions_of
 
     sets = predictions_of(results)
     if not sets:

@@ -20,9 +20,9 @@ def ls(wide: bool, as_json: bool, runs: Path) -> None:
 
 def list_runs(runs: Path, *, as_json: bool, wide: bool) -> None:
     """Print the studies of a folder."""
-    from xpot_core.report.statistics.series import ago, fixed, number
     from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
     from xpot_core.results.listing import list_studies
+    from xpot_core.statistics.number_text import ago, fixed, number
     from xpot_core.types.quantities import ENERGY, FORCE
 
     entries = list_studies(runs)

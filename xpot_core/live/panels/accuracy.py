@@ -28,9 +28,10 @@ from xpot_core.report.plotted.parity import Groups, group_errors, parity_pairs
 from xpot_core.report.plotted.reference import beside
 from xpot_core.report.plotted.scales import log_scale_fits
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, influences_of
-from xpot_core.report.statistics.outliers import LARGEST_HEADS, outliers, ranked_errors
-from xpot_core.report.statistics.predictions import Pairs, Structure
-from xpot_core.report.statistics.series import SETS, fixed, number, shown_errors
+from xpot_core.report.statistics.series import shown_errors
+from xpot_core.statistics.number_text import fixed, number
+from xpot_core.statistics.outliers import LARGEST_HEADS, outliers, ranked_errors
+from xpot_core.statistics.predictions import SETS, Pairs, Structure
 from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES, Quantity
 
 _MOST_POINTS = 3000

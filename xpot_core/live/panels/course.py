@@ -29,7 +29,7 @@ from xpot_core.report.figures.style import ORANGE, PINK, RED, SKY
 from xpot_core.report.html.head import best_rows, study_head
 from xpot_core.report.plotted.timeline import bars, time_unit, workers
 from xpot_core.report.statistics.search.worth import worth
-from xpot_core.report.statistics.series import Series, duration, initial_trials
+from xpot_core.report.statistics.series import Series, initial_trials
 from xpot_core.report.tables.failures import (
     KIND_HEADS,
     REFUSED_HEADS,
@@ -39,6 +39,7 @@ from xpot_core.report.tables.failures import (
     refused_count,
     refused_rows,
 )
+from xpot_core.statistics.number_text import duration
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.structures import FloatArray
 from xpot_core.types.trials import TrialState

@@ -11,7 +11,7 @@ from xpot_core.live.panels.trial_text import trial_texts
 from xpot_core.live.sampling import said, sample
 from xpot_core.report.figures.style import BLUE, ORANGE, RED
 from xpot_core.report.plotted.learning_curves import LearningCurve, learning_curves
-from xpot_core.report.statistics.series import fixed
+from xpot_core.statistics.number_text import fixed
 from xpot_core.types.quantities import ENERGY, FORCE, Quantity
 from xpot_core.types.trials import TrialState
 

@@ -17,9 +17,10 @@ from xpot_core.live.sampling import said, sample
 from xpot_core.report.figures.search.space import trust
 from xpot_core.report.figures.style import BLUE, ORANGE, RED, SKY
 from xpot_core.report.statistics.search.surrogate import Analysis
-from xpot_core.report.statistics.series import number, shortened, varied
+from xpot_core.report.statistics.series import varied
 from xpot_core.space import parameters as kinds
 from xpot_core.space.parameters import Parameter
+from xpot_core.statistics.number_text import number, shortened
 from xpot_core.types.structures import FloatArray
 
 _MOST_LINES = 1000

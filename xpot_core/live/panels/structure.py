@@ -9,8 +9,8 @@ import numpy as np
 from xpot_core.errors import InputError
 from xpot_core.live.drawing import SOFT, Figure, Json, column, lines, plain
 from xpot_core.live.library import OpenStudy
-from xpot_core.report.statistics.outliers import structure_errors
-from xpot_core.report.statistics.predictions import prediction_file
+from xpot_core.statistics.outliers import structure_errors
+from xpot_core.statistics.predictions import prediction_file
 
 _MOST_ATOMS = 2000
 _BOND = 1.15

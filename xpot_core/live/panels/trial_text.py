@@ -10,7 +10,8 @@ import numpy as np
 
 from xpot_core.live.drawing import plain
 from xpot_core.live.sampling import said, sample
-from xpot_core.report.statistics.series import Series, number
+from xpot_core.report.statistics.series import Series
+from xpot_core.statistics.number_text import number
 from xpot_core.types.quantities import ENERGY, FORCE
 
 MOST_VALUES = 16

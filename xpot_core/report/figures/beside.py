@@ -20,7 +20,7 @@ from xpot_core.report.figures.style import (
 )
 from xpot_core.report.plotted.reference import OURS, Beside
 from xpot_core.report.plotted.scales import log_scale_fits
-from xpot_core.report.statistics.series import fixed
+from xpot_core.statistics.number_text import fixed
 from xpot_core.types.quantities import ENERGY, FORCE
 
 

@@ -26,9 +26,9 @@ from xpot_core.report.figures.search import trials as figures_trials
 from xpot_core.report.figures.style import ReportFigure, figure_style
 from xpot_core.report.packages import require_report
 from xpot_core.report.plotted.reference import beside
-from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.series import Series, shown_errors
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.predictions import Structure, predictions_of
 
 _logger = logging.getLogger("xpot.report")
 Maker = Callable[[], ReportFigure | Sequence[ReportFigure | None] | None]

@@ -25,8 +25,8 @@ from xpot_core.report.figures.style import (
 from xpot_core.report.plotted.parity import Groups, Sets, parity_pairs
 from xpot_core.report.plotted.parity import group_errors as group_rows
 from xpot_core.report.plotted.scales import log_scale_fits
-from xpot_core.report.statistics.predictions import Pairs, Structure
-from xpot_core.report.statistics.series import fixed, number
+from xpot_core.statistics.number_text import fixed, number
+from xpot_core.statistics.predictions import Pairs, Structure
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES, Quantity
 from xpot_core.types.structures import FloatArray

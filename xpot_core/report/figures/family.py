@@ -32,8 +32,8 @@ from xpot_core.report.figures.style import (
 )
 from xpot_core.report.packages import require_report
 from xpot_core.report.plotted.scales import log_scale_fits
-from xpot_core.report.statistics.series import number
 from xpot_core.report.tables.family import keys_of, quantities_of
+from xpot_core.statistics.number_text import number
 
 _MOST_PANELS = 16
 _MOST_LINES = 8

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from xpot_core.errors import InputError
-from xpot_core.report.statistics.series import shortened
+from xpot_core.statistics.number_text import shortened
 from xpot_core.system.foreign_text import csv_text, file_name_of
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"

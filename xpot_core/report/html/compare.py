@@ -6,9 +6,10 @@ from pathlib import Path
 
 from xpot_core.report.figures.style import ReportFigure
 from xpot_core.report.html.page import Head, Section, page, write_page
-from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, Comparison, SetComparison
+from xpot_core.report.statistics.compare import COST_HEADS, COST_TEXTS, Comparison
 from xpot_core.report.statistics.validators import HEADS, table_rows
 from xpot_core.report.tables.compare import comparison_figure
+from xpot_core.statistics.paired import SetComparison
 from xpot_core.types.quantities import QUANTITIES
 
 

@@ -6,9 +6,10 @@ from collections import Counter
 
 from xpot_core.report.html.page import Head
 from xpot_core.report.statistics import provenance
-from xpot_core.report.statistics.series import duration, error_text, number, set_label, shown_errors
+from xpot_core.report.statistics.series import error_text, set_label, shown_errors
 from xpot_core.report.tables.study import best_trials, compact
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import duration, number
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE
 

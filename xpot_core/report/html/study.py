@@ -16,17 +16,8 @@ from xpot_core.report.html.page import Section, page, write_page
 from xpot_core.report.packages import require_report
 from xpot_core.report.statistics import provenance
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences, influences_of
-from xpot_core.report.statistics.outliers import OUTLIER_HEADS, Outliers, outliers
-from xpot_core.report.statistics.predictions import prediction_file, predictions_of
 from xpot_core.report.statistics.search.worth import worth
-from xpot_core.report.statistics.series import (
-    SETS,
-    error_text,
-    fixed,
-    set_label,
-    shown_errors,
-    structure_count,
-)
+from xpot_core.report.statistics.series import error_text, set_label, shown_errors, structure_count
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.tables.failures import (
     KIND_HEADS,
@@ -44,6 +35,9 @@ from xpot_core.report.tables.study import (
 )
 from xpot_core.results.columns import too_many_columns
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import fixed
+from xpot_core.statistics.outliers import OUTLIER_HEADS, Outliers, outliers
+from xpot_core.statistics.predictions import SETS, prediction_file, predictions_of
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import QUANTITIES
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from xpot_core.report.statistics.predictions import Pairs, Structure, atomic_baseline, baseline_of, pairs
+from xpot_core.statistics.predictions import Pairs, Structure, atomic_baseline, baseline_of, pairs
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import QUANTITIES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xpot_core.report.statistics.series import shortened
+from xpot_core.statistics.number_text import shortened
 from xpot_core.types.trials import Trial, TrialState
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpot_core.errors import InputError
-from xpot_core.report.statistics.series import fixed
 from xpot_core.results.read import StudyResults
 from xpot_core.search.refit_best import INFLUENCE_FILE
+from xpot_core.statistics.number_text import fixed
 from xpot_core.types.fitting import Influence
 from xpot_core.types.quantities import ENERGY, FORCE
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xpot_core.report.statistics.series import number, verdict
+from xpot_core.report.statistics.series import verdict
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import number
 from xpot_core.types.trials import best_of
 from xpot_core.types.validating import ValidatorRow
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xpot_core.report.statistics.series import error_text, number
+from xpot_core.report.statistics.series import error_text
 from xpot_core.report.tables.terminal import PlainTable, names, numbers, texts
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import number
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial

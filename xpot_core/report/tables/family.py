@@ -12,8 +12,8 @@ from rich.text import Text
 
 from xpot_core.family.members import short_keys, value_text
 from xpot_core.family.results import ERRORS, QUANTITIES, FamilyResults, MemberResults, Point, Statistics
-from xpot_core.report.statistics.series import fixed, number
 from xpot_core.report.tables.terminal import Column, PlainTable, names, numbers
+from xpot_core.statistics.number_text import fixed, number
 from xpot_core.system.foreign_text import csv_text
 
 _MOST_MEMBERS = 40

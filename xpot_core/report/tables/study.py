@@ -13,26 +13,17 @@ from xpot_core.errors import InputError
 from xpot_core.optimize.objectives import QUANTITY_OF
 from xpot_core.report.plotted.reference import beside
 from xpot_core.report.statistics.influence import INFLUENCE_HEADS, Influences
-from xpot_core.report.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
-from xpot_core.report.statistics.predictions import Structure, predictions_of
 from xpot_core.report.statistics.search.worth import worth
-from xpot_core.report.statistics.series import (
-    SETS,
-    duration,
-    error_text,
-    fixed,
-    number,
-    set_label,
-    shown_errors,
-    structure_count,
-    verdict,
-)
+from xpot_core.report.statistics.series import error_text, set_label, shown_errors, structure_count, verdict
 from xpot_core.report.statistics.validators import physics_verdict, winner_tests
 from xpot_core.report.tables.failures import refused_count, refused_trials, trouble_tables
 from xpot_core.report.tables.terminal import PlainTable, facts, names, numbers, texts
 from xpot_core.results.as_json import SECONDS
 from xpot_core.results.columns import too_many_columns
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import duration, fixed, number
+from xpot_core.statistics.outliers import LARGEST_HEADS, largest_errors, outliers
+from xpot_core.statistics.predictions import SETS, Structure, predictions_of
 from xpot_core.system.foreign_text import csv_text
 from xpot_core.trial.panel import NOT_TESTED
 from xpot_core.types.error_sums import ErrorTable

@@ -25,8 +25,9 @@ from xpot_core.report.figures.style import (
 )
 from xpot_core.report.plotted.scales import log_scale_fits, robust_limits
 from xpot_core.report.plotted.trade_off import error_trade_off
-from xpot_core.report.statistics.series import Series, initial_trials, number
+from xpot_core.report.statistics.series import Series, initial_trials
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import number
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.structures import FloatArray
 

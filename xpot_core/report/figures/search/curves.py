@@ -13,8 +13,8 @@ from xpot_core.report.figures.style import (
 )
 from xpot_core.report.plotted.learning_curves import learning_curves as curves_of
 from xpot_core.report.plotted.scales import log_scale_fits
-from xpot_core.report.statistics.series import number
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import number
 from xpot_core.types.trials import TrialState
 
 

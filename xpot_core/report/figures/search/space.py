@@ -24,9 +24,10 @@ from xpot_core.report.figures.style import (
 )
 from xpot_core.report.plotted.scales import log_scale_fits, robust_limits
 from xpot_core.report.statistics.search.surrogate import Analysis, Dependence, analyse
-from xpot_core.report.statistics.series import Series, number, varied
+from xpot_core.report.statistics.series import Series, varied
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Choice, Parameter
+from xpot_core.statistics.number_text import number
 from xpot_core.types.structures import FloatArray
 from xpot_core.types.trials import Trial
 

@@ -24,10 +24,11 @@ from xpot_core.report.figures.style import (
     new_figure,
 )
 from xpot_core.report.plotted.timeline import bars, time_unit, workers
-from xpot_core.report.statistics.series import Series, duration
+from xpot_core.report.statistics.series import Series
 from xpot_core.report.tables.failures import alike
 from xpot_core.results.as_json import SECONDS
 from xpot_core.results.read import StudyResults
+from xpot_core.statistics.number_text import duration
 from xpot_core.types.trials import TrialState
 
 _STATE_STYLES = {

@@ -27,9 +27,10 @@ from xpot_core.report.figures.style import (
     new_figure,
     short,
 )
-from xpot_core.report.statistics.series import Series, expanded, number, provider_of
+from xpot_core.report.statistics.series import Series, expanded, provider_of
 from xpot_core.results.read import StudyResults
 from xpot_core.space.parameters import Choice, Parameter
+from xpot_core.statistics.number_text import number
 from xpot_core.types.trials import Trial
 
 _TOP_SHARE = 0.1

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xpot_core.report.statistics.compare import compared_structures
-from xpot_core.report.statistics.predictions import Structure, predictions_of, read_folder, squared_errors
 from xpot_core.results.read import StudyResults
 from xpot_core.search.start_point import RUNNER_UP_FOLDER
+from xpot_core.statistics.paired import compared_structures
+from xpot_core.statistics.predictions import Structure, predictions_of, read_folder, squared_errors
 
 _FEW = 5
 """Structures that are named; a choice that more of them carry does not hang on single ones."""

@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from xpot_core.optimize.next_trials import starting_points
-from xpot_core.report.statistics.predictions import predictions_of, read_folder
-from xpot_core.report.statistics.series import fixed, number, varied
+from xpot_core.report.statistics.series import varied
 from xpot_core.results.read import StudyResults
 from xpot_core.search.start_point import START_FOLDER
 from xpot_core.space.parameters import Choice
+from xpot_core.statistics.number_text import fixed, number
+from xpot_core.statistics.predictions import predictions_of, read_folder
 from xpot_core.trial.inner_search import inner_names
 from xpot_core.types.trials import Trial, ranked
 
@@ -132,7 +133,7 @@ def _loss_gain(results: StudyResults, best: Trial) -> list[str]:
 
 def _gains(results: StudyResults) -> list[str]:
     """Verdicts on the errors of winner and starting point, structure by structure."""
-    from xpot_core.report.statistics.compare import compared_structures
+    from xpot_core.statistics.paired import compared_structures
 
     best = results.best
     if best is None or results.final is None or results.final["trial"] != best.number:

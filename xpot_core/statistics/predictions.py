@@ -12,11 +12,13 @@ import numpy as np
 
 from xpot_core.data.xyz_files import values_as_text
 from xpot_core.errors import InputError
-from xpot_core.report.statistics.series import SETS
 from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import printable
 from xpot_core.types.error_sums import voigt
 from xpot_core.types.structures import FloatArray
+
+SETS = ("train", "validation", "test")
+"""The sets in the order in which they are shown."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xpot_core.report.statistics.series import fixed
+from xpot_core.statistics.number_text import fixed
 from xpot_core.types.quantities import QUANTITIES
 from xpot_core.types.structures import FloatArray
 

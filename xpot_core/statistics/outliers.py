@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.report.statistics.predictions import Structure, squared_errors
-from xpot_core.report.statistics.series import fixed
+from xpot_core.statistics.number_text import fixed
+from xpot_core.statistics.predictions import Structure, squared_errors
 from xpot_core.types.quantities import ENERGY, FORCE, QUANTITIES
 from xpot_core.types.structures import FloatArray
 
