@@ -92,6 +92,7 @@ def test_wrong_input_is_told(folder: Path, study: Callable[..., Path], raw: dict
         xpot.opne  # type: ignore[attr-defined]  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_one_line_that_changes(folder: Path, raw: dict[str, Any]) -> None:
     """A real kernel: the line below the cell tells the end."""
     nbclient = pytest.importorskip("nbclient")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -25,12 +26,19 @@ def started(folder: Path, **options: int) -> LocalExecutor:
     return executor
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """Environment of a worker; empty for a moment while the new process becomes the worker's program."""
+    process = psutil.Process(pid)
+    for _ in range(1000):
+        if environment := process.environ():
+            return environment
+        time.sleep(0.01)
+    raise AssertionError(f"worker {pid} has no environment")
+
+
 def seen(executor: LocalExecutor) -> dict[int, str]:
     """Trial -> GPU that its worker sees."""
-    return {
-        number: psutil.Process(worker.process.pid).environ()[VARIABLE]
-        for number, worker in executor._busy.items()
-    }
+    return {number: environment_of(worker.process.pid)[VARIABLE] for number, worker in executor._busy.items()}
 
 
 def test_each_worker_has_one_and_a_new_one_that_of_the_dead(

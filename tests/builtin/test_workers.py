@@ -120,6 +120,7 @@ def test_warm_worker_begins_a_trial_at_once(start: Callable[[int], LocalExecutor
     assert np.percentile(waits[4:], 25) < START_SECONDS, waits
 
 
+@pytest.mark.slow
 def test_trials_that_end_together_are_told_together(
     start: Callable[[int], LocalExecutor], tmp_path: Path
 ) -> None:

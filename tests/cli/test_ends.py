@@ -172,6 +172,7 @@ def test_last_trial_that_ends_the_process_is_not_overlooked(start: Start) -> Non
     assert "trial 2 ended the study" in out
 
 
+@pytest.mark.slow
 def test_refit_that_ends_the_process_is_told(start: Start) -> None:
     process = start({"local": {"workers": 1}}, deed="final os._exit(0)", trials=1)
     out, _ = process.communicate(timeout=60)

@@ -126,6 +126,7 @@ def test_log_lines_tell_the_time_left(done: Path, call: Call) -> None:
     assert "left" not in lines[-1]
 
 
+@pytest.mark.slow
 def test_report_opens_the_page(done: Path, call: Call, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     (folder / "browser").write_text("#!/bin/sh\necho $1 > opened\n")
     (folder / "browser").chmod(0o755)

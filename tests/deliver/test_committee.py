@@ -136,6 +136,7 @@ def test_committee_and_selection_by_command(
         load_committee(Path("new"))
 
 
+@pytest.mark.slow
 def test_scripts_redo_errors_and_dimers(
     folder: Path, study: Callable[..., Path], call: Callable[..., object]
 ) -> None:

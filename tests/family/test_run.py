@@ -73,6 +73,7 @@ def test_the_identity_of_a_member_does_not_depend_on_the_matrix(small: Make) -> 
     assert "losses do not compare here" in after.notes[0]
 
 
+@pytest.mark.slow
 def test_members_share_data_and_designs(small: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     made, read = [], []
     prepare, load = ToyDesign.__init__, data._load
@@ -121,6 +122,7 @@ def test_an_interrupted_family_continues(small: Make, monkeypatch: pytest.Monkey
     assert [len(m.study.trials) for m in family.members] == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_command_cleanly(
     study: Make, folder: Path, faulty_raw: dict[str, Any], xpot_command: list[str]
 ) -> None:
@@ -207,6 +209,7 @@ def test_a_changed_study_file_is_refused(small: Make, call: Any) -> None:
     assert call("run", changed, "--repeat", 2, "--restart", "--quiet").status == 0
 
 
+@pytest.mark.slow
 def test_other_values_under_the_name_of_a_member_are_refused(small: Make) -> None:
     long = [{"choices": list(range(4, 30))}, {"choices": list(range(5, 30))}]
     run_family(small({CUTOFF: long}))

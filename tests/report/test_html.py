@@ -82,6 +82,7 @@ def test_everything_from_outside_is_escaped(finished: StudyResults, tmp_path: Pa
     assert "&lt;script&gt;alert(&#39;x&#39;)" in text
 
 
+@pytest.mark.slow
 def test_default_place_is_the_run_folder(make_study: Maker):
     results = make_study(trials=3)
     path, _ = write_report(results)
@@ -103,6 +104,7 @@ def test_report_of_any_study(make_study: Maker, options: dict):
     _parse(path)
 
 
+@pytest.mark.slow
 def test_study_of_a_plugin_that_is_not_installed(make_study: Maker):
     results = make_study(study={"fitter": {"not-there": {}}, "optimizer": {"also-not-there": {}}})
     path, _ = write_report(results)

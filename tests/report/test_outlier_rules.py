@@ -172,6 +172,7 @@ def test_show_lists_the_largest(make_study: Maker, frames: Any) -> None:
     assert data["outliers"][0]["structures"][0]["structure"] == "f#4"
 
 
+@pytest.mark.slow
 def test_compare_and_report_name_them(make_study: Maker, frames: Any) -> None:
     one, two = (_with_outlier(make_study, frames, n, s) for n, s in (("one", 1), ("two", 2)))
     text = " ".join(_invoke(compare, one.directory, two.directory).split())

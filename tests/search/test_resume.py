@@ -182,6 +182,7 @@ def xpot_fit(fitter, request):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT], ids=["term", "ctrl-c"])
 def test_interrupted_while_the_best_trial_is_refitted(
     campaign: Any, folder: Path, faulty_raw: dict[str, Any], kind: int

@@ -68,6 +68,7 @@ def test_code_of_a_study_runs_once_it_is_trusted(
     assert call("run", path, "--trials", 3).status == 2
 
 
+@pytest.mark.slow
 def test_commands_that_look_run_nothing(stranger: tuple[Path, Path], call: Any) -> None:
     path, mark = stranger
     assert call("run", path, "--trials", 2, "--trust").status == 0
@@ -125,6 +126,7 @@ def test_the_question_on_a_terminal(
         assert (done.returncode == 0) == ran
 
 
+@pytest.mark.slow
 def test_modules_in_the_working_folder_do_not_replace_installed_ones(
     study: Callable[..., Path], xpot: Any, folder: Path
 ) -> None:

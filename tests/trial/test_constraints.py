@@ -18,6 +18,7 @@ from xpot_core.study_file.read import read_study
 from xpot_core.types.trials import Failure, Trial, TrialState
 
 
+@pytest.mark.slow
 def test_constraint_makes_trials_infeasible(study: Make, folder: Path, call: Callable[..., Any]) -> None:
     constraint = {"constraints": [{"short-enough": {"longest": 5.2}}], "plugins": [SEARCH_PLUGIN]}
     _, results = run(
@@ -91,6 +92,7 @@ def test_number_of_a_validator_as_objective(study: Make) -> None:
     assert len(results.pareto) >= 1
 
 
+@pytest.mark.slow
 def test_best_that_passes_wins(study: Make, folder: Path) -> None:
     changes = {
         "validate": [{"short-enough": {"longest": 5.0}}],

@@ -154,6 +154,7 @@ SOAP = (
 )
 
 
+@pytest.mark.slow
 def test_imported_command_reads_sigmas_and_stress_as_gap_fit(tmp_path: Path) -> None:
     """A prefix and a name of its own for the sigmas; stress where a frame has no virial."""
     images = []

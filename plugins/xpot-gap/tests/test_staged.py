@@ -56,6 +56,7 @@ def test_protocols(design: GapDesign) -> None:
     assert isinstance(design, DifferentiableDesign)
 
 
+@pytest.mark.slow
 def test_written_potential_is_what_gap_fit_refits(
     design: GapDesign, data: TrainingData, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ def test_gradient_by_something_else_is_refused(design: GapDesign) -> None:
         design.error_gradient(make_options(), ["descriptors.1.soap.cutoff"], lambda table: {})
 
 
+@pytest.mark.slow
 def test_virials_left_out_of_the_regression(design: GapDesign, data: TrainingData, tmp_path: Path) -> None:
     options = make_options(virials=False)
     staged = design.fit(options, directory=tmp_path)

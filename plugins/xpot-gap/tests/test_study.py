@@ -69,6 +69,7 @@ def study(fitter: dict[str, Any], **changes: Any) -> str:
     return yaml.safe_dump(content)
 
 
+@pytest.mark.slow
 def test_faults_of_gap_fit_cost_one_trial_each(tmp_path: Path) -> None:
     write_frames(tmp_path / "train.xyz", 8)
     fake = tmp_path / "gap_fit"
@@ -103,6 +104,7 @@ def test_faults_of_gap_fit_cost_one_trial_each(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "gap" / "best" / "gap.xml").is_file()
 
 
+@pytest.mark.slow
 def test_trials_with_another_delta_need_no_descriptors(tmp_path: Path) -> None:
     write_frames(tmp_path / "train.xyz", 6)
     delta = {"choices": [0.5, 1.0, 2.0]}
@@ -119,6 +121,7 @@ def test_trials_with_another_delta_need_no_descriptors(tmp_path: Path) -> None:
     assert len({t["loss"] for t in trials}) == 3
 
 
+@pytest.mark.slow
 def test_variance_stands_in_the_files_of_predictions(tmp_path: Path) -> None:
     write_frames(tmp_path / "train.xyz", 6)
     fitter = {"descriptors": [{"distance_2b": {"cutoff": 4.0, "n_sparse": 8}}], "e0": "average"}
@@ -131,6 +134,7 @@ def test_variance_stands_in_the_files_of_predictions(tmp_path: Path) -> None:
         assert all(atoms.info["pred_energy_variance"] > 0 for atoms in images)
 
 
+@pytest.mark.slow
 def test_unknown_groups_and_negative_delta_are_input_errors(tmp_path: Path) -> None:
     write_frames(tmp_path / "train.xyz", 6)
     good = {"descriptors": [{"distance_2b": {"cutoff": 4.0, "n_sparse": 8}}], "e0": "average"}

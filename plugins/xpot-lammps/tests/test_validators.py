@@ -59,6 +59,7 @@ def test_dimer_of_stillinger_weber(tmp_path: Path) -> None:
     assert len(found.tables["Si-Si"]["energy (eV)"]) == 109
 
 
+@pytest.mark.slow
 def test_speed_is_relative_to_the_reference(tmp_path: Path) -> None:
     options = SpeedOptions(
         structure=DIAMOND,

@@ -28,6 +28,7 @@ def call(tmp_path, monkeypatch, capsys):
     return partial(call_xpot, capsys)
 
 
+@pytest.mark.slow
 def test_the_structure_that_decides_is_named(call):
     Path("study.yaml").write_text(STUDY.replace("RIDGE", "1.0e-8"))
     doctor = json.loads(call("doctor", "study.yaml", "--json", status=None))
@@ -58,6 +59,7 @@ def test_the_structure_that_decides_is_named(call):
     assert "the influence of structures cannot be read" in call("show", "small", "--outliers", status=2)
 
 
+@pytest.mark.slow
 def test_a_singular_fit_says_why_nothing_is_known(call):
     Path("study.yaml").write_text(
         STUDY.replace("RIDGE", "0.0").replace("twojmax: 2", "twojmax: 6, quadratic: true")

@@ -296,6 +296,7 @@ def test_sparse_points_of_groups_without_a_name(tmp_path: Path, monkeypatch: pyt
     assert points("config_type_n_sparse={bulk:5:default:4}") == {"n_sparse": {"bulk": 5}}
 
 
+@pytest.mark.slow
 def test_study_of_a_command_makes_the_same_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All structures, the numbers by group, and sparse points drawn with the same seed."""
     quippy = pytest.importorskip("quippy.potential")
