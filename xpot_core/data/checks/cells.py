@@ -42,17 +42,20 @@ def fault_of_cell(atoms: Atoms) -> str | None:
     if lengths.max() > _LONGEST:
         return f"has a cell vector of {lengths.max():.3g} Å"
     shape = vectors / lengths[:, None]
-    if np.linalg.svd(shape, compute_uv=False).prod() < _FLAT:
+    full = len(vectors) == 3
+    spanned = abs(np.linalg.det(shape)) if full else np.linalg.svd(shape, compute_uv=False).prod()
+    if spanned < _FLAT:
         return "has periodic cell vectors that lie in one plane or on one line"
     # Distances between lattice planes: a neighbour search walks through them, however skewed the vectors are.
-    spacings = 1.0 / np.linalg.norm(np.linalg.pinv(vectors), axis=0)
+    inverse = np.linalg.inv(vectors) if full else np.linalg.pinv(vectors)
+    spacings = 1.0 / np.linalg.norm(inverse, axis=0)
     if spacings.min() < LEAST_TRANSLATION:  # no lattice vector is shorter than the smallest of them
         shortest = _shortest_translation(atoms)
         if shortest < LEAST_TRANSLATION:
             return f"repeats itself every {shortest:.3g} Å"
         if spacings.min() < _LEAST_SPACING:
             return f"has cell vectors so skewed that its lattice planes lie {spacings.min():.2g} Å apart"
-    if len(vectors) == 3:
+    if full:
         room = abs(float(np.linalg.det(vectors))) / len(atoms)
         if room < LEAST_VOLUME:
             return f"has {room:.3g} Å^3 per atom"

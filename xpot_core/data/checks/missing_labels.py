@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.data.isolated_atoms import is_isolated
 from xpot_core.study_file.missing import Missing
 from xpot_core.types.structures import Frame
@@ -79,9 +80,7 @@ def _moved(frame: Frame) -> bool:
 
 def _balanced(frame: Frame) -> bool:
     """Whether symmetry makes every force zero: the neighbours of each atom pull evenly at every distance."""
-    from ase.neighborlist import neighbor_list
-
-    i, j, d, vectors = neighbor_list("ijdD", frame.atoms, _CUTOFF)
+    i, j, d, vectors = neighbours(frame.atoms, _CUTOFF)
     if not len(i):
         return True
     numbers = frame.atoms.numbers

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -119,7 +120,8 @@ def step_between(a: Frame, b: Frame) -> Step | None:
     x, y = a.atoms.positions, b.atoms.positions
     periodic = a.atoms.pbc
     if periodic.any():
-        found = _deformation(*(_lattice(f) for f in (a, b))) or _deformation(*(_reduced(f) for f in (a, b)))
+        cells = [(f.atoms.cell.array.tobytes(), f.atoms.pbc.tobytes()) for f in (a, b)]
+        found = _deformation(*(_lattice(*c) for c in cells)) or _deformation(*(_reduced(*c) for c in cells))
         if found is None:
             return None
         h, strain, turn = found
@@ -151,18 +153,22 @@ def step_between(a: Frame, b: Frame) -> Step | None:
     )
 
 
-def _lattice(frame: Frame) -> FloatArray:
+# Each structure is compared with many: its lattice is kept in between.
+@lru_cache(maxsize=4 * _MOST)
+def _lattice(cell: bytes, periodic: bytes) -> FloatArray:
     """Lattice vectors, unit vectors where the structure is open."""
     from ase.cell import Cell
 
-    cell = Cell(np.where(frame.atoms.pbc[:, None], frame.atoms.cell.array, 0.0))
-    return np.array(cell.complete())
+    vectors, pbc = np.frombuffer(cell).reshape(3, 3), np.frombuffer(periodic, dtype=bool)
+    return np.array(Cell(np.where(pbc[:, None], vectors, 0.0)).complete())
 
 
-def _reduced(frame: Frame) -> FloatArray:
+@lru_cache(maxsize=4 * _MOST)
+def _reduced(cell: bytes, periodic: bytes) -> FloatArray:
     from ase.geometry import minkowski_reduce
 
-    return np.asarray(minkowski_reduce(_lattice(frame), pbc=frame.atoms.pbc)[0])
+    pbc = np.frombuffer(periodic, dtype=bool)
+    return np.asarray(minkowski_reduce(_lattice(cell, periodic), pbc=pbc)[0])
 
 
 def _deformation(h: FloatArray, k: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray] | None:

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.data.isolated_atoms import is_isolated
 from xpot_core.setup.doctor.findings import Findings, named
 from xpot_core.types.structures import Frame
@@ -73,12 +74,11 @@ def _isolated_atoms(frames: Sequence[Frame], isolated: Mapping[str, float], find
 
 def _distances(name: str, frames: Sequence[Frame], findings: Findings) -> None:
     from ase.data import covalent_radii
-    from ase.neighborlist import neighbor_list
 
     close = []
     for frame in frames:
         radii = covalent_radii[frame.atoms.numbers]
-        i, j, d = neighbor_list("ijd", frame.atoms, _CLOSE * radii)
+        i, j, d, _ = neighbours(frame.atoms, 2 * _CLOSE * radii.max())
         if (d < _CLOSE * (radii[i] + radii[j])).any():
             close.append(frame)
     if close:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.errors import XpotError
 from xpot_core.options.find import option_of
 from xpot_core.options.roles import Role
@@ -84,12 +85,10 @@ def _numeric(parameter: Choice) -> bool:
 
 def nearest_neighbour(frames: Sequence[Frame]) -> float:
     """The shortest interatomic distance in frames, Å; infinity where there is none."""
-    from ase.neighborlist import neighbor_list
-
     shortest = np.inf
     for frame in frames:
         reach = 6.0 if not np.isfinite(shortest) else float(shortest)
-        distances = neighbor_list("d", frame.atoms, reach)
+        distances = neighbours(frame.atoms, reach).distance
         if len(distances):
             shortest = min(shortest, float(distances.min()))
     return float(shortest)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from xpot_core.data.checks.cells import volume_of
+from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.data.structure_files import frames_of, read_images
 from xpot_core.setup.proposal.keys import GROUP_KEYS, Ask, Given, group_key, reference_keys, tensors
@@ -179,8 +180,6 @@ def _in_vacuum(atoms: Any) -> bool:
 
 def _distances(frames: Sequence[Any]) -> tuple[float, float]:
     """Nearest-neighbour distance of the typical condensed atom, and the shortest distance of all."""
-    from ase.neighborlist import neighbor_list
-
     chosen = [a for a in frames if not is_isolated(a)]
     if len(chosen) > _MOST:
         order = np.random.default_rng(0).choice(len(chosen), _MOST, replace=False)
@@ -190,8 +189,8 @@ def _distances(frames: Sequence[Any]) -> tuple[float, float]:
     for atoms in chosen:
         own = np.full(len(atoms), np.inf)
         for reach in _REACHES:
-            i, d = neighbor_list("id", atoms, reach)
-            np.minimum.at(own, i, d)
+            near = neighbours(atoms, reach)
+            np.minimum.at(own, near.first, near.distance)
             if np.isfinite(own).all():
                 break
         kept = own[np.isfinite(own)].tolist()
