@@ -61,5 +61,6 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         CutoffOptions,
         effort=2,
         reasons={"long-cutoff": "the cutoff makes MD too slow"},
+        cost="cost",
     )
     yield ValidatorProvider("broken-test", "Raises.", f"{module}:Broken")

@@ -12,7 +12,7 @@ from live_cases import TOKEN, Served
 from made_up_studies import StudyMaker
 
 from xpot_core.deliver.data_curve import DataCurve, DataCurvePoint, keep_curve
-from xpot_core.search.refit_best import INFLUENCE_FILE
+from xpot_core.search.winner.refit_best import INFLUENCE_FILE
 from xpot_core.types.fitting import Influence
 
 pytest.importorskip("starlette")

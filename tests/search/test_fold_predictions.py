@@ -40,7 +40,7 @@ def test_a_fault_there_costs_only_the_plot(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("no disk left")
 
-    monkeypatch.setattr("xpot_core.search.refit_best.fold_predictions", broken)
+    monkeypatch.setattr("xpot_core.search.winner.refit_best.fold_predictions", broken)
     Study(read_study(study()), folder / "runs").run()
     results = StudyResults.open("argon", folder / "runs")
     assert results.final is not None

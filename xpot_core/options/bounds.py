@@ -21,5 +21,7 @@ WORKERS = 4_096
 """Of one executor, and threads of a fit."""
 MEMBERS = 1_000
 """Studies of one family: combinations of the matrix times seeds."""
+REPEATS = 20
+"""Assignments of frames to folds that the best trials are judged by."""
 HYPERPARAMETERS = 1_000
 """Of one search; an optimizer may declare fewer."""

@@ -26,8 +26,8 @@ from xpot_core.plugins.interfaces import Component, Executor, ExecutorContext, O
 from xpot_core.plugins.registry import load_registry
 from xpot_core.search.begin import take_store
 from xpot_core.search.checkpoints import Checkpoints
-from xpot_core.search.refit_best import finish
 from xpot_core.search.study_identity import open_study
+from xpot_core.search.winner.refit_best import finish
 from xpot_core.space.history import History
 from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store

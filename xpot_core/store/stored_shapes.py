@@ -178,6 +178,7 @@ def _final(final: Any) -> bool:
         and errors(final.get("errors"))
         and _table(final.get("seconds") or {}, number)
         and _list(final.get("validators") or [], _report)
+        and _table(final.get("repeats") or {}, lambda losses: isinstance(losses, list))
         and isinstance(asked, Mapping)
         and _list(asked.get("candidates") or [], number)
         and _table(final.get("files") or {}, _text)

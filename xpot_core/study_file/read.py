@@ -339,6 +339,13 @@ def _validated(raw: Mapping[str, Any]) -> StudyConfig:
             value=raw["data"].get("validation"),
             remedy="write validation: {kfold: 5}, {fraction: 0.1} or a file name",
         )
+    if v.repeats > 1 and v.kfold is None:
+        raise InputError(
+            "repeats what is not there: only a cross-validation has other folds",
+            key="data.validation.repeats",
+            value=v.repeats,
+            remedy="write validation: {kfold: 5, repeats: 2}, or leave it out",
+        )
     return config
 
 

@@ -123,6 +123,13 @@ class Validation(OptionsModel):
     file: Annotated[list[str] | None, OneOrMany] = option(
         None, "File or files with an external validation set.", min_length=1
     )
+    repeats: int = option(
+        1,
+        "How many assignments of frames to folds the best trials are judged by when the search ends; the mean of their "
+        "losses chooses the winner.",
+        ge=1,
+        le=bounds.REPEATS,
+    )
     seed: int = option(1, "Seed of the random split.", ge=0)
     stratify: bool = option(True, "Spread every group evenly over the folds.")
     keep_together: str | None = option(
@@ -318,7 +325,10 @@ class StudyConfig(OptionsModel):
     executor: ProviderBlock = option(lambda: {"serial": {}}, "Where trials run.")
     validate_with: ProviderBlocks = option(list, "Physical tests of the best potential.", alias="validate")
     validate_best: int = option(
-        1, "How many of the best trials are tested; the best that passes every test wins.", ge=1
+        1,
+        "How many of the best trials are tested. The best that passes every test wins, or a cheaper one that does "
+        "where the errors of both differ by no more than chance.",
+        ge=1,
     )
     plugins: Paths = option(list, "Python files with plugins of your own.")
     seed: int = option(0, "Seed of everything random in the study.", ge=0)

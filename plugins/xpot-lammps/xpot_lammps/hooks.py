@@ -96,6 +96,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         effort=6,
         citation=CITATION,
         contract="xpot_lammps.contract:SPEED",
+        cost="relative_cost",
     )
     yield ValidatorProvider(
         name="lammps-md",

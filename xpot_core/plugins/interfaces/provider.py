@@ -177,12 +177,16 @@ class ValidatorProvider(Provider):
     panel
         Options with which it belongs to the tests of ``validate: default``, one mapping for each run of it: cheap,
         and of use to every study. Empty if it does not belong. Where its ``check`` refuses the data it is left out.
+    cost
+        Name of the value that says what use of the potential costs, by which one of several equal trials is chosen;
+        empty if it tells none.
     """
 
     accepts: tuple[str, ...] = ()
     effort: int = 1
     reasons: Mapping[str, str] = field(default_factory=dict)
     panel: tuple[Mapping[str, Any], ...] = ()
+    cost: str = ""
 
     kind: ClassVar[Kind] = "validator"
 

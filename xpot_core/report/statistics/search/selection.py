@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from xpot_core.results.read import StudyResults
-from xpot_core.search.start_point import RUNNER_UP_FOLDER
+from xpot_core.search.winner.start_point import RUNNER_UP_FOLDER
+from xpot_core.statistics.number_text import fixed
 from xpot_core.statistics.paired import compared_structures
 from xpot_core.statistics.predictions import Structure, predictions_of, read_folder, squared_errors
 
@@ -17,9 +19,28 @@ _QUANTITIES = ("energy", "force")
 
 
 def selection(results: StudyResults) -> list[str]:
-    """Verdicts on winner and runner-up on the validation set; empty where the runner-up was not fitted."""
-    best, second = results.best, (results.final or {}).get("runner_up")
-    if best is None or second is None or results.final is None or results.final["trial"] != best.number:
+    """Why the winner won, and verdicts on it and the runner-up on the validation set, where that was fitted."""
+    best, final = results.best, results.final
+    if best is None or final is None or final["trial"] != best.number:
+        return []
+    told = [final["choice"]] if final.get("choice") else []
+    told += _repeats(final.get("repeats") or {})
+    return told + _against_runner_up(results, final.get("runner_up"))
+
+
+def _repeats(losses: Mapping[str, Sequence[float | None]]) -> list[str]:
+    if not losses:
+        return []
+    shown = [
+        f"trial {trial} {' '.join('failed' if loss is None else fixed(loss) for loss in found)}"
+        for trial, found in losses.items()
+    ]
+    count = len(next(iter(losses.values())))
+    return [f"losses by {count} assignments to folds: {', '.join(shown)}"]
+
+
+def _against_runner_up(results: StudyResults, second: Mapping[str, Any] | None) -> list[str]:
+    if second is None:
         return []
     pair = [
         predictions_of(results).get("validation", []),

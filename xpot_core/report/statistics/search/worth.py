@@ -10,7 +10,7 @@ from typing import Any
 from xpot_core.optimize.next_trials import starting_points
 from xpot_core.report.statistics.series import varied
 from xpot_core.results.read import StudyResults
-from xpot_core.search.start_point import START_FOLDER
+from xpot_core.search.winner.start_point import START_FOLDER
 from xpot_core.space.parameters import Choice
 from xpot_core.statistics.number_text import fixed, number
 from xpot_core.statistics.predictions import predictions_of, read_folder

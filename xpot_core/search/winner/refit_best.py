@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from xpot_core.errors import XpotError
-from xpot_core.search.start_point import predict_runner_up, predict_start
+from xpot_core.search.winner.choice import Judged, choose, cost_of, distinct, tied
+from xpot_core.search.winner.other_folds import judged_again
+from xpot_core.search.winner.start_point import predict_runner_up, predict_start
 from xpot_core.store.store import Store
 from xpot_core.system.process_identity import process_token
 from xpot_core.trial.failure import failed_result
@@ -47,10 +50,11 @@ def finish(
 ) -> Trial | None:
     """Choose the winner, refit it on all training frames, evaluate every set and put it into ``best/``.
 
-    With ``validate_best: n`` the best n trials are refitted and tested in order; the first that passes
-    every physical test wins, and the one with the smallest loss if none does. Nothing is done where the
-    store holds the result already, so the test set is touched once per winner. The folder ``best`` is
-    replaced only when the new potential is complete.
+    With ``validation: {repeats: n}`` the best trials are judged by further folds first, and the mean of their losses
+    orders them. With ``validate_best: n`` the best n trials are refitted and tested in order, until one has passed
+    every physical test and no other could be preferred; `choose` says which of them wins. Nothing is done where the
+    store holds the result already, so the test set is touched once per winner. The folder ``best`` is replaced only
+    when the new potential is complete.
 
     Returns
     -------
@@ -63,39 +67,52 @@ def finish(
         If the refit fails; the trials stay as they are.
     """
     config = runner.study.config
-    candidates = ranked(store.trials())[: config.validate_best if config.validate_with else 1]
-    if not candidates:
+    best = ranked(store.trials())
+    if not best:
         return None
+    tell = listener.message if listener else _unheard
+    most = config.validate_best if config.validate_with else 1
+    repeated = judged_again(runner, store, best, directory, most=most, tell=tell)
+    considered = [t for t in best if t.number in repeated] or distinct(best, runner.space, most)
+    considered.sort(key=lambda t: sum(repeated.get(t.number, [t.loss or 0.0])))
+    if repeated:
+        considered = distinct(considered, runner.space, len(considered))
     known, target = store.get("final"), directory / "best"
-    asked = {"candidates": [t.number for t in candidates], "validate": config.validate_with}
+    asked: dict[str, Any] = {
+        "candidates": [t.number for t in considered],
+        "validate": config.validate_with,
+        **({"most": most} if repeated else {}),
+    }
     # What an older store says about its winner holds for the plain case.
     before = known and known.get("asked", {"candidates": [known["trial"]], "validate": config.validate_with})
     if before == asked and target.is_dir():
         spoilt = FittedPotential.from_json({**known["potential"], "directory": str(target)}).spoilt()
         if spoilt is None:
-            return next((t for t in candidates if t.number == known["trial"]), candidates[0])
-        if listener:
-            listener.message(f"{spoilt} is missing or was changed since it was fitted: it is made again")
+            return next((t for t in considered if t.number == known["trial"]), considered[0])
+        tell(f"{spoilt} is missing or was changed since it was fitted: it is made again")
     # Whoever was suspended and lost the study may still be writing to a folder of its own.
     for left in directory.glob("candidate-*"):
         shutil.rmtree(left, ignore_errors=True)
-    judged: list[dict[str, Any]] = []
-    for trial in candidates:
-        judged.append(_candidate(runner, trial, directory, listener))
-        if all(row.passed is not False for row in judged[-1]["validators"]):
+    judged: list[Judged] = []
+    for trial in considered[:most]:
+        done = any(not one.failed for one in judged)
+        if done and judged[-1].cost is None:
+            break  # one passes, and no other could be preferred for its cost
+        model, fresh = _refit(runner, trial, directory, tell)
+        equal = bool(judged) and tied(judged[0].folder, fresh)
+        if done and not equal:
             break
-    chosen = judged[-1]
-    if any(row.passed is False for row in chosen["validators"]):
-        chosen = judged[0]
-        if listener and len(judged) > 1:
-            listener.message(f"none of the best {len(judged)} trials passes every physical test")
-    winner = next(t for t in candidates if t.number == chosen["trial"])
-    fresh = _folder(directory, winner)
-    model: FinalModel = chosen.pop("model")
+        tests = _test(runner, trial, model, fresh, tell)
+        judged.append(Judged(trial, model, fresh, tests, equal, cost_of(runner.registry, tests)))
+    chosen, why = choose(judged)
+    if chosen.failed and len(judged) > 1:
+        tell(f"none of the best {len(judged)} trials passes every physical test")
+    if why:
+        tell(why)
+    winner, model, fresh = chosen.trial, chosen.model, chosen.folder
     errors = {**model.errors, **test_errors(runner, winner.values, model.potential, fresh)}
-    _predict_folds(runner, winner, model, fresh, listener)
-    _write_influences(runner, winner, model, fresh, listener)
-    start, runner_up = _predict_others(runner, store.trials(), winner, model, fresh, listener)
+    _write_influences(runner, winner, model, fresh, tell)
+    start, runner_up = _predict_others(runner, store.trials(), winner, model, fresh, tell)
     final = {
         "trial": winner.number,
         "potential": {**model.potential.to_json(), "directory": str(target)},
@@ -103,10 +120,12 @@ def finish(
         "start": start,
         "runner_up": runner_up,
         "seconds": dict(model.seconds),
-        "validators": [row.to_json() for row in chosen["validators"]],
-        "candidates": [
-            {"trial": one["trial"], "validators": [_verdict(r) for r in one["validators"]]} for one in judged
-        ],
+        "validators": [row.to_json() for row in chosen.tests],
+        "candidates": [_remembered(one) for one in judged],
+        "repeats": {
+            str(n): [x if math.isfinite(x) else None for x in losses] for n, losses in repeated.items()
+        },
+        "choice": why,
         "asked": asked,
         "files": checksums(fresh),
     }
@@ -139,7 +158,7 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def _predict_folds(
-    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, listener: Listener | None
+    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, tell: Callable[[str], None]
 ) -> None:
     """Predictions of each fold's held-out frames for parity plots, where they are cheap."""
     folds = runner.dataset.kfold
@@ -148,8 +167,7 @@ def _predict_folds(
     try:
         fold_predictions(runner, winner.values, folder, seed=runner.study.config.seed)
     except Exception as error:  # a plot must not cost the winner
-        if listener:
-            listener.message(f"the folds were not predicted again for parity plots: {error}")
+        tell(f"the folds were not predicted again for parity plots: {error}")
 
 
 def _regression_seconds(model: FinalModel) -> float:
@@ -158,7 +176,7 @@ def _regression_seconds(model: FinalModel) -> float:
 
 
 def _write_influences(
-    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, listener: Listener | None
+    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, tell: Callable[[str], None]
 ) -> None:
     """What each training frame decides, for fitters that know and where it is cheap."""
     if _LEAVING_OUT * _regression_seconds(model) > _FOLDS_SECONDS:
@@ -172,8 +190,7 @@ def _write_influences(
     except XpotError as error:
         content = {"structures": [], "unknown": error.message}
     except Exception as error:  # a table must not cost the winner
-        if listener:
-            listener.message(f"how much each structure decides the fit was not computed: {error}")
+        tell(f"how much each structure decides the fit was not computed: {error}")
         return
     (folder / INFLUENCE_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -184,7 +201,7 @@ def _predict_others(
     winner: Trial,
     model: FinalModel,
     folder: Path,
-    listener: Listener | None,
+    tell: Callable[[str], None],
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Starting point and runner-up."""
     found: list[dict[str, Any] | None] = []
@@ -198,17 +215,15 @@ def _predict_others(
             )
         except Exception as error:  # what the search gained must not cost the winner
             found.append(None)
-            if listener:
-                listener.message(f"the {what} was not fitted again for comparison: {error}")
+            tell(f"the {what} was not fitted again for comparison: {error}")
     return found[0], found[1]
 
 
-def _candidate(
-    runner: TrialRunner, trial: Trial, directory: Path, listener: Listener | None
-) -> dict[str, Any]:
-    """Refit one of the best trials and run the validators on it."""
-    if listener:
-        listener.message(f"refitting trial {trial.number} on all training frames")
+def _refit(
+    runner: TrialRunner, trial: Trial, directory: Path, tell: Callable[[str], None]
+) -> tuple[FinalModel, Path]:
+    """Refit one of the best trials into a folder of its own, with the predictions of its folds."""
+    tell(f"refitting trial {trial.number} on all training frames")
     folder = _folder(directory, trial)
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -226,7 +241,14 @@ def _candidate(
         raise XpotError(
             f"the refit of the best trial failed: {failure.message}", remedy=failure.hint or f"see {folder}"
         ) from error
-    reports = run_validators(
+    _predict_folds(runner, trial, model, folder, tell)
+    return model, folder
+
+
+def _test(
+    runner: TrialRunner, trial: Trial, model: FinalModel, folder: Path, tell: Callable[[str], None]
+) -> list[ValidatorRow]:
+    return run_validators(
         runner.registry,
         runner.study.config.validate_with,
         model.potential,
@@ -235,10 +257,14 @@ def _candidate(
         seed=runner.study.config.seed,
         threads=runner.threads,
         base=runner.study.base,
-        tell=lambda name: listener.message(f"testing trial {trial.number} by {name}") if listener else None,
+        tell=lambda name: tell(f"testing trial {trial.number} by {name}"),
     )
-    return {"trial": trial.number, "model": model, "validators": reports}
 
 
-def _verdict(row: ValidatorRow) -> dict[str, Any]:
-    return {"validator": row.validator, "passed": row.passed, "summary": row.summary}
+def _remembered(one: Judged) -> dict[str, Any]:
+    verdicts = [{"validator": r.validator, "passed": r.passed, "summary": r.summary} for r in one.tests]
+    return {"trial": one.trial.number, "validators": verdicts, "tied": one.tied, "cost": one.cost}
+
+
+def _unheard(_: str) -> None:
+    """Where nobody listens."""

@@ -1,0 +1,1 @@
+"""The end of a search: which of the best trials wins, refitted and tested."""
