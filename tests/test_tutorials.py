@@ -75,7 +75,7 @@ def test_two_elements(place: Path, xpot: Xpot) -> None:
     for line in ("wj: {In: 1.0, P: tune}", "radelem: {In: 0.5, P: tune}", "rcutfac: {min: 3.2, max: 6.2}"):
         assert line in page
         assert line in text
-    assert "virial: 0.3" in text
+    assert "virial_share: 0.1" in text
     done = xpot("run", "inp.yaml", "--trials", "2", "--quiet", "--set", "fitter.snap.twojmax=4")
     assert done.status == 0, done.err
     assert {"wj.P", "radelem.P"} <= set(_ran("inp-snap").space.names)

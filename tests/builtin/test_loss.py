@@ -73,6 +73,14 @@ def test_virial_term_per_atom() -> None:
     assert loss(alpha=1.0, virial=0.3).compute(PREDICTED, FRAMES).value == pytest.approx(E + 0.3 * v)
 
 
+def test_share_of_virials_is_a_geometric_mean() -> None:
+    plain = loss(alpha=0.4).compute(PREDICTED, FRAMES).value
+    found = loss(alpha=0.4, virial_share=0.1).compute(PREDICTED, FRAMES)
+    assert found.value == pytest.approx(plain**0.9 * found.parts["virial"] ** 0.1)
+    # whatever the size of the errors, a tenth less in virials is worth a hundredth more in the rest
+    assert pytest.approx(1 / 1.0117**0.9, rel=1e-4) == 0.9**0.1
+
+
 def test_group_weights_enter_the_means() -> None:
     e = math.sqrt((3 * 0.4**2 / 4 + 0.3**2) / 4)
     f = math.sqrt((3 * 12 * 0.1**2 + 3 * 0.3**2) / (3 * 12 + 3))
@@ -127,7 +135,13 @@ def test_all_groups_without_weight_is_no_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"alpha": 0.8}, {"alpha": 0.3, "virial": 0.7, "group_weights": {"a": 2.5}}]
+    "options",
+    [
+        {"alpha": 0.8},
+        {"alpha": 0.3, "virial": 0.7, "group_weights": {"a": 2.5}},
+        {"alpha": 0.3, "virial_share": 0.2, "group_weights": {"a": 2.5}},
+        {"alpha": 0.3, "virial": 0.7, "virial_share": 0.2},
+    ],
 )
 def test_sensitivity_against_differences(options: dict[str, object]) -> None:
     one = loss(**options)

@@ -83,7 +83,7 @@ def test_the_proposal_for_silicon_can_be_run(fitter: str, registry: Registry, tm
     assert written.validate_best > 1
     if fitter != "numpy-pair":
         # no weight that the loss cannot judge
-        assert written.loss["energy-force"]["virial"] > 0
+        assert written.loss["energy-force"]["virial_share"] > 0
 
 
 @pytest.mark.slow

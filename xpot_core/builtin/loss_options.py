@@ -22,8 +22,15 @@ class EnergyForceOptions(OptionsModel):
         0.0,
         "Weight of a further term: deviation of the virial per atom.",
         unit="1/(eV/atom)",
+        ge=0,
+    )
+    virial_share: float = option(
+        0.0,
+        "Share of virials in a geometric mean with the rest of the loss, whatever its size: at 0.1 virial errors that "
+        "are smaller by a tenth are worth other errors that are larger by a hundredth.",
         role="virial-balance",
         ge=0,
+        lt=1,
     )
     group_weights: dict[str, float] = option(
         dict,

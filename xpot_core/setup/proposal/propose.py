@@ -25,8 +25,8 @@ _TRIALS_EACH = {"flat": 5, "nested": 10}
 """Trials for each hyperparameter that the optimizer moves."""
 _FEWEST_TRIALS, _MOST_TRIALS = 30, 150
 _INITIAL_EACH, _FEWEST_INITIAL = 2, 6
-_VIRIALS = 0.3
-"""Weight of virials in the loss: about a tenth of it where they are fitted."""
+_VIRIALS = 0.1
+"""Share of virials in the loss. A fixed weight is a tenth of one element's loss and half of another's."""
 _TESTED = 3
 _FOLDS = 5
 _MANY_FRAMES = 5000
