@@ -148,6 +148,30 @@ def test_a_study_is_followed(chromium: Any, served: Served) -> None:
     page.close()
 
 
+def test_a_drawing_is_there_before_the_library_for_plots(chromium: Any, served: Served) -> None:
+    """Points in their colours, which the library's own figure then replaces."""
+    seen = Page(chromium, served, 1280, "dark")
+    page, held = seen.page, []
+    page.route("**/plotly.js", lambda route: held.append(route))
+    page.goto(f"{seen.address}#study=made-up&panel=convergence")
+    page.wait_for_selector(".plot > canvas")
+    colours = """() => {
+        const canvas = document.querySelector(".plot > canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const pixels = new Uint32Array(data.buffer);
+        return [...new Set(pixels)].length > 3 && pixels.filter(Boolean).length;
+    }"""
+    assert page.evaluate(colours) > 500
+    seen.picture("sketched")
+    while held:
+        held.pop().continue_()
+    seen.shown("panel=convergence")
+    assert page.locator(".plot > canvas").count() == 0
+    assert page.locator(".plot path.point").count() > 30
+    assert not seen.faults
+    page.close()
+
+
 def test_ten_thousand_trials_are_usable(chromium: Any, served: Served) -> None:
     """What is drawn of them is said, and the first drawing takes no longer than that of a small study may."""
     StudyMaker(served.runs)("large", trials=10_000, fail_every=29)
@@ -163,8 +187,12 @@ def test_ten_thousand_trials_are_usable(chromium: Any, served: Served) -> None:
         seen.picture(f"large-{name}")
     page.click("#panels a:text-is('Convergence')")
     page.wait_for_selector("#notes p:has-text('1,000 of 9,656 trials are drawn')")
+    page.reload()
+    seen.shown("study=large", "panel=convergence")
+    spent["first drawing"] = int(page.evaluate("performance.getEntriesByName('sketched')[0].startTime"))
     print(spent)
     # A second on two free cores; those of a test are not free.
+    assert spent["first drawing"] < 3000, spent
     assert sorted(spent.values())[len(spent) // 2] < 5000, spent
     assert not seen.faults
     page.close()

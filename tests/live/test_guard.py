@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import re
 import signal
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
 
 import pytest
 from live_cases import TOKEN, Served
@@ -93,15 +97,29 @@ def test_the_page_names_no_other_host() -> None:
         )
 
 
+def _seconds_of_answers(address: str, count: int) -> list[float]:
+    """Of one connection that is kept open."""
+    found = urlsplit(address)
+    with contextlib.closing(http.client.HTTPConnection(found.netloc, timeout=30)) as connection:
+        spent = []
+        for _ in range(count):
+            begin = time.monotonic()
+            connection.request("GET", f"{found.path}live.js")
+            connection.getresponse().read()
+            spent.append(time.monotonic() - begin)
+    return spent
+
+
 def test_command(served: Served, xpot_command: list[str]) -> None:
-    with subprocess.Popen(
-        [*xpot_command, "serve", str(served.runs)], stdout=subprocess.PIPE, text=True
-    ) as process:
+    process = subprocess.Popen([*xpot_command, "serve", str(served.runs)], stdout=subprocess.PIPE, text=True)
+    with process, contextlib.ExitStack() as ending:
+        ending.callback(process.kill)  # a fault below would wait for its end for ever
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address)
         with urllib.request.urlopen(address, timeout=30) as answer:
             assert b"XPOT" in answer.read()
+        assert median(_seconds_of_answers(address, 20)) < 0.03  # 0.04 where each waits for an acknowledgement
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
         assert process.wait(30) == 0

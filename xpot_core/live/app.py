@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _PAGE = Path(__file__).with_name("page")
-_FILES = ("index.html", "live.js", "parts.js", "style.css")
+_FILES = ("index.html", "live.js", "parts.js", "sketch.js", "style.css")
 _KEPT = {"cache-control": "private, max-age=86400"}
 """The library for plots, under an address that no other start of the server has."""
 

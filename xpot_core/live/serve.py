@@ -53,6 +53,8 @@ def serve(runs: Path, port: int, *, browser: bool, say: Callable[[str], None]) -
     library, token = Library(runs), secrets.token_urlsafe(24)
     app = application(library, token)
     with socket.create_server((HOST, port)) as listening:
+        # Else each answer waits 40 ms for an acknowledgement: asyncio does not see that such a socket speaks TCP.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address = f"http://{HOST}:{listening.getsockname()[1]}/{token}/"
         # Reading large stores takes seconds, in which the browser starts.
         threading.Thread(target=library.read_all, daemon=True).start()

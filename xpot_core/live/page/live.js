@@ -43,9 +43,10 @@ function entry(study) {
     at("compare").disabled = ticked.size < 2;
   };
   const link = element("a", { text: study.name, href: `#${new URLSearchParams({ study: study.name })}` });
-  const of = study.budget ? ` of ${study.budget}` : "";
+  const count = (value) => value.toLocaleString("en");
+  const of = study.budget ? ` of ${count(study.budget)}` : "";
   const number = (value, unit) => (value === null ? "" : `, ${value.toPrecision(3)} ${unit}`);
-  const facts = `${study.trials}${of} trials` + (study.loss === null ? "" : `, loss ${study.loss.toPrecision(4)}`)
+  const facts = `${count(study.trials)}${of} trials` + (study.loss === null ? "" : `, loss ${study.loss.toPrecision(4)}`)
     + number(study.energy_rmse, "meV/atom") + number(study.force_rmse, "eV/Å");
   const state = element("span", { text: study.state, className: `state ${study.state}`, title: study.note });
   const said = study.state === "damaged" ? study.note : facts;
@@ -131,6 +132,7 @@ async function panel() {
   choices(data.choices);
   at("notes").replaceChildren(...data.notes.map((text) => element("p", { text })));
   await show(at("parts"), data.parts, (set, index) => structure(names[0], set, index).catch(failed));
+  if (!seen.key) performance.mark("drawn");
   seen = { key, tag };
   document.body.dataset.shown = key;
   document.body.dataset.milliseconds = Math.round(performance.now() - started);
@@ -162,7 +164,8 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   seen = { key: "", tag: "" };
   panel().catch(failed);
 });
-plotly().catch(failed);
 await list().catch(failed);
+await panel().catch(failed);
+plotly().catch(failed);
 again(list, LISTING_MS);
 again(panel, PANEL_MS);

@@ -1,8 +1,10 @@
 // From the plain data of a panel to what is seen. Texts are put in place as texts, never as HTML.
 
+import { MARGIN, sketch } from "./sketch.js";
+
 let loading = null;
 
-/** Plotly, loaded when the first figure is drawn. */
+/** Plotly, made ready when the first figure is drawn. */
 export function plotly() {
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
@@ -13,6 +15,9 @@ export function plotly() {
   });
   return loading;
 }
+
+/** Wait until what was put in place is seen. */
+const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 
 /** An element with a text, properties and children. */
 export function element(tag, { text, ...properties } = {}, ...children) {
@@ -44,7 +49,7 @@ function layoutOf(figure, known, kept) {
   const layout = {
     height: figure.height,
     autosize: true,
-    margin: { l: 64, r: 16, t: 12, b: 48 },
+    margin: MARGIN,
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: ink, size: 12, family: "system-ui, sans-serif" },
@@ -70,12 +75,19 @@ function zoomOf(plot) {
 
 /** Draw a figure into a place, or bring the one that is there up to date. */
 export async function draw(place, figure, onPoint) {
-  const Plotly = await plotly();
   const known = colours();
+  const data = coloured(figure.data, known);
   const layout = layoutOf(figure, known, place.layout ? zoomOf(place) : null);
+  if (!window.Plotly) {
+    const first = sketch(place, data, layout, known["@soft"]);
+    await painted();
+    performance.mark("sketched");
+    await plotly();
+    first.remove();
+  }
   const settings = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
   const fresh = !place.layout;
-  await Plotly.react(place, coloured(figure.data, known), layout, settings);
+  await window.Plotly.react(place, data, layout, settings);
   if (!fresh) return;
   place.zoomed = {};
   place.on("plotly_relayout", (change) => {

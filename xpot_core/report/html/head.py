@@ -18,10 +18,10 @@ def study_head(results: StudyResults) -> Head:
     """Name, what is used, values that say how it stands."""
     config = results.study_file.config
     counts = Counter(str(t.state).lower() for t in results.trials)
-    states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+    states = ", ".join(f"{n:,} {state}" for state, n in sorted(counts.items()))
     tables = shown_errors(results)
     best = results.best
-    cards = [(f"{len(results.trials)}", f"trials: {states or 'none yet'}")]
+    cards = [(f"{len(results.trials):,}", f"trials: {states or 'none yet'}")]
     if best is not None:
         cards.append((number(best.loss), f"smallest loss, trial {best.number}"))
     for name in ("validation", "test"):
