@@ -70,10 +70,10 @@ def test_gradient_of_the_posterior() -> None:
     squares = np.array([(x[:, None, k] - x[None, :, k]).ravel() ** 2 for k in range(4)])
     for _ in range(3):
         theta = expected(4) + 0.5 * rng.standard_normal(5)
-        _, slope = improbability(theta, squares, y, expected(4))
+        _, slope = improbability(theta, squares, y, expected(4), np.full(5, 0.6))
         numeric = [
-            improbability(theta + s, squares, y, expected(4))[0]
-            - improbability(theta - s, squares, y, expected(4))[0]
+            improbability(theta + s, squares, y, expected(4), np.full(5, 0.6))[0]
+            - improbability(theta - s, squares, y, expected(4), np.full(5, 0.6))[0]
             for s in 1e-6 * np.eye(5)
         ]
         assert slope == pytest.approx(np.array(numeric) / 2e-6, rel=1e-4, abs=1e-5)
@@ -151,6 +151,20 @@ def test_trials_on_other_data_show_the_way_and_not_the_loss() -> None:
     alone = search(History(WIDE, seed=1), 6)
     assert min(taught) < 0.1 * 1.02
     assert min(alone) > 0.1 * 1.02
+
+
+def test_losses_of_another_study_are_believed_where_the_trials_confirm_them() -> None:
+    optimizer = GaussianProcessOptimizer(OwnOptions())
+    earlier = process(30)
+    x = np.random.default_rng(7).random((8, 3))
+    told = earlier.predict(x)
+    assert optimizer._fit(x, told + 3.0, 8, earlier).earlier is earlier
+    noise = np.random.default_rng(8).normal(size=8)
+    assert optimizer._fit(x, noise, 8, earlier).earlier is None
+    # what matters there is taken over in any case
+    assert optimizer._fit(x[:1], noise[:1], 1, earlier).kernel.lengths == pytest.approx(
+        earlier.kernel.lengths
+    )
 
 
 def test_another_study_is_believed_less_where_trials_contradict_it() -> None:

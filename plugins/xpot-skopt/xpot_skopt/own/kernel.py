@@ -21,6 +21,8 @@ from xpot_core.api import FloatArray
 LENGTH_AT_ONE = 0.3
 """Length scale expected in one dimension, in units of a hyperparameter's range."""
 _LENGTH_SPREAD = 0.6
+_TAUGHT_SPREAD = 0.4
+"""The same around the length scales of another study: which hyperparameters matter is alike for other elements."""
 _NOISE, _NOISE_SPREAD = np.log(1e-5), 2.0
 _BOUNDS = np.log([(0.02, 50.0), (1e-8, 1.0)])
 _JITTER = 1e-9
@@ -73,6 +75,12 @@ def weights_of(factor: FloatArray, y: FloatArray) -> tuple[float, FloatArray, fl
     return mean, weights, float(((y - mean) @ weights + _PSEUDO) / (len(y) + _PSEUDO))
 
 
+def deviance(factor: FloatArray, y: FloatArray) -> float:
+    """Minus the logarithm of the marginal likelihood, mean and amplitude integrated out, up to a constant."""
+    variance = weights_of(factor, y)[2]
+    return float(0.5 * (len(y) + _PSEUDO) * np.log(variance) + np.log(np.diag(factor)).sum())
+
+
 def expected(dimension: int) -> FloatArray:
     """Logarithms of the parameters that the prior takes for most probable, noise last."""
     length = np.log(LENGTH_AT_ONE * np.sqrt(dimension))
@@ -93,14 +101,15 @@ def estimate(x: FloatArray, y: FloatArray, like: Kernel | None = None) -> Kernel
     """
     d = x.shape[1]
     before = expected(d)
+    spread = np.append(np.full(d, _LENGTH_SPREAD), _NOISE_SPREAD)
     if like is not None:
-        before[:d] = np.log(like.lengths)
+        before[:d], spread[:d] = np.log(like.lengths), _TAUGHT_SPREAD
     squares = np.array([(x[:, None, k] - x[None, :, k]).ravel() ** 2 for k in range(d)])
     bounds = [tuple(_BOUNDS[0])] * d + [tuple(_BOUNDS[1])]
     found = minimize(
         improbability,
         before,
-        (squares, y, before),
+        (squares, y, before, spread),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
@@ -110,7 +119,7 @@ def estimate(x: FloatArray, y: FloatArray, like: Kernel | None = None) -> Kernel
 
 
 def improbability(
-    theta: FloatArray, squares: FloatArray, y: FloatArray, before: FloatArray
+    theta: FloatArray, squares: FloatArray, y: FloatArray, before: FloatArray, spread: FloatArray
 ) -> tuple[float, FloatArray]:
     """Minus the logarithm of the posterior, up to a constant, and its gradient.
 
@@ -122,8 +131,8 @@ def improbability(
         Squared distances per feature, shape (d, n * n).
     y
         Targets, shape (n,).
-    before
-        What the prior takes for most probable.
+    before, spread
+        What the prior takes for most probable, and its standard deviation.
     """
     n, d = len(y), len(squares)
     inverse_squares = np.exp(-2 * theta[:d])
@@ -134,9 +143,8 @@ def improbability(
     except np.linalg.LinAlgError:
         return 1e10, np.zeros_like(theta)
     _, weights, variance = weights_of(factor, y)
-    spread = np.append(np.full(d, _LENGTH_SPREAD), _NOISE_SPREAD)
     off = (theta - before) / spread
-    value = 0.5 * (n + _PSEUDO) * np.log(variance) + np.log(np.diag(factor)).sum() + 0.5 * off @ off
+    value = deviance(factor, y) + 0.5 * off @ off
     outer = np.multiply.outer(weights, weights) / variance - inverse(factor)
     gradient = off / spread
     gradient[:d] -= 0.5 * inverse_squares * (squares @ (outer * slope).ravel())

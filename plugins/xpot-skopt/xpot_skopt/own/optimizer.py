@@ -12,7 +12,7 @@ from xpot_skopt.options import OwnOptions
 from xpot_skopt.own.earlier import learned_elsewhere, split
 from xpot_skopt.own.improvement import log_improvement
 from xpot_skopt.own.kernel import Kernel, estimate
-from xpot_skopt.own.process import Process, condition, targets
+from xpot_skopt.own.process import Process, condition, surprise, targets
 from xpot_skopt.surrogate.base import SurrogateOptimizer
 from xpot_skopt.surrogate.chance import Chance, Model, Predicted, order
 from xpot_skopt.surrogate.encoding import Encoder
@@ -20,7 +20,9 @@ from xpot_skopt.surrogate.encoding import Encoder
 _FEWEST_INITIAL, _MOST_INITIAL = 4, 12
 _TAUGHT = 200
 """Trials that the kernel is estimated from: half of them the best, half the last."""
-_KEPT = 4
+_KEPT = 8
+_CLEARLY = 2.0
+"""Logarithm of the ratio of probabilities from which on the losses of another study are believed."""
 _SPREAD_OUT = 5
 """Dimension up to which the initial design covers the whole space."""
 
@@ -113,10 +115,19 @@ class GaussianProcessOptimizer(SurrogateOptimizer[OwnOptions]):
         return found
 
     def _fit(self, x: FloatArray, y: FloatArray, finished: int, earlier: Process | None = None) -> Process:
-        told = targets(x, y, finished, earlier)
-        return condition(
-            self._kernel(x[:finished], told.values[:finished], earlier), x, told, finished, earlier
-        )
+        """Where losses are small elsewhere is believed only if that makes the trials here clearly more probable.
+
+        Which hyperparameters matter is taken over in any case.
+        """
+        done = x[:finished]
+        told = targets(x, y, finished)
+        kernel = self._kernel(done, told.values[:finished], earlier)
+        if earlier is not None:
+            led = targets(x, y, finished, earlier)
+            other = self._kernel(done, led.values[:finished], earlier)
+            if surprise(other, done, led) + _CLEARLY < surprise(kernel, done, told):
+                return condition(other, x, led, finished, earlier)
+        return condition(kernel, x, told, finished)
 
     def _earlier(self, history: History) -> Process | None:
         """A model of the trials on other data."""

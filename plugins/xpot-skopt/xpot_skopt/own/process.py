@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xpot_core.api import FloatArray
-from xpot_skopt.own.kernel import Kernel, inverse, weights_of
+from xpot_skopt.own.kernel import Kernel, deviance, inverse, weights_of
 
 _LEAST = 1e-14
 _DOUBT = 4.0
@@ -133,3 +133,16 @@ def condition(
     return Process(
         kernel, x, told.shift, told.scale, mean, weights, inverse(factor), variance, earlier, told.trust
     )
+
+
+def surprise(kernel: Kernel, x: FloatArray, told: Targets) -> float:
+    """Minus the logarithm of the probability of finished observations, up to a constant: it chooses between models.
+
+    Parameters
+    ----------
+    kernel
+        Estimated from these rows.
+    x, told
+        Features of the finished observations, and what the process was told of them and the pending ones.
+    """
+    return deviance(kernel.factor(x), told.values[: len(x)]) + len(x) * float(np.log(told.scale))
