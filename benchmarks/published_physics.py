@@ -3,8 +3,8 @@
     python benchmarks/published_physics.py [--elements Si Mo Cu] [--potentials qSNAP-6]
 
 The nested winners of ``results/published_table.csv`` are fitted once more: one trial at the descriptors that won, whose
-weights the inner search finds again, with ``validate: default``. Virials are read, so that elastic constants can be compared
-with those that the data's own strained cells imply, and not fitted, as in the table. Each winner is a row of
+weights the inner search finds again, with ``validate: default``. Virials are read, so that elastic constants can be
+compared with those that the data's own strained cells imply, and not fitted, as in the table. Each winner is a row of
 ``results/published_physics.csv`` and ``.md``, in place of an earlier one. Data: ``$XPOT_DATA/zuo2020``.
 """
 
@@ -106,9 +106,10 @@ def add(new: Physics) -> None:
     lines = [
         "# Physics of the winners of the published table",
         "",
-        f"{new.day}, {platform.machine()}, shared cores; `python benchmarks/published_physics.py`. Test errors in meV/atom and "
-        "eV/Å; elastic constants in GPa, potential / implied by strained cells of the data (DFT); lowest phonon frequency in "
-        "THz, negative if imaginary; deepest hole of the dimer and formation energy of the vacancy in eV.",
+        f"{new.day}, {platform.machine()}, shared cores; `python benchmarks/published_physics.py`. Test errors in "
+        "meV/atom and eV/Å; elastic constants in GPa, potential / implied by strained cells of the data (DFT); lowest "
+        "phonon frequency in THz, negative if imaginary; deepest hole of the dimer and formation energy of the vacancy "
+        "in eV.",
         "",
         "| | potential | selected on | E / F | C44 | C' | B | lowest phonon | dimer hole | vacancy | fails |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
