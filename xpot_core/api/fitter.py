@@ -6,6 +6,7 @@ from xpot_core.api.quick import *  # noqa: F403
 from xpot_core.api.quick import __all__ as _quick
 from xpot_core.data.frame_labels import image_of
 from xpot_core.data.isolated_atoms import isolated_energies
+from xpot_core.deliver.run_examples import write_ase_example, write_lammps_example
 from xpot_core.options.declare import PerElement, PerGroup, Range, resolve
 from xpot_core.plugins.interfaces import (
     DemandingLoss,
@@ -63,6 +64,8 @@ __all__ = [
     "isolated_energies",
     "replaced_folder",
     "resolve",
+    "write_ase_example",
+    "write_lammps_example",
     *_common,
     *_quick,
 ]

@@ -22,6 +22,7 @@ from xpot_core.types.structures import (
     Frame,
     TrainingData,
     bare_atoms,
+    has_volume,
     periodic_cell,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "XpotError",
     "bare_atoms",
     "error_table",
+    "has_volume",
     "periodic_cell",
     "preload",
     "row_factors",

@@ -195,6 +195,11 @@ class TrainingData:
         return digest.hexdigest()
 
 
+def has_volume(atoms: Atoms) -> bool:
+    """Whether a virial can be divided by the volume of the cell: above 1e-3 Å^3."""
+    return abs(float(np.linalg.det(np.array(atoms.cell)))) > 1e-3
+
+
 def periodic_cell(atoms: Atoms, vacuum: float) -> FloatArray:
     """A cell in which a structure may be taken as periodic in all directions, for programs that know no others.
 

@@ -8,7 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from xpot_core.api import FittedPotential, FloatArray, Frame, OptionsModel, PredictError, Predictions
+from xpot_core.api import (
+    FittedPotential,
+    FloatArray,
+    Frame,
+    OptionsModel,
+    PredictError,
+    Predictions,
+    has_volume,
+)
 from xpot_lammps_session.evaluator import PotentialEvaluator
 from xpot_lammps_session.session import LammpsError
 
@@ -46,7 +54,7 @@ class LammpsPredictor:
                     energies[i], own, virials[i] = evaluator.evaluate(frame.atoms, label)
                     if not (np.isfinite(energies[i]) and np.isfinite(own).all()):
                         raise PredictError(f"{label}: energy or forces are not finite")
-                    if abs(np.linalg.det(np.array(frame.atoms.cell))) < 1e-3:
+                    if not has_volume(frame.atoms):
                         virials[i] = np.nan
                     forces.append(own)
         except LammpsError as error:

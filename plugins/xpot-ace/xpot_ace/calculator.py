@@ -10,9 +10,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from xpot_ace.descriptors.environment import has_volume
 from xpot_ace.descriptors.evaluator import PotentialEvaluator
-from xpot_core.api import FittedPotential
+from xpot_core.api import FittedPotential, has_volume
 
 
 class AceCalculator(Calculator):  # type: ignore[misc]

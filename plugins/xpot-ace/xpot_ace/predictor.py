@@ -7,9 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from xpot_ace.descriptors.environment import has_volume
 from xpot_ace.descriptors.evaluator import PotentialEvaluator
-from xpot_core.api import FittedPotential, FloatArray, Frame, OptionsModel, PredictError, Predictions
+from xpot_core.api import (
+    FittedPotential,
+    FloatArray,
+    Frame,
+    OptionsModel,
+    PredictError,
+    Predictions,
+    has_volume,
+)
 
 
 class AcePredictor:

@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import fcc111
 from ase.io import read
 from xpot_mace.options import MaceOptions
-from xpot_mace.potential.cells import has_volume, periodic
+from xpot_mace.potential.cells import has_stress, periodic
 from xpot_mace.training.structures import atomic_energies, groups_by_name, trained_on, write_structures
 
 from xpot_core.api import FitError, InputError, validate_options
@@ -86,8 +86,8 @@ def test_open_directions_get_room_across_a_turned_slab() -> None:
     np.testing.assert_allclose(cell[2] @ cell[:2].T, 0.0, atol=1e-9)
     normal = cell[2] / np.linalg.norm(cell[2])
     assert np.linalg.norm(cell[2]) == pytest.approx(np.ptp(slab.positions @ normal) + 6.0)
-    assert not has_volume(slab)
-    assert has_volume(structure(1))
+    assert not has_stress(slab)
+    assert has_stress(structure(1))
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import yaml
-from ase.data import atomic_masses, atomic_numbers
-from ase.io import write
-from ase.io.lammpsdata import write_lammps_data
 
-from xpot_core.api import ExportRequest, FittedPotential, child_process
+from xpot_core.api import (
+    ExportRequest,
+    FittedPotential,
+    child_process,
+    write_ase_example,
+    write_lammps_example,
+)
 from xpot_mace.options import MaceOptions
 from xpot_mace.run_train.config import CONFIG, TRAIN, VALID, configuration
 from xpot_mace.training.structures import (
@@ -22,28 +25,6 @@ from xpot_mace.training.structures import (
 )
 
 _CONVERSION_SECONDS = 600.0
-_LAMMPS = """# Short NVT run with the model in this folder: lmp -in in.lammps; needs a LAMMPS with the package ML-MACE
-units metal
-atom_style atomic
-atom_modify map yes
-newton on
-read_data structure.data
-replicate 2 2 2
-{masses}
-pair_style mace no_domain_decomposition
-pair_coeff * * {model} {elements}
-neighbor 1.0 bin
-timestep 0.001
-velocity all create 300 12345 mom yes rot yes
-fix nvt all nvt temp 300 300 0.1
-# A bad potential must stop the run, not heat it without end.
-variable hot equal "temp > 5000"
-fix guard all halt 10 v_hot == 1 error hard
-thermo 20
-thermo_style custom step temp pe etotal press
-run 100
-"""
-
 _CALCULATOR = '''"""The model in this folder as an ASE calculator, by mace's own. Needs: pip install mace-torch."""
 
 from pathlib import Path
@@ -57,20 +38,6 @@ def calculator(device="cpu"):
     return MACECalculator(model_paths=[str(model)], device=device, default_dtype="{dtype}")
 '''
 
-_EXAMPLE = """
-
-if __name__ == "__main__":
-    import sys
-
-    from ase.io import read
-
-    atoms = read(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("structure.xyz"))
-    atoms.set_constraint()  # ASE would report zero forces on fixed atoms
-    atoms.calc = calculator()
-    print(f"energy {atoms.get_potential_energy():.6f} eV")
-    print(f"largest force {abs(atoms.get_forces()).max():.6f} eV/Å")
-"""
-
 
 def export(request: ExportRequest) -> dict[str, str]:
     """Write the files; the tool ``export`` of the fitter.
@@ -81,30 +48,24 @@ def export(request: ExportRequest) -> dict[str, str]:
         File name -> what it is.
     """
     folder, potential = request.directory, request.potential
-    frame = request.data.typical_frame()
-    atoms = frame.atoms.copy()
-    write(folder / "structure.xyz", atoms)
-    (folder / "ase_calculator.py").write_text(calculator_script(potential) + _EXAMPLE, encoding="utf-8")
+    atoms = request.data.typical_frame().atoms
     written = {
-        "ase_calculator.py": "an ASE calculator with this model",
-        "structure.xyz": "a training structure for it",
+        **write_ase_example(folder, calculator_script(potential), atoms),
         **_training(request),
     }
     model = _lammps_model(folder, potential)
     if model is None or not atoms.pbc.all():
         return written
-    write_lammps_data(folder / "structure.data", atoms, specorder=list(potential.elements), masses=False)
-    masses = [
-        f"mass {i + 1} {atomic_masses[atomic_numbers[e]]:.4f}  # {e}"
-        for i, e in enumerate(potential.elements)
+    lines = [
+        "pair_style mace no_domain_decomposition",
+        f"pair_coeff * * {model} {' '.join(potential.elements)}",
     ]
-    text = _LAMMPS.format(masses="\n".join(masses), model=model, elements=" ".join(potential.elements))
-    (folder / "in.lammps").write_text(text, encoding="utf-8")
+    setup = ["atom_modify map yes", "newton on"]
+    needs = "a LAMMPS with the package ML-MACE"
     return {
         **written,
         model: "the model for LAMMPS' pair_style mace (TorchScript)",
-        "in.lammps": "LAMMPS input: run `lmp -in in.lammps` in this folder (needs ML-MACE)",
-        "structure.data": "the same structure for LAMMPS",
+        **write_lammps_example(folder, atoms, potential.elements, lines, setup=setup, needs=needs),
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xpot_core.api import FitError, FloatArray, Frame, voigt
+from xpot_core.api import FitError, FloatArray, Frame, has_volume, voigt
 from xpot_linear.basis import Rows
 from xpot_linear.blocks.block_set import IntArray
 from xpot_linear.blocks.gram import BUFFER_ROWS, GramAccumulator
@@ -50,11 +50,6 @@ class TaskRows:
     virial: FloatArray
     virial_of: IntArray
     forces: list[tuple[FloatArray, FloatArray]] | None
-
-
-def has_volume(frame: Frame) -> bool:
-    """Whether a virial can be divided by the volume of the cell."""
-    return bool(abs(np.linalg.det(np.array(frame.atoms.cell))) > 1e-3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +96,7 @@ def target_rows(problem: Problem, index: int) -> TargetRows:
         forces = filled(rows.forces, target)
         if frame.force_mask is not None:
             forces = forces[np.repeat(frame.force_mask, 3)]
-    if frame.virial is not None and rows.virial is not None and has_volume(frame):
+    if frame.virial is not None and rows.virial is not None and has_volume(frame.atoms):
         target = voigt(frame.virial)
         virial = filled(rows.virial, target if rows.fixed.virial is None else target - rows.fixed.virial)
     return TargetRows(energy, forces, virial)

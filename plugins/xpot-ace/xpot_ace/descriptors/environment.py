@@ -9,10 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from xpot_ace.descriptors.backend import pyace
-from xpot_core.api import FloatArray, InputError, periodic_cell
-
-_NO_VOLUME = 1e-3
-"""Volume in Å^3 below which a cell is none."""
+from xpot_core.api import FloatArray, InputError, has_volume, periodic_cell
 
 
 def right_handed_cell(atoms: Atoms, cutoff: float) -> FloatArray:
@@ -23,11 +20,6 @@ def right_handed_cell(atoms: Atoms, cutoff: float) -> FloatArray:
     cell = periodic_cell(atoms, cutoff + 1.0)
     # the lattice is the same whatever the order of its vectors
     return cell[[1, 0, 2]] if np.linalg.det(cell) < 0.0 else cell
-
-
-def has_volume(atoms: Atoms) -> bool:
-    """Whether a stress, and so a virial, means anything."""
-    return abs(float(np.linalg.det(np.array(atoms.cell)))) > _NO_VOLUME
 
 
 def environment(atoms: Atoms, cutoff: float, types: Mapping[str, int], label: str) -> Any:
@@ -57,7 +49,7 @@ def environment(atoms: Atoms, cutoff: float, types: Mapping[str, int], label: st
     if unknown:
         raise InputError(f"{label}: the potential knows no {', '.join(unknown)}")
     cell = right_handed_cell(atoms, cutoff)
-    if abs(np.linalg.det(cell)) < _NO_VOLUME:
+    if not has_volume(Atoms(cell=cell)):
         raise InputError(f"{label}: the cell has no volume", remedy="mend its vectors or its periodicity")
     build = pyace().atomicenvironment.build_atomic_env
     found = build(np.array(atoms.positions), cell, np.array(atoms.numbers), True, cutoff)

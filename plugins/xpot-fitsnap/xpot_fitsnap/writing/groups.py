@@ -6,9 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from xpot_core.api import Frame, InputError, RowFactors, resolve
+from xpot_core.api import Frame, InputError, RowFactors, has_volume, resolve
 from xpot_fitsnap.options import FitsnapOptions
 
 BAR_PER_GPA = 1.0e4
@@ -98,4 +96,4 @@ def _one_factor_each(frame: Frame, factors: RowFactors) -> tuple[float, float, f
 
 def _flat(frame: Frame, kind: str) -> bool:
     """Whether a virial has no volume to be divided by."""
-    return kind == "virial" and abs(np.linalg.det(np.array(frame.atoms.cell))) < 1e-3
+    return kind == "virial" and not has_volume(frame.atoms)

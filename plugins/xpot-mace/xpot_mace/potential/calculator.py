@@ -11,7 +11,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from xpot_core.api import FittedPotential
-from xpot_mace.potential.cells import has_volume
+from xpot_mace.potential.cells import has_stress
 from xpot_mace.potential.evaluator import ModelEvaluator
 
 
@@ -42,7 +42,7 @@ class MaceCalculator(Calculator):  # type: ignore[misc]
         super().calculate(atoms, list(properties), list(system_changes))
         energy, forces, virial = next(self._evaluator.evaluate([self.atoms]))
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-        if has_volume(self.atoms):
+        if has_stress(self.atoms):
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / self.atoms.get_volume())
 
 

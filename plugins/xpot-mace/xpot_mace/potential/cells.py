@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from xpot_core.api import periodic_cell
-
-_NO_VOLUME = 1e-3
-"""Volume in Å^3 below which a cell is none."""
+from xpot_core.api import has_volume, periodic_cell
 
 
-def has_volume(atoms: Atoms) -> bool:
-    """Whether a stress, and so a virial, means anything."""
-    return bool(np.all(atoms.pbc)) and abs(float(np.linalg.det(np.array(atoms.cell)))) > _NO_VOLUME
+def has_stress(atoms: Atoms) -> bool:
+    """Whether mace gives a stress, and so a virial, that means anything."""
+    return bool(np.all(atoms.pbc)) and has_volume(atoms)
 
 
 def periodic(atoms: Atoms, cutoff: float) -> Atoms:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from xpot_core.api import FittedPotential, FloatArray, Frame, OptionsModel, PredictError, Predictions
-from xpot_mace.potential.cells import has_volume
+from xpot_mace.potential.cells import has_stress
 from xpot_mace.potential.evaluator import ModelEvaluator
 
 
@@ -37,7 +37,7 @@ class MacePredictor:
             if not (np.isfinite(energy) and np.isfinite(own).all()):
                 raise PredictError(f"{frame.source or f'frame {i}'}: energy or forces are not finite")
             energies[i] = energy
-            if has_volume(frame.atoms):
+            if has_stress(frame.atoms):
                 virials[i] = virial
             forces.append(own)
         return Predictions(energies, forces, virials)

@@ -12,7 +12,7 @@ from ase.io import write
 
 from xpot_core.api import FitError, Frame, TrainingData, isolated_energies, resolve
 from xpot_mace.options import MaceOptions
-from xpot_mace.potential.cells import has_volume, periodic
+from xpot_mace.potential.cells import has_stress, periodic
 from xpot_mace.run_train.names import KEYS
 
 _PLAIN = re.compile(r"(?!(?:T|F|True|False|IsolatedAtom|Default)$)[A-Za-z][\w.+-]*", re.ASCII)
@@ -102,7 +102,7 @@ def _labelled_atoms(frame: Frame, options: MaceOptions, groups: Sequence[str]) -
         atoms.info[KEYS["energy_key"]] = float(frame.energy)
     if frame.forces is not None:
         atoms.arrays[KEYS["forces_key"]] = np.array(frame.forces)
-    if frame.virial is not None and has_volume(frame.atoms):
+    if frame.virial is not None and has_stress(frame.atoms):
         # ours is positive under compression, as mace's; its stress has ASE's sign
         atoms.info[KEYS["virials_key"]] = frame.virial.ravel()
         atoms.info[KEYS["stress_key"]] = (-frame.virial / frame.atoms.get_volume()).ravel()
