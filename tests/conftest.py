@@ -161,7 +161,7 @@ def done(study: Callable[..., Path], call: Any) -> Path:
     """The study file of a study that has run."""
     path = study()
     outcome = call("run", path, "--trials", 3)
-    assert outcome.status == 0, outcome.err
+    assert outcome.status == 0, outcome.out + outcome.err
     return path
 
 
