@@ -26,6 +26,7 @@ def two(done: Path, folder: Path) -> Path:
     Study(read_study(done, ["study=half"])).run(trials=1)
     store = Store(folder / "runs" / "half" / "study.sqlite")
     store.set("final", None)
+    store.set("asked_trials", 4)
     store.close()
     return folder / "runs"
 
@@ -89,6 +90,7 @@ def test_mv_renames_folder_store_and_study_file(two: Path, done: Path, call: Cal
     again = call("run", done, "--set", "study=neon", "--trials", 4)
     assert again.status == 0, again.err
     assert len(StudyResults.open("neon").trials) == 4
+    assert "4/4" in call("ls").out
 
 
 def test_best_prints_values_and_a_study_that_fits(done: Path, call: Call, folder: Path) -> None:

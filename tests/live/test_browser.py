@@ -86,6 +86,9 @@ def test_every_panel_is_clicked_through(chromium: Any, served: Served, size: str
         assert page.locator("#state").text_content() == ""
         # Only what stands in a frame of its own is wider than the window.
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+        # A column of long texts is not squeezed to a word a line.
+        heights = page.eval_on_selector_all("#parts tr", "rows => rows.map(row => row.offsetHeight)")
+        assert max(heights, default=0) < 250, name
         assert page.locator("#parts script, #parts bold").count() == 0
         seen.picture(f"{size}-{scheme}-{name}")
     page.check("#studies li:has-text('made-up') input")

@@ -144,8 +144,6 @@ def axis(label: str, values: FloatArray | None = None, *, factor: float = 5.0) -
         low, high = robust_limits(known, log)
         ends = (math.log10(low), math.log10(high)) if log else (low, high)
         found |= {"type": "log" if log else "linear", "range": list(ends)}
-        # Without the format plotly labels 20 with a small 2; with more ticks those below 1 run into each other.
-        found |= {"tickformat": "~g", "nticks": 4} if log else {}
     return found
 
 

@@ -106,7 +106,7 @@ def entry_of(name: str, folder: Path, read: Callable[[], StudyResults]) -> Study
     except XpotError as error:
         return unread_entry(name, folder, "damaged", error.message)
     finished = sum(t.state.finished and not t.from_prior for t in results.trials)
-    budget, best = results.study_file.config.budget.trials, results.best
+    budget, best = results.asked_trials, results.best
     if owner:
         state = "running"
     elif results.final is not None:

@@ -40,6 +40,7 @@ _FACTS = (
     "warnings",
     "created",
     "tests",
+    "asked_trials",
 )
 
 
@@ -93,6 +94,11 @@ class StudyResults:
     def study_file(self) -> StudyFile:
         """The study file as it was run."""
         return study_from_dict(self.facts["study"], self.facts["base"])
+
+    @property
+    def asked_trials(self) -> int:
+        """How many trials the last run was to make: what the study file says, unless the command said another."""
+        return int(self.facts.get("asked_trials") or self.study_file.config.budget.trials)
 
     @property
     def name(self) -> str:

@@ -219,7 +219,9 @@ class Study:
                     if observer:
                         observer.message(sentence)
                 self._notify("xpot_study_started", study=dict(self.file.raw), directory=self.directory)
-                outcome = self._loop(store, trials or self.config.budget.trials, seconds, observer)
+                asked = trials or self.config.budget.trials
+                store.set("asked_trials", asked)
+                outcome = self._loop(store, asked, seconds, observer)
                 best = best_of(store.trials())
                 if best is not None and not outcome.interrupted:
                     if observer:

@@ -156,6 +156,7 @@ def wrong_in_facts(facts: Mapping[str, Any]) -> str | None:
         "identity": isinstance(facts.get("identity") or {}, dict),
         "warnings": _list(facts.get("warnings") or [], _text),
         "created": _maybe_number(facts.get("created")),
+        "asked_trials": _maybe_number(facts.get("asked_trials")),
         "tests": _table(facts.get("tests") or {}, lambda tests: _list(tests, _report)),
         "priors": _list(facts.get("priors") or [], _text),
         "final": not final or _final(final),

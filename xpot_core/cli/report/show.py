@@ -266,8 +266,7 @@ def _line(results: StudyResults) -> str:
     from xpot_core.report.progress import describe, sparkline
 
     done = sum(t.state.finished for t in results.trials)
-    budget = results.study_file.config.budget.trials
-    parts = [f"[{done}/{budget}]"]
+    parts = [f"[{done}/{results.asked_trials}]"]
     if results.best is not None:
         parts.append(f"best {results.best.number}: {describe(results.best)}")
     parts.append(sparkline([t.loss for t in results.trials if t.loss is not None]))

@@ -45,12 +45,20 @@ function entry(study) {
   const link = element("a", { text: study.name, href: `#${new URLSearchParams({ study: study.name })}` });
   const count = (value) => value.toLocaleString("en");
   const of = study.budget ? ` of ${count(study.budget)}` : "";
-  const number = (value, unit) => (value === null ? "" : `, ${value.toPrecision(3)} ${unit}`);
-  const facts = `${count(study.trials)}${of} trials` + (study.loss === null ? "" : `, loss ${study.loss.toPrecision(4)}`)
-    + number(study.energy_rmse, "meV/atom") + number(study.force_rmse, "eV/Å");
+  const facts = [`${count(study.trials)}${of} trials`];
+  if (study.loss !== null) facts.push(`loss ${study.loss.toPrecision(4)}`);
+  for (const [value, unit] of [[study.energy_rmse, "meV/atom"], [study.force_rmse, "eV/Å"]]) {
+    if (value !== null) facts.push(`${value.toPrecision(3)} ${unit}`);
+  }
   const state = element("span", { text: study.state, className: `state ${study.state}`, title: study.note });
-  const said = study.state === "damaged" ? study.note : facts;
-  return element("li", {}, element("div", {}, tick, link, state), element("small", { text: said }));
+  const said = study.state === "damaged" ? [study.note] : spaced(facts);
+  return element("li", {}, element("div", {}, tick, link, state), element("small", {}, ...said));
+}
+
+/** Facts after each other; a line ends between two of them only. */
+function spaced(facts) {
+  const last = facts.length - 1;
+  return facts.flatMap((text, i) => [element("span", { text: text + (i < last ? "," : ""), className: "fact" }), " "]);
 }
 
 async function list() {

@@ -2,6 +2,9 @@
 
 import { MARGIN, sketch } from "./sketch.js";
 
+const PLAIN_NUMBERS = { exponentformat: "power", minexponent: 5, separatethousands: true };
+const NAME_LENGTH = 24;
+const LONG_TEXT = 60;
 let loading = null;
 
 /** Plotly, made ready when the first figure is drawn. */
@@ -59,7 +62,9 @@ function layoutOf(figure, known, kept) {
     ...coloured(figure.layout, known),
   };
   for (const name of ["xaxis", "yaxis"]) {
-    layout[name] = { automargin: true, ...line, ...kept?.[name], ...layout[name], ...kept?.zoom?.[name] };
+    // Else plotly writes 10n for 1e-8, and on logarithmic axes a small 2 for 20 and numbers that run into each other.
+    const numbers = layout[name]?.type === "log" ? { tickformat: "~g", nticks: 3 } : PLAIN_NUMBERS;
+    layout[name] = { ...numbers, automargin: true, ...line, ...kept?.[name], ...layout[name], ...kept?.zoom?.[name] };
   }
   return layout;
 }
@@ -116,7 +121,9 @@ function figurePart(figure) {
 
 function tablePart(table, onPoint) {
   const words = new Set(table.texts);
-  const cell = (tag) => (text, i) => element(tag, { text, className: words.has(i) ? "words" : "number" });
+  const length = (text) => (text.length <= NAME_LENGTH ? "name" : text.length > LONG_TEXT ? "long" : "");
+  const kind = (text, i) => (words.has(i) ? `words ${length(text)}` : "number");
+  const cell = (tag) => (text, i) => element(tag, { text, className: kind(text, i) });
   const rows = table.rows.map((row, i) => {
     const line = element("tr", {}, ...row.map(cell("td")));
     if (table.structures.length) {

@@ -84,7 +84,7 @@ def parallel(study: OpenStudy) -> Panel:
         "yaxis": {"visible": False, "range": [-0.09, 1.09], "fixedrange": True},
         "annotations": [note for x, scale in enumerate(scales) for note in scale.ends(x)],
     }
-    figure = Figure("Parallel coordinates", data, layout, caption, height=520, width=74 * len(scales))
+    figure = Figure("Parallel coordinates", data, layout, caption, height=520, width=64 * len(scales))
     return Panel([figure], notes)
 
 

@@ -52,7 +52,7 @@ def _figure(
     x, y = points[:, 0], points[:, 1]
     joined = len(study.results.objectives) < 3
     age = series.numbers[drawn[~on]]
-    bar = {"title": {"text": "trial"}, "thickness": 10, "len": 0.6}
+    bar = {"title": {"text": "trial"}, "thickness": 10, "len": 0.6, "tickformat": ",d"}
     gradient: Json = {"colorscale": "Cividis", "reversescale": True, "showscale": True, "colorbar": bar}
     data: list[Json] = [
         markers(x[~on], y[~on], "trial", age.tolist(), texts[~on].tolist(), **gradient),
