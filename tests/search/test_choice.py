@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
+from ase import Atoms
+from ase.io import write
 from study_cases import SEARCH_PLUGIN, Listener, Make, run, toy
 
 from xpot_core.errors import InputError
 from xpot_core.report.statistics.search.worth import worth
 from xpot_core.search.loop import Study
-from xpot_core.search.winner.choice import Judged, choose, distinct
+from xpot_core.search.winner.choice import Judged, choose, distinct, tied
 from xpot_core.space.parameters import Float, Space
 from xpot_core.study_file.read import read_study
 from xpot_core.trial.final_model import FinalModel
@@ -55,6 +58,23 @@ def test_candidates_differ_from_each_other() -> None:
     assert [t.number for t in distinct(trials, space, 3)] == [0, 3, 4]
     assert [t.number for t in distinct(trials, space, 4)] == [0, 3, 4, 1]  # as many as asked for
     assert [t.number for t in distinct(trials[:1], space, 4)] == [0]
+
+
+def test_groups_that_the_loss_leaves_out_do_not_decide(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, scale in (("first", 0.01), ("other", 0.5)):
+        frames = []
+        for i in range(40):
+            atoms = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.0 + 0.01 * i]])
+            odd = i % 2 == 1
+            error = scale * rng.normal() if odd else 0.1 * rng.normal()
+            atoms.info |= {"config_type": "dimer" if odd else "bulk", "REF_energy": 0.0, "pred_energy": error}
+            frames.append(atoms)
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "predictions-validation.xyz", frames, format="extxyz")
+    assert not tied(tmp_path / "first", tmp_path / "other")
+    assert tied(tmp_path / "first", tmp_path / "other", {"dimer"})
+    assert not tied(tmp_path / "first", tmp_path / "nothing")
 
 
 def study_of_two(make: Make, **changes: Any) -> Path:

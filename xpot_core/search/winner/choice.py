@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,13 +70,23 @@ class Judged:
         return sum(row.passed is False for row in self.tests)
 
 
-def tied(first: Path, other: Path) -> bool:
+def tied(first: Path, other: Path, uncounted: Collection[str] = ()) -> bool:
     """Whether no energy or force error of validation speaks for the first of two fits, by the predictions in a folder.
 
     Intervals and a permutation test over structures decide, as in ``xpot compare``. Without predictions of the same
     structures nothing is known, and they are not tied.
+
+    Parameters
+    ----------
+    first, other
+        Folders of the fits.
+    uncounted
+        Groups that the loss leaves out.
     """
-    pair = [read_folder(folder).get("validation", []) for folder in (first, other)]
+    pair = [
+        [s for s in read_folder(folder).get("validation", []) if s.group not in uncounted]
+        for folder in (first, other)
+    ]
     if not pair[0] or [s.identity for s in pair[0]] != [s.identity for s in pair[1]]:
         return False
     verdicts = compared_structures(("first", "other"), "validation", pair, seed=0).verdicts

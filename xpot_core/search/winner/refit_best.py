@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xpot_core.errors import XpotError
+from xpot_core.options.find import option_with
+from xpot_core.options.roles import Role
 from xpot_core.search.winner.choice import Judged, choose, cost_of, distinct, tied
 from xpot_core.search.winner.other_folds import judged_again
 from xpot_core.search.winner.start_point import predict_runner_up, predict_start
@@ -99,7 +101,7 @@ def finish(
         if done and judged[-1].cost is None:
             break  # one passes, and no other could be preferred for its cost
         model, fresh = _refit(runner, trial, directory, tell)
-        equal = bool(judged) and tied(judged[0].folder, fresh)
+        equal = bool(judged) and tied(judged[0].folder, fresh, _uncounted(runner))
         if done and not equal:
             break
         tests = _test(runner, trial, model, fresh, tell)
@@ -139,6 +141,13 @@ def finish(
     for left in (former, *directory.glob("candidate-*")):
         shutil.rmtree(left, ignore_errors=True)
     return winner
+
+
+def _uncounted(runner: TrialRunner) -> set[str]:
+    """Groups of weight zero in the loss: their errors, often large, choose no winner."""
+    option = option_with(runner.loss.provider.options, Role.GROUP_WEIGHTS)
+    given = next(iter(runner.study.config.loss.values())) or {}
+    return {group for group, weight in (given.get(option) or {}).items() if not weight}
 
 
 def _folder(directory: Path, trial: Trial) -> Path:
