@@ -50,6 +50,9 @@ def test_ls_tells_who_runs_a_study_and_what_is_damaged(two: Path, call: Call) ->
         entries = {e["name"]: e for e in json.loads(call("ls", "--json").out)}
         store.release()
     assert entries["argon"]["state"] == "damaged"
+    with contextlib.closing(Store(two / "half" / "study.sqlite")) as store:
+        store.set("study", {**store.get("study"), "study": "no plain name"})
+    assert {e["name"]: e["state"] for e in json.loads(call("ls", "--json").out)}["half"] == "damaged"
     assert entries["half"]["state"] == "running"
     assert str(os.getpid()) in entries["half"]["note"]
 

@@ -148,6 +148,25 @@ def test_a_study_is_followed(chromium: Any, served: Served) -> None:
     seen.shown("study=later")
     shutil.rmtree(served.runs / "later")
     page.wait_for_selector("#state:has-text('there is no such study')")
+    assert page.locator("#parts > *").count() > 0
+    page.close()
+
+
+def test_nothing_of_another_study_is_left_under_the_name_of_a_damaged_one(
+    chromium: Any, served: Served
+) -> None:
+    seen = Page(chromium, served, 1280, "light")
+    page = seen.page
+    page.goto(f"{seen.address}#study=made-up")
+    seen.shown("study=made-up")
+    page.click("#studies a:text-is('broken')")
+    page.wait_for_selector("#state:has-text('study.sqlite')")
+    assert page.locator("#name").text_content() == "broken"
+    assert page.locator("#parts > *, #notes > *").count() == 0
+    page.click("#studies a:text-is('made-up')")
+    seen.shown("study=made-up")
+    page.wait_for_selector("#parts figure")
+    assert page.locator("#state").text_content() == ""
     page.close()
 
 

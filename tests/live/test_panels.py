@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -189,3 +190,34 @@ def test_samples_keep_what_matters() -> None:
     assert sample(importance[:50], 1000).tolist() == list(range(50))
     assert said(1000, 10_000, "trials", "the best")[0].startswith("1,000 of 10,000 trials are drawn")
     assert not said(50, 50, "trials", "the best")
+
+
+@pytest.mark.parametrize("kind", ["none", "failures", "objectives", "no best"])
+def test_odd_studies_have_every_panel(tmp_path: Path, kind: str) -> None:
+    make = StudyMaker(tmp_path)
+    if kind == "none":
+        made = make(trials=0, finish=False)
+    elif kind == "failures":
+        made = make(trials=9, fail_every=1)
+    elif kind == "objectives":
+        made = make(trials=20, study={"objectives": ["loss", "lammps-speed.cost_proxy"]})
+    else:
+        made = make(trials=5)
+        shutil.rmtree(made.directory / "best")
+    study = Library(tmp_path).study("made-up")
+    for name, (_, draw) in PANELS.items():
+        panel = draw(study, {})
+        assert panel.parts or panel.notes, name
+        json.dumps(panel.to_json(), allow_nan=False)
+    said = PANELS["parity"][1](study, {}).notes[0]
+    assert ("any more" in said) == (kind == "no best")
+
+
+def test_a_folder_of_any_name_is_shown(tmp_path: Path) -> None:
+    made = StudyMaker(tmp_path)(trials=3)
+    name = "mein Ordner 硅 <b>#1?%20&"
+    made.directory.rename(tmp_path / name)
+    library = Library(tmp_path)
+    library.read_all()
+    assert [(entry.name, entry.state) for entry in library.entries()] == [(name, "finished")]
+    assert library.study(name).series.complete.all()

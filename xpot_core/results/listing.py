@@ -101,10 +101,12 @@ def entry_of(name: str, folder: Path, read: Callable[[], StudyResults]) -> Study
         Opens it.
     """
     try:
-        owner = running_by(folder)
-        results = read()
-    except XpotError as error:
+        return _sound_entry(name, folder, running_by(folder), read())
+    except XpotError as error:  # of the store, or of a study file that a later version wrote
         return unread_entry(name, folder, "damaged", error.message)
+
+
+def _sound_entry(name: str, folder: Path, owner: str, results: StudyResults) -> StudyEntry:
     finished = sum(t.state.finished and not t.from_prior for t in results.trials)
     budget, best = results.asked_trials, results.best
     if owner:

@@ -130,13 +130,15 @@ async function panel() {
   query.delete("panel");
   const key = location.hash;
   const started = performance.now();
-  const answer = await ask(`api/panel/${encodeURIComponent(which)}`, query, key === seen.key ? seen.tag : "");
+  const other = key !== seen.key;
+  if (other) tabs(which, names);
+  const answer = await ask(`api/panel/${encodeURIComponent(which)}`, query, other ? "" : seen.tag).catch((error) => {
+    // What is there belongs to another study or panel.
+    if (other && key === location.hash) clear();
+    throw error;
+  });
   if (!answer || key !== location.hash) return;
   const { data, tag } = answer;
-  if (key !== seen.key) {
-    tabs(which, names);
-    mark();
-  }
   choices(data.choices);
   at("notes").replaceChildren(...data.notes.map((text) => element("p", { text })));
   await show(at("parts"), data.parts, (set, index) => structure(names[0], set, index).catch(failed));
@@ -145,6 +147,12 @@ async function panel() {
   document.body.dataset.shown = key;
   document.body.dataset.milliseconds = Math.round(performance.now() - started);
   tell("");
+}
+
+function clear() {
+  for (const name of ["choices", "notes"]) at(name).replaceChildren();
+  show(at("parts"), []);
+  seen = { key: "", tag: "" };
 }
 
 function failed(error) {
@@ -166,6 +174,7 @@ at("compare").onclick = () => {
 };
 window.addEventListener("hashchange", () => {
   mark();
+  tell("");
   panel().catch(failed);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -39,13 +39,14 @@ _MOST_STRUCTURES = 50
 _MOST_INFLUENCE = 20
 _SYMBOLS = ("circle", "square", "triangle-up", "diamond", "cross", "x", "star")
 NO_WINNER = "The winner is refitted when the run ends; its predictions are shown then."
+NO_PREDICTIONS = "The folder best of this study holds no predictions of the winner any more."
 
 
 def parity(study: OpenStudy, asked: Mapping[str, str]) -> Panel:
     """Predicted against reference values of one set; a click on a point shows its structure."""
     sets = study.sets
     if not sets:
-        return Panel([], [NO_WINNER])
+        return Panel([], [NO_WINNER if study.results.final is None else NO_PREDICTIONS])
     choice = _set_choice(sets, asked)
     groups = Groups.of_structures(sets)
     figures: list[Figure] = []
@@ -166,7 +167,7 @@ def structures(study: OpenStudy, asked: Mapping[str, str]) -> Panel:
     """The structures with the largest errors; a click on a row shows one."""
     sets = study.sets
     if not sets:
-        return Panel([], [NO_WINNER])
+        return Panel([], [NO_WINNER if study.results.final is None else NO_PREDICTIONS])
     choice = _set_choice(sets, asked)
     ranked = ranked_errors(sets[choice.value])[:_MOST_STRUCTURES]
     heads = [head.replace("\n", " ") for head in LARGEST_HEADS]
