@@ -50,11 +50,16 @@ def test_ls_tells_who_runs_a_study_and_what_is_damaged(two: Path, call: Call) ->
         entries = {e["name"]: e for e in json.loads(call("ls", "--json").out)}
         store.release()
     assert entries["argon"]["state"] == "damaged"
-    with contextlib.closing(Store(two / "half" / "study.sqlite")) as store:
-        store.set("study", {**store.get("study"), "study": "no plain name"})
-    assert {e["name"]: e["state"] for e in json.loads(call("ls", "--json").out)}["half"] == "damaged"
     assert entries["half"]["state"] == "running"
     assert str(os.getpid()) in entries["half"]["note"]
+
+
+def test_a_study_file_that_cannot_be_read_stops_no_list(two: Path, call: Call) -> None:
+    with contextlib.closing(Store(two / "half" / "study.sqlite")) as store:
+        store.set("study", {**store.get("study"), "study": "a/b"})
+        store.set("asked_trials", None)
+    states = {e["name"]: e["state"] for e in json.loads(call("ls", "--json").out)}
+    assert states == {"argon": "finished", "half": "damaged"}
 
 
 def test_ls_of_an_empty_folder_says_what_to_do(folder: Path, call: Call) -> None:
