@@ -76,7 +76,7 @@ def tested(row: Row, runs: Path) -> Physics:
         beside("c44"),
         beside("c_prime"),
         beside("bulk_modulus"),
-        found.get("lowest_frequency"),
+        None if (lowest := found.get("lowest_frequency")) is None else round(lowest, 3) + 0.0,
         found.get("deepest_hole"),
         found.get("formation_energy"),
         ", ".join(dict.fromkeys(t.validator for t in results.final_tests if t.passed is False)),
