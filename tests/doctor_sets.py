@@ -15,7 +15,7 @@ from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.cluster import Octahedron
 
-from xpot_core.data.structure_files import frames_of, read_frames
+from xpot_core.data.files.structure_files import frames_of, read_frames
 from xpot_core.setup.doctor.consistency import check_consistency
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.study_file.schema import DataConfig

@@ -226,7 +226,7 @@ def test_what_the_user_has_no_right_to(study: Make, call: Any, folder: Path, mon
 
     path = study()
     with monkeypatch.context() as closed:
-        closed.setattr("xpot_core.data.structure_files.check_counts", refuse)
+        closed.setattr("xpot_core.data.files.structure_files.check_counts", refuse)
         outcome = call("run", path)
         assert outcome.status == 2
         assert "train.xyz: data.train: permission denied\n  remedy: " in outcome.err

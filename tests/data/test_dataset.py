@@ -15,7 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 from data_cases import Load, images
 
-from xpot_core.data.structure_files import read_frames
+from xpot_core.data.files.structure_files import read_frames
 from xpot_core.errors import InputError
 from xpot_core.study_file.schema import DataConfig
 from xpot_core.types.structures import ALWAYS_TRAIN, EVALUATE_ONLY

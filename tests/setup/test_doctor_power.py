@@ -11,7 +11,7 @@ from ase import Atoms
 from doctor_sets import CONFIG, DATA, FAULTS, diagnosis, labelled, outcome, right_sets
 
 from xpot_core.data.checks.near_pairs import step_between
-from xpot_core.data.structure_files import read_frames
+from xpot_core.data.files.structure_files import read_frames
 from xpot_core.setup.doctor.rough_model import rows_of
 
 ONE_OF_EACH = list(right_sets(12))

@@ -5,9 +5,10 @@ from xpot_core.options.check import validate_options
 from xpot_core.options.declare import OptionsModel, option
 from xpot_core.plugins.hookspecs import hookimpl
 from xpot_core.plugins.interfaces import Component, NoOptions
-from xpot_core.system.cache import BoundedCache, CacheEntry, cache_folder
+from xpot_core.system.cache import BoundedCache, CacheEntry, cache_folder, cache_limit
 from xpot_core.system.logs import log_tail, logged
 from xpot_core.system.processes import THREAD_VARIABLES, child_process
+from xpot_core.system.progress import Tell, told
 from xpot_core.system.shared_libraries import preload
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "NoOptions",
     "OptionsModel",
     "PluginError",
+    "Tell",
     "XpotError",
     "cache_folder",
+    "cache_limit",
     "child_process",
     "hookimpl",
     "log_tail",
@@ -28,5 +31,6 @@ __all__ = [
     "nearest",
     "option",
     "preload",
+    "told",
     "validate_options",
 ]

@@ -172,12 +172,14 @@ def at_most_one(flags: Mapping[str, object]) -> None:
 
 def open_study(study_file: Path, overrides: tuple[str, ...], runs: Path, trust: bool) -> Study:
     """Read a study file and make the study of it, once the user agrees to what it runs."""
+    from xpot_core.report.progress import tell_progress
     from xpot_core.search.loop import Study
     from xpot_core.study_file.read import read_study
 
     file = read_study(study_file, overrides)
     ask_trust(file, trust)
-    return Study(file, runs)
+    with tell_progress(console(stderr=True)) as tell:
+        return Study(file, runs, tell)
 
 
 def print_json(data: Any) -> None:

@@ -14,17 +14,27 @@ from xpot_core.data.checks.misfits import misfit_warnings
 from xpot_core.data.checks.missing_labels import doubtful_zeros, without_missing
 from xpot_core.data.checks.unused_columns import READ, Column
 from xpot_core.data.checks.unused_columns import sentences as unused_sentences
+from xpot_core.data.files.structure_files import NO_GROUP, read_frames
 from xpot_core.data.fold_units import units_of
 from xpot_core.data.isolated_atoms import REACH, is_isolated, isolated_energies
 from xpot_core.data.reuse import get_or_make
 from xpot_core.data.row_factors import sigma_means
-from xpot_core.data.structure_files import NO_GROUP, read_frames
 from xpot_core.errors import InputError, nearest
 from xpot_core.study_file.read import StudyFile
 from xpot_core.study_file.schema import DataConfig
-from xpot_core.types.structures import ALWAYS_TRAIN, EVALUATE_ONLY, FRAME_LABELS, Frame, TrainingData
+from xpot_core.system.progress import Tell, untold
+from xpot_core.types.structures import (
+    ALWAYS_TRAIN,
+    EVALUATE_ONLY,
+    FRAME_LABELS,
+    Frame,
+    TrainingData,
+    elements_of,
+)
 
 _FORCE_WARNING = 100.0  # eV/Å: beyond any frame that a potential should be fitted to
+_MANY = 5000
+"""Structures whose checks take seconds."""
 _ENERGY_SPREAD_WARNING = 50.0  # eV/atom between frames of one composition
 
 
@@ -64,25 +74,34 @@ class Dataset:
         }
 
 
-def load_dataset(study: StudyFile) -> Dataset:
+def load_dataset(study: StudyFile, tell: Tell = untold, *, warn: bool = True) -> Dataset:
     """Read, check and split the data that a study file names.
+
+    Parameters
+    ----------
+    study
+        The study file.
+    tell
+        Hears how far it is.
+    warn
+        Whether anybody reads the warnings: looking for what they tell takes most of the time.
 
     Raises
     ------
     InputError
         Missing or unreadable files, missing keys, NaN, empty groups or folds.
     """
-    key = (study.config.data.model_dump(mode="json"), str(study.base))
-    return get_or_make("data", key, lambda: _load(study), most=4)
+    key = (study.config.data.model_dump(mode="json"), str(study.base), warn)
+    return get_or_make("data", key, lambda: _load(study, tell, warn), most=4)
 
 
-def _load(study: StudyFile) -> Dataset:
+def _load(study: StudyFile, tell: Tell, warn: bool) -> Dataset:
     config = study.config.data
     warnings: list[str] = []
     unused: set[Column] = set()
-    train = _read_files(study, config.train, config, "data.train", unused)
-    external = _read_files(study, config.validation.file or [], config, "data.validation", unused)
-    test = _read_files(study, config.test or [], config, "data.test", unused)
+    train = _read_files(study, config.train, config, "data.train", unused, tell)
+    external = _read_files(study, config.validation.file or [], config, "data.validation", unused, tell)
+    test = _read_files(study, config.test or [], config, "data.test", unused, tell)
     _check_names([*train, *external, *test], config, {name for kind, name in unused if kind == READ})
     _check_isolated(train, config)
     train, external, test = (without_missing(own, config.missing) for own in (train, external, test))
@@ -101,8 +120,10 @@ def _load(study: StudyFile) -> Dataset:
         "virial": any(f.virial is not None for f in everything),
     }
     warnings += unused_sentences(unused, [quantity for quantity, found in read.items() if found])
-    warnings += doubtful_zeros(everything)
-    elements = tuple(sorted({s for f in everything for s in f.atoms.get_chemical_symbols()}))
+    if warn and len(everything) > _MANY:
+        tell(f"checking {len(everything)} structures")
+    warnings += doubtful_zeros(everything) if warn else []
+    elements = elements_of(f.atoms for f in everything)
     groups = tuple(sorted({f.group for f in [*train, *external]}))
     if all(is_isolated(f.atoms) for f in train):
         raise InputError(
@@ -124,7 +145,7 @@ def _load(study: StudyFile) -> Dataset:
         warnings.append(f"group '{group}' is in the validation set and not in the training set")
     test_print = TrainingData(tuple(test), (ALWAYS_TRAIN,) * len(test), elements, groups).fingerprint()
     digest = hashlib.sha256((data.fingerprint() + test_print).encode()).hexdigest()
-    warnings += misfit_warnings(data, test)
+    warnings += misfit_warnings(data, test) if warn else []
     return Dataset(data, tuple(test), tuple(warnings), digest)
 
 
@@ -161,11 +182,11 @@ def _check_names(frames: Sequence[Frame], config: DataConfig, read: set[str]) ->
 
 
 def _read_files(
-    study: StudyFile, names: Sequence[str], config: DataConfig, key: str, unused: set[Column]
+    study: StudyFile, names: Sequence[str], config: DataConfig, key: str, unused: set[Column], tell: Tell
 ) -> list[Frame]:
     frames: list[Frame] = []
     for name in names:
-        frames += read_frames(study.resolve(name), config, key=key, unused=unused)
+        frames += read_frames(study.resolve(name), config, key=key, unused=unused, tell=tell)
     return frames
 
 

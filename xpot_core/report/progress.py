@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from xpot_core.search.loop import Observer, Study
 from xpot_core.statistics.number_text import duration
+from xpot_core.system.progress import Tell
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.learning_curve import Tell
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial, TrialState, best_of
 

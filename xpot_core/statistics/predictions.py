@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xpot_core.data.xyz_files import values_as_text
+from xpot_core.data.files.xyz_files import values_as_text
 from xpot_core.errors import InputError
 from xpot_core.results.read import StudyResults
 from xpot_core.system.foreign_text import printable

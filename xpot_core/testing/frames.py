@@ -18,7 +18,7 @@ import numpy as np
 
 from xpot_core.data.frame_labels import image_of
 from xpot_core.data.row_factors import sigma_means
-from xpot_core.types.structures import BoolArray, FloatArray, Frame, TrainingData
+from xpot_core.types.structures import BoolArray, FloatArray, Frame, TrainingData, elements_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -131,7 +131,7 @@ def strained_frames() -> tuple[Frame, ...]:
 def training_data(chosen: Sequence[Frame], folds: int = 0) -> TrainingData:
     """Frames as training data, with fold labels if asked."""
     labels = tuple(i % folds if folds else -1 for i in range(len(chosen)))
-    elements = tuple(sorted({s for f in chosen for s in f.atoms.get_chemical_symbols()}))
+    elements = elements_of(f.atoms for f in chosen)
     data = TrainingData(tuple(chosen), labels, elements, tuple(sorted({f.group for f in chosen})))
     return replace(data, sigma_means=sigma_means(data))
 

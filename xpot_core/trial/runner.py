@@ -35,6 +35,7 @@ from xpot_core.space.read import build_space
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
 from xpot_core.system.cache.entry_file import work_for
+from xpot_core.system.progress import Tell, untold
 from xpot_core.trial.fits.prepared import PreparedFitter, options_key
 from xpot_core.trial.fits.stage_times import StageTimes
 from xpot_core.trial.inner_search import inner_names
@@ -50,7 +51,6 @@ from xpot_core.types.fitting import (
     Limits,
     Sensitivity,
 )
-from xpot_core.types.learning_curve import Tell, untold
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame, TrainingData
 from xpot_core.types.trials import WorkerSpec
@@ -132,7 +132,8 @@ class TrialRunner:
     @classmethod
     def from_spec(cls, spec: WorkerSpec) -> TrialRunner:
         """Build the runner inside a worker process."""
-        runner = cls(study_from_dict(spec.study, spec.base), threads=spec.threads)
+        study = study_from_dict(spec.study, spec.base)
+        runner = cls(study, dataset=load_dataset(study, warn=False), threads=spec.threads)
         if spec.fingerprint is not None and runner.dataset.fingerprint != spec.fingerprint:
             raise InputError("the data files changed while the study was running", key="data")
         return runner

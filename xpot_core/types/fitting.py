@@ -18,8 +18,9 @@ from pydantic import BaseModel
 
 from xpot_core.errors import InputError
 from xpot_core.system.foreign_text import bare_file_name
+from xpot_core.system.progress import Tell, untold
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.learning_curve import Report, Tell, unheard, untold
+from xpot_core.types.learning_curve import Report, unheard
 from xpot_core.types.predicting import Uncertainty
 from xpot_core.types.structures import FloatArray, Frame, TrainingData
 

@@ -17,14 +17,6 @@ def unheard(step: int, errors: Mapping[str, float] | ErrorTable) -> None:
     """Take a report that nobody waits for."""
 
 
-Tell = Callable[[str], None]
-"""Called by a fitter with one short line about how far a long step is and how long it will take."""
-
-
-def untold(text: str) -> None:
-    """Take a line that nobody reads."""
-
-
 @dataclass(frozen=True)
 class CurvePoint:
     """How a fit stood after one step.

@@ -6,7 +6,7 @@ Units everywhere: eV, Å, eV/Å; virials in eV, positive under compression (``-V
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -198,6 +198,14 @@ class TrainingData:
 def has_volume(atoms: Atoms) -> bool:
     """Whether a virial can be divided by the volume of the cell: above 1e-3 Å^3."""
     return abs(float(np.linalg.det(np.array(atoms.cell)))) > 1e-3
+
+
+def elements_of(structures: Iterable[Atoms]) -> tuple[str, ...]:
+    """Chemical symbols of all atoms, sorted."""
+    from ase.data import chemical_symbols
+
+    numbers: set[int] = set().union(*(atoms.numbers.tolist() for atoms in structures))
+    return tuple(sorted(chemical_symbols[number] for number in numbers))
 
 
 def periodic_cell(atoms: Atoms, vacuum: float) -> FloatArray:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar, TypeVar
 
-from xpot_core.api import FitRequest, FittedPotential, InfeasibleError
+from xpot_core.api import FitRequest, FittedPotential, InfeasibleError, cache_limit
 from xpot_linear.author import Author
 from xpot_linear.basis import Basis
 from xpot_linear.blocks.block_set import BlockSet
 from xpot_linear.blocks.build import build_blocks, bytes_needed
-from xpot_linear.blocks.cache import block_cache, from_entry, key_of, limit_bytes, to_entry
+from xpot_linear.blocks.cache import block_cache, from_entry, key_of, to_entry
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.design import LinearDesign
 from xpot_linear.options import LinearOptions
@@ -36,7 +36,7 @@ class LinearFitter(Author[B, L]):
 
     def __init__(self) -> None:
         # a wrong bound is told before the first trial, not by each of them
-        limit_bytes(self.name)
+        cache_limit(self.name)
 
     def prepare(self, request: FitRequest) -> LinearDesign:
         """Compute the rows of all frames and reduce them to blocks."""

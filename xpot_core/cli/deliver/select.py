@@ -85,7 +85,7 @@ def select(
     """
     from ase.io import write
 
-    from xpot_core.data.structure_files import frames_of, read_images
+    from xpot_core.data.files.structure_files import frames_of, read_images
     from xpot_core.deliver import committee
     from xpot_core.deliver.one_model import Doubt, doubts_and_choice
     from xpot_core.results.read import StudyResults

@@ -11,7 +11,7 @@ import numpy as np
 
 from xpot_core.data.checks.near_pairs import step_between
 from xpot_core.data.isolated_atoms import is_isolated
-from xpot_core.types.structures import FloatArray, Frame, TrainingData
+from xpot_core.types.structures import FloatArray, Frame, TrainingData, elements_of
 
 _NAMED = 3
 _SPAN = 1e-3
@@ -54,8 +54,8 @@ def misfit_warnings(data: TrainingData, test: Sequence[Frame]) -> list[str]:
         strangers += [("training", f) for f in undetermined(rest, data.reference_energies, held_out)]
     if strangers:
         names = dict.fromkeys(name for name, _ in strangers)
-        elements = {s for f in train for s in f.atoms.get_chemical_symbols()}
-        new = sorted({s for _, f in strangers for s in f.atoms.get_chemical_symbols()} - elements)
+        elements = elements_of(f.atoms for f in train)
+        new = sorted({*elements_of(f.atoms for _, f in strangers)} - {*elements})
         why = f"no training structure has {', '.join(new)}" if new else "its composition is not trained on"
         found.append(
             f"nothing determines the energy of {_listed([f for _, f in strangers])} in the {' and '.join(names)} set: "
@@ -89,8 +89,11 @@ def _listed(frames: Sequence[Frame]) -> str:
 
 def fractions(frames: Sequence[Frame], elements: Sequence[str]) -> FloatArray:
     """Part of each element in each structure, shape (n_frames, n_elements)."""
-    symbols = [f.atoms.get_chemical_symbols() for f in frames]
-    return np.array([[s.count(e) / len(s) for e in elements] for s in symbols]).reshape(-1, len(elements))
+    from ase.data import atomic_numbers
+
+    numbers = [atomic_numbers[e] for e in elements]
+    found = [np.bincount(f.atoms.numbers, minlength=len(atomic_numbers))[numbers] / f.n_atoms for f in frames]
+    return np.array(found).reshape(-1, len(elements))
 
 
 def undetermined(
@@ -103,7 +106,7 @@ def undetermined(
     """
     if not others:
         return []
-    elements = sorted({s for f in [*train, *others] for s in set(f.atoms.get_chemical_symbols())})
+    elements = elements_of(f.atoms for f in [*train, *others])
     rows = fractions([f for f in train if f.energy is not None], elements)
     atoms = np.eye(len(elements))[[elements.index(e) for e in reference if e in elements]]
     known = np.vstack([np.unique(rows, axis=0), atoms])
@@ -126,7 +129,7 @@ def wrong_species(frames: Sequence[Frame]) -> Iterator[tuple[Frame, Frame]]:
     from scipy.spatial import cKDTree
 
     able = [f for f in frames if f.energy is not None and f.n_atoms > 1]
-    elements = sorted({s for f in able for s in f.atoms.get_chemical_symbols()})
+    elements = elements_of(f.atoms for f in able)
     if len(elements) < 2:
         return
     table = fractions(able, elements)
@@ -221,7 +224,9 @@ def _odd_ones(frames: Sequence[Frame]) -> Iterator[tuple[Frame, float, float]]:
             continue
         usual = float(np.median(energy[peers]))
         deviation = abs(float(energy[n]) - usual)
+        if deviation <= _STEP:
+            continue
         scatter = float(np.median(np.abs(energy[peers] - usual)))
         high = force[n] > _STRONGER * np.median(force[peers]) and energy[n] > usual
-        if deviation > max(_STEP, _DEVIATION * scatter, _REACH * force[n]) and not high:
+        if deviation > max(_DEVIATION * scatter, _REACH * force[n]) and not high:
             yield frames[n], usual, deviation

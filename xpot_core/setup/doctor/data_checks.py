@@ -10,7 +10,7 @@ import numpy as np
 from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.data.isolated_atoms import is_isolated
 from xpot_core.setup.doctor.findings import Findings, named
-from xpot_core.types.structures import Frame
+from xpot_core.types.structures import Frame, elements_of
 
 Sets = Mapping[str, Sequence[Frame]]
 
@@ -58,7 +58,7 @@ def _small_groups(frames: Sequence[Frame], findings: Findings) -> None:
 
 
 def _isolated_atoms(frames: Sequence[Frame], isolated: Mapping[str, float], findings: Findings) -> None:
-    elements = sorted({s for f in frames for s in f.atoms.get_chemical_symbols()})
+    elements = elements_of(f.atoms for f in frames)
     missing = [e for e in elements if e not in isolated]
     if missing:
         findings.warn(
@@ -165,9 +165,9 @@ def _by_composition(frames: Iterable[Frame]) -> dict[str, list[Frame]]:
 
 
 def _composition(sets: Sets, findings: Findings) -> None:
-    known = {s for f in sets["train"] for s in f.atoms.get_chemical_symbols()}
+    known = set(elements_of(f.atoms for f in sets["train"]))
     for name in ("validation", "test"):
-        others = {s for f in sets.get(name, ()) for s in f.atoms.get_chemical_symbols()} - known
+        others = set(elements_of(f.atoms for f in sets.get(name, ()))) - known
         if others:
             findings.warn(f"{', '.join(sorted(others))} in the {name} set, but not in the training set")
         groups = {f.group for f in sets["train"]}

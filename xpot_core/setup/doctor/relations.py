@@ -15,7 +15,7 @@ import numpy as np
 from xpot_core.data.checks.near_pairs import Work, work_between
 from xpot_core.setup.doctor.rough_model import fit_to_forces, rows_of
 from xpot_core.types.error_sums import voigt
-from xpot_core.types.structures import FloatArray, Frame
+from xpot_core.types.structures import FloatArray, Frame, elements_of
 
 FEWEST = 5
 """Structures from which on anything is judged."""
@@ -120,7 +120,7 @@ def against_forces(frames: Sequence[Frame]) -> tuple[Relation, Relation]:
     if np.median([_distinct(f) for f in forces]) < _DISTINCT:
         none = Relation(None, "atoms equivalent by symmetry have the same forces")
         return none, none
-    elements = sorted({s for f in chosen for s in f.atoms.get_chemical_symbols()})
+    elements = elements_of(f.atoms for f in chosen)
     rows = [rows_of(f, elements) for f in chosen]
     coefficients, explained = fit_to_forces(rows, forces)
     if explained < _MODEL_FORCES:

@@ -12,10 +12,11 @@ import numpy as np
 
 from xpot_core.data.checks.cells import volume_of
 from xpot_core.data.checks.neighbours import neighbours
+from xpot_core.data.files.structure_files import frames_of, read_images
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
-from xpot_core.data.structure_files import frames_of, read_images
 from xpot_core.setup.proposal.keys import GROUP_KEYS, Ask, Given, group_key, reference_keys, tensors
 from xpot_core.study_file.schema import DataConfig, Keys
+from xpot_core.types.structures import elements_of
 
 _GAS = 200.0
 """Å^3 per atom above which a frame is a molecule in a box and not condensed."""
@@ -155,7 +156,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         tuple(map(str, files)),
         len(frames),
         sum(map(len, frames)),
-        tuple(sorted({s for a in frames for s in a.get_chemical_symbols()})),
+        elements_of(frames),
         energy,
         forces,
         virial,

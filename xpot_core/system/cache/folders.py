@@ -16,6 +16,7 @@ from xpot_core.system.cache.entry_file import open_plain, read_header
 
 CACHE_VARIABLE = "XPOT_CACHE"
 """Environment variable with the root of all caches."""
+_DEFAULT_GB = 4.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,31 @@ def cache_root() -> Path:
 def cache_folder(plugin: str) -> Path:
     """The folder of one plugin; it may not exist yet."""
     return cache_root() / plugin
+
+
+def cache_limit(plugin: str) -> float:
+    """Bound on the sum of all entries of one plugin, bytes: ``XPOT_<NAME>_CACHE_GB``, else 4 GB.
+
+    Raises
+    ------
+    InputError
+        If the environment gives no number.
+    """
+    variable = f"XPOT_{plugin.upper().replace('-', '_')}_CACHE_GB"
+    given = os.environ.get(variable) or str(_DEFAULT_GB)
+    try:
+        bound = float(given)
+    except ValueError:
+        bound = -1.0
+    if not bound >= 0.0:
+        raise InputError(
+            "is no number of gigabytes",
+            file="the environment",
+            key=variable,
+            value=given,
+            remedy=f"export {variable}=2 for two of them, or unset it",
+        )
+    return bound * 1e9
 
 
 def cache_items(plugin: str | None = None) -> list[CacheItem]:

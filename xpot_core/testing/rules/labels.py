@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
-from xpot_core.data.structure_files import read_frames
+from xpot_core.data.files.structure_files import read_frames
 from xpot_core.study_file.schema import DataConfig
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.frames import training_data, write_frames

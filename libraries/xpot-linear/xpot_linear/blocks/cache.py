@@ -7,50 +7,23 @@ the folder of all plugins, ``XPOT_<NAME>_CACHE_GB`` the bound of one.
 from __future__ import annotations
 
 import hashlib
-import os
 
 import numpy as np
 
-from xpot_core.api import BoundedCache, CacheEntry, InputError, cache_folder
+from xpot_core.api import BoundedCache, CacheEntry, cache_folder, cache_limit
 from xpot_linear.blocks.block_set import BlockKey, BlockSet, SmallRows
 from xpot_linear.blocks.problem import Problem
 
 VERSION = 1
 """Goes into every key: raise it when what a block means changes."""
-DEFAULT_GB = 4.0
 _WHOLE = ("packed", "counts", "n_atoms", "fold", "group")
 """Arrays that are kept as they are."""
 
 
 def block_cache(name: str) -> BoundedCache:
     """Where blocks of a fitter are kept; ``xpot cache`` shows and clears it. Those large against the bound are not."""
-    bound = limit_bytes(name)
+    bound = cache_limit(name)
     return BoundedCache(cache_folder(name), bound, largest=bound / 4)
-
-
-def limit_bytes(name: str) -> float:
-    """Bound on the sum of all entries of a fitter.
-
-    Raises
-    ------
-    InputError
-        If the environment gives no number.
-    """
-    variable = f"XPOT_{name.upper().replace('-', '_')}_CACHE_GB"
-    given = os.environ.get(variable) or str(DEFAULT_GB)
-    try:
-        bound = float(given)
-    except ValueError:
-        bound = -1.0
-    if not bound >= 0.0:
-        raise InputError(
-            "is no number of gigabytes",
-            file="the environment",
-            key=variable,
-            value=given,
-            remedy=f"export {variable}=2 for two of them, or unset it",
-        )
-    return bound * 1e9
 
 
 def key_of(problem: Problem, fingerprint: str) -> str:

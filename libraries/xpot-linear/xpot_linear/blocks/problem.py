@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class Problem:
         """K + 1: constants, functions, target."""
         return len(self.constants) + self.basis.size + 1
 
-    @property
+    @cached_property
     def weighted(self) -> bool:
         """Whether forces count differently in the fit than in errors."""
         return any(
@@ -96,7 +97,7 @@ class Problem:
             for f, frame in zip(self.factors, self.frames, strict=True)
         )
 
-    @property
+    @cached_property
     def n_force_rows(self) -> IntArray:
         """Number of force rows that count, per frame."""
         return np.array([0 if f.counted is None else f.counted.size for f in self.frames], dtype=np.intp)

@@ -13,6 +13,8 @@ from xpot_linear.blocks.gram import BUFFER_ROWS, GramAccumulator
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.processes.work import named
 
+_TASK_ATOMS = 4000
+
 
 @dataclass(frozen=True)
 class Task:
@@ -189,12 +191,12 @@ class Job:
 def make_tasks(problem: Problem) -> list[Task]:
     """Cut the work into tasks, expensive ones first; the same whatever the number of workers.
 
-    A task is at most 1/32 of the whole, so that two to a few workers end together, and there are
-    at most (blocks + 32) Gram matrices to send.
+    A task is at most 1/32 of the whole, so that two to a few workers end together, and at most some thousand atoms, so
+    that who waits hears of it every few seconds; there are about as many Gram matrices to send.
     """
     size = np.array([f.n_atoms for f in problem.frames])
     fold, group = problem.fold, problem.group
-    limit = max(size.sum() / 32.0, BUFFER_ROWS / 3)
+    limit = max(min(size.sum() / 32.0, _TASK_ATOMS), BUFFER_ROWS / 3)
     tasks: list[tuple[int, Task]] = []
     for f, g in sorted(set(zip(fold.tolist(), group.tolist(), strict=True))):
         members: list[int] = []

@@ -12,12 +12,14 @@ import numpy as np
 
 from xpot_core.data.checks.cells import fault_of_cell, volume_of
 from xpot_core.data.checks.unused_columns import Column, unused_columns
+from xpot_core.data.files.kept_frames import FileContent, kept_content
+from xpot_core.data.files.xyz_files import check_counts, values_as_text
 from xpot_core.data.frame_labels import labels_of
 from xpot_core.data.isolated_atoms import is_isolated
-from xpot_core.data.xyz_files import check_counts, values_as_text
 from xpot_core.errors import InputError, file_error, nearest
 from xpot_core.study_file.schema import DataConfig
 from xpot_core.system.foreign_text import printable
+from xpot_core.system.progress import Tell, told, untold
 from xpot_core.types.structures import FloatArray, Frame, bare_atoms
 
 NO_GROUP = "all"
@@ -31,8 +33,9 @@ def read_frames(
     key: str = "data.train",
     labelled: bool = True,
     unused: set[Column] | None = None,
+    tell: Tell = untold,
 ) -> list[Frame]:
-    """Read one file with ASE and take out the reference values.
+    """Read one file with ASE and take out the reference values; a large file is parsed once, see `kept_frames`.
 
     With ``labelled=False`` a file without reference values is fine: structures to choose from. What looks like
     reference values and is not read is added to `unused`.
@@ -42,8 +45,24 @@ def read_frames(
     InputError
         If the file is missing, unreadable or empty, or a reference value is missing or no number.
     """
+    settings = {
+        "keys": config.keys.model_dump(),
+        "off": sorted(config.keys.model_fields_set),
+        "group_by": config.group_by,
+        "keep_together": config.validation.keep_together,
+        "needs": [key == "data.train", labelled],
+    }
+    content = kept_content(
+        path, printable(path.name), settings, lambda: _read_content(path, config, key, labelled, tell)
+    )
+    if unused is not None:
+        unused |= content.columns
+    return content.frames
+
+
+def _read_content(path: Path, config: DataConfig, key: str, labelled: bool, tell: Tell) -> FileContent:
     together = config.validation.keep_together
-    images = read_images(path, key, text=(config.group_by, together or config.group_by))
+    images = read_images(path, key, text=(config.group_by, together or config.group_by), tell=tell)
     if (
         key == "data.train"
         and together is not None
@@ -55,12 +74,19 @@ def read_frames(
             value=together,
             remedy=nearest(together, {k for a in images for k in a.info}),
         )
-    if unused is not None:
-        unused |= unused_columns(images, config)
-    return frames_of(images, path, config, labelled=labelled)
+    return FileContent(
+        frames_of(images, path, config, labelled=labelled, tell=tell), unused_columns(images, config)
+    )
 
 
-def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled: bool = True) -> list[Frame]:
+def frames_of(
+    images: Sequence[Any],
+    path: Path,
+    config: DataConfig,
+    *,
+    labelled: bool = True,
+    tell: Tell = untold,
+) -> list[Frame]:
     """Take the reference values out of structures that `read_images` read from a file.
 
     Raises
@@ -70,7 +96,8 @@ def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled
     """
     found = Counter[str]()
     frames = []
-    for i, atoms in enumerate(images):
+    what = f"labels of {printable(path.name)}: structure"
+    for i, atoms in enumerate(told(images, tell, what, len(images))):
         frames.append(_frame(atoms, config, f"{printable(path.name)}#{i}", path, found))
     for quantity in ("energy", "forces"):
         if labelled and found[quantity] == 0 and getattr(config.keys, quantity) is not None:
@@ -86,7 +113,7 @@ def frames_of(images: Sequence[Any], path: Path, config: DataConfig, *, labelled
     return frames
 
 
-def read_images(path: Path, key: str, *, text: Collection[str] = ()) -> list[Any]:
+def read_images(path: Path, key: str, *, text: Collection[str] = (), tell: Tell = untold) -> list[Any]:
     """The structures of one file as ASE reads them, without constraints.
 
     Parameters
@@ -97,13 +124,15 @@ def read_images(path: Path, key: str, *, text: Collection[str] = ()) -> list[Any
         What named it.
     text
         Info keys whose values are words, even where they look like numbers.
+    tell
+        Hears how far it is.
 
     Raises
     ------
     InputError
         If the file is missing, unreadable or empty.
     """
-    from ase.io import read  # ASE takes 0.3 s to import; only who reads data pays
+    from ase.io import iread  # ASE takes 0.3 s to import; only who reads data pays
 
     if not path.is_file():
         of_study = key.startswith("data.")
@@ -115,9 +144,10 @@ def read_images(path: Path, key: str, *, text: Collection[str] = ()) -> list[Any
         )
     remedy = "name a file of structures that ASE reads, e.g. extended XYZ ending in .xyz"
     try:
-        check_counts(path, key)
+        total = check_counts(path, key)
         with values_as_text(text):
-            images = read(path, index=":")
+            what = f"reading {printable(path.name)}: structure"
+            images = list(told(iread(path, index=":"), tell, what, total))
     except InputError:
         raise
     except Exception as error:  # ASE raises whatever its many parsers raise
@@ -127,7 +157,7 @@ def read_images(path: Path, key: str, *, text: Collection[str] = ()) -> list[Any
         raise InputError(
             f"ASE cannot read it: {type(error).__name__}: {error}", file=path, key=key, remedy=remedy
         ) from error
-    if not isinstance(images, list) or not images:
+    if not images:
         raise InputError("holds no structures", file=path, key=key, remedy=remedy)
     for atoms in images:
         atoms.set_constraint()  # of the calculation that made them: they are not part of a structure

@@ -1,0 +1,1 @@
+"""Files of structures: read, their reference values taken out, large ones kept as arrays."""
