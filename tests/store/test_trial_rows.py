@@ -14,8 +14,7 @@ import pytest
 from xpot_core.errors import DamagedStoreError
 from xpot_core.store.row_checksums import prepare, seal
 from xpot_core.store.store import Store
-from xpot_core.types.inner_search import InnerSearchResult
-from xpot_core.types.trials import Origin, Request, Trial, TrialResult, TrialState
+from xpot_core.types.trials import InnerSearchResult, Origin, Request, Trial, TrialResult, TrialState
 from xpot_core.types.validating import ValidatorRow
 
 INNER = InnerSearchResult({"w": 2.0}, 0.4, "gradient", 2, "converged", 12, [[0.4, None], [0.3, 0.5]])

@@ -18,7 +18,7 @@ from xpot_core.study_file.read import read_study
 from xpot_core.testing.toy.options import ToyOptions
 from xpot_core.trial.inner_search import InnerSearch, inner_names
 from xpot_core.types.error_sums import ErrorTable
-from xpot_core.types.inner_search import InnerSearchResult
+from xpot_core.types.trials import InnerSearchResult
 
 
 def test_nested_search_moves_the_weights_inside(study: Make, call: Callable[..., Any], folder: Path) -> None:

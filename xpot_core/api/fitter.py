@@ -28,12 +28,13 @@ from xpot_core.types.fitting import (
     FitRequest,
     FittedPotential,
     KernelDesign,
-    LeftOut,
     Limits,
+    PredictingDesign,
     Sensitivity,
     UncertainDesign,
 )
 from xpot_core.types.learning_curve import Report
+from xpot_core.types.left_out import LeftOut
 
 __all__ = [
     "DemandingLoss",
@@ -53,6 +54,7 @@ __all__ = [
     "PerElement",
     "PerGroup",
     "Report",
+    "PredictingDesign",
     "Predictor",
     "PredictorProvider",
     "Range",

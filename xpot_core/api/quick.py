@@ -12,7 +12,7 @@ from xpot_core.errors import (
     XpotError,
 )
 from xpot_core.system.shared_libraries import preload
-from xpot_core.types.error_sums import ErrorSums, ErrorTable, error_table, voigt
+from xpot_core.types.error_sums import VOIGT, ErrorSums, ErrorTable, error_table, voigt
 from xpot_core.types.predicting import LossValue, Predictions, Uncertainty
 from xpot_core.types.structures import (
     EVALUATE_ONLY,
@@ -29,6 +29,7 @@ from xpot_core.types.structures import (
 __all__ = [
     "EVALUATE_ONLY",
     "FRAME_LABELS",
+    "VOIGT",
     "BoolArray",
     "ErrorSums",
     "ErrorTable",

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.learning_curve import CurvePoint
-from xpot_core.types.trials import Trial
+from xpot_core.types.trials import InnerSearchResult, Trial
 from xpot_core.types.validating import ValidatorRow
 
 Check = Callable[[Any], bool]

@@ -14,9 +14,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from xpot_core.store.stored_shapes import wrong_in_extra, wrong_in_trial
-from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.learning_curve import CurvePoint
-from xpot_core.types.trials import Failure, Origin, Request, Trial, TrialResult, TrialState
+from xpot_core.types.trials import Failure, InnerSearchResult, Origin, Request, Trial, TrialResult, TrialState
 from xpot_core.types.validating import ValidatorRow
 
 _PLAIN = ("objectives", "parts", "errors", "seconds", "notes", "potential")

@@ -14,10 +14,12 @@ from xpot_core.results.reported_errors import write_reported
 from xpot_core.trial.failure import write_predictions
 from xpot_core.trial.fits.continued_fit import checkpoint_to_resume
 from xpot_core.trial.fits.stage_times import StageTimes
+from xpot_core.trial.known_predictions import checked, from_rows
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.error_sums import ErrorTable, error_table
-from xpot_core.types.fitting import FittedPotential, Influence, UncertainDesign
+from xpot_core.types.fitting import FittedPotential, UncertainDesign
 from xpot_core.types.importing import ReportRequest
+from xpot_core.types.left_out import Influence
 from xpot_core.types.predicting import Predictions
 from xpot_core.types.structures import Frame
 
@@ -48,7 +50,8 @@ def final_model(
 ) -> FinalModel:
     """Refit on all training frames and evaluate every set with the potential itself.
 
-    Writes the potential and ``predictions-<set>.xyz`` to `directory`, and the errors that other programs reported
+    Of large sets the fitter's own rows tell most predictions, see `known_predictions`. Writes the potential and
+    ``predictions-<set>.xyz`` to `directory`, and the errors that other programs reported
     beside its own, where the study names such files.
 
     Parameters
@@ -59,7 +62,7 @@ def final_model(
     directory.mkdir(parents=True, exist_ok=True)
     times = StageTimes()
     options = runner.options(values)
-    design = runner.design(options, directory, seed, times) if runner.staged else None
+    design = runner.design(options, directory, seed, times, final=True) if runner.staged else None
     begun = None
     if trained is not None and not runner.dataset.data.fold_numbers:
         begun = checkpoint_to_resume(trained, None, None)
@@ -67,7 +70,16 @@ def final_model(
     times.add(potential.seconds)
     data = runner.dataset.data
     sets = {"train": data.training().frames, "validation": data.evaluation().frames}
-    tables = _errors_on(runner, options, sets, potential, directory)
+    known = from_rows(runner, options, design)
+    told = {"train": data.training_indices(), "validation": data.evaluation_indices()}
+    tables = _errors_on(
+        runner,
+        options,
+        sets,
+        potential,
+        directory,
+        {n: known.of(i) for n, i in told.items()} if known else {},
+    )
     if test:
         tables |= test_errors(runner, values, potential, directory)
     return FinalModel(potential, tables, times.seconds)
@@ -122,11 +134,15 @@ def _errors_on(
     sets: Mapping[str, Sequence[Frame]],
     potential: FittedPotential,
     directory: Path,
+    known: Mapping[str, Predictions] | None = None,
 ) -> dict[str, ErrorTable]:
     tables = {}
     for name, frames in sets.items():
         if frames:
-            predictions = runner.predict(potential, frames, directory)
+            if known and name in known:
+                predictions = checked(runner, potential, known[name], frames, directory)
+            else:
+                predictions = runner.predict(potential, frames, directory)
             tables[name] = error_table(predictions, frames)
             write_predictions(directory / f"predictions-{name}.xyz", frames, predictions)
             request = ReportRequest(Path(), name, frames, predictions, options, runner.dataset.data)

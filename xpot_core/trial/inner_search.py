@@ -25,8 +25,8 @@ from xpot_core.space.parameters import Float, Space
 from xpot_core.study_file.schema import NestedConfig
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.fitting import DesignErrors, Sensitivity
-from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.structures import FloatArray
+from xpot_core.types.trials import InnerSearchResult
 
 Gradient = Callable[
     [BaseModel, Sequence[str], Sensitivity, int | None], tuple[DesignErrors, dict[str, float]]

@@ -30,10 +30,9 @@ from xpot_core.trial.run_validators import report_row, run_validator
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.error_sums import ErrorTable, error_table
 from xpot_core.types.fitting import Design, DifferentiableDesign, FittedPotential
-from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.predicting import LossValue, Predictions
 from xpot_core.types.structures import Frame, TrainingData
-from xpot_core.types.trials import Failure, TrialResult, TrialState, TrialTask
+from xpot_core.types.trials import Failure, InnerSearchResult, TrialResult, TrialState, TrialTask
 from xpot_core.types.validating import ValidatorRow
 
 

@@ -310,8 +310,13 @@ class TrialRunner:
         seed: int,
         times: StageTimes,
         data: TrainingData | None = None,
+        *,
+        final: bool = False,
     ) -> Design:
-        """Descriptors of all frames, made or kept from an earlier trial; or with another kernel on such ones."""
+        """Descriptors of all frames, made or kept from an earlier trial; or with another kernel on such ones.
+
+        For a `final` fit the fitter may keep more of them.
+        """
         data = data or self.dataset.data
         outer = f"{len(data.frames)} frames {options_key(options, ('kernel', 'regression'))}"
         key = outer, options_key(options, ("regression",))
@@ -323,9 +328,8 @@ class TrialRunner:
         fitter = replace(self.fitter, instance=PreparedFitter(alike[-1])) if alike else self.fitter
         while len(self._designs) >= _DESIGNS_KEPT:
             self._designs.popitem(last=False)
-        design: Design = self.registry.hook.xpot_prepare(
-            fitter=fitter, request=self._request(options, data, directory, seed)
-        )
+        request = replace(self._request(options, data, directory, seed), final=final)
+        design: Design = self.registry.hook.xpot_prepare(fitter=fitter, request=request)
         self._designs[key] = design
         times.add(design.seconds)
         return design

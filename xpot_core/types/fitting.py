@@ -6,14 +6,12 @@ Units everywhere: eV, Å, eV/Å; virials in eV, positive under compression (``-V
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.errors import InputError
@@ -21,8 +19,9 @@ from xpot_core.system.foreign_text import bare_file_name
 from xpot_core.system.progress import Tell, untold
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.learning_curve import Report, unheard
-from xpot_core.types.predicting import Uncertainty
-from xpot_core.types.structures import FloatArray, Frame, TrainingData
+from xpot_core.types.left_out import LeftOut
+from xpot_core.types.predicting import Predictions, Uncertainty
+from xpot_core.types.structures import Frame, TrainingData
 
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
@@ -293,94 +292,16 @@ class DifferentiableDesign(Design, Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class LeftOut:
-    """What fits say of training frames when each is left out alone, in the order of `frames`.
+@runtime_checkable
+class PredictingDesign(Design, Protocol):
+    """A design that knows what a potential fitted to it says of its frames, without running it."""
 
-    Attributes
-    ----------
-    frames
-        Indices of the training frames.
-    table
-        Errors of all of them.
-    energies
-        Shape (n,), deviations in eV/atom; NaN where a frame has no energy.
-    forces
-        Root mean squares of the deviations of the forces that count, eV/Å; NaN where a frame has none.
-    influence
-        Shape (n,): how far leaving out a frame moves the fit (Cook's distance), relative to the mean over frames.
-        Infinite where a frame alone decides something.
-    trained_energies, trained_forces
-        Like `energies` and `forces`, of the fit to all frames; None where the design does not say.
-    """
+    def predictions(self, options: BaseModel) -> Predictions:
+        """For all frames of the design, by the fit that `Design.fit` writes as the final one of these options.
 
-    frames: tuple[int, ...]
-    table: ErrorTable
-    energies: FloatArray
-    forces: FloatArray
-    influence: FloatArray
-    trained_energies: FloatArray | None = None
-    trained_forces: FloatArray | None = None
-
-    def of_frames(self, frames: Sequence[Frame]) -> list[Influence]:
-        """One row for each training frame, the largest influence first.
-
-        Parameters
-        ----------
-        frames
-            All frames of the design, which the indices in `frames` count.
+        Energies, forces and virials are NaN where the design has nothing to tell them by.
         """
-        unknown = np.full(len(self.frames), np.nan)
-        trained = [unknown if v is None else v for v in (self.trained_energies, self.trained_forces)]
-        columns = zip(
-            self.influence, trained[0], self.energies, trained[1], self.forces, self.frames, strict=True
-        )
-        rows = [
-            Influence(
-                frames[index].source or f"frame {index}",
-                frames[index].group,
-                frames[index].n_atoms,
-                float(influence),
-                *(float(v) if math.isfinite(v) else None for v in errors),
-            )
-            for influence, *errors, index in columns
-        ]
-        return sorted(rows, key=lambda row: -row.influence)
-
-
-@dataclass(frozen=True)
-class Influence:
-    """How much one training frame decides a fit, and its errors with it and without it.
-
-    Attributes
-    ----------
-    structure
-        The frame's source.
-    influence
-        As in `LeftOut`.
-    energy, energy_left_out
-        Deviations in eV/atom of the fit to all frames, and of the one without this; None where not known.
-    force, force_left_out
-        The same for the forces, root mean squares in eV/Å.
-    """
-
-    structure: str
-    group: str
-    atoms: int
-    influence: float
-    energy: float | None
-    energy_left_out: float | None
-    force: float | None
-    force_left_out: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; an infinite influence is null."""
-        return {**asdict(self), "influence": self.influence if math.isfinite(self.influence) else None}
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Influence:
-        """From `to_json`."""
-        return cls(**{**row, "influence": math.inf if row["influence"] is None else row["influence"]})
+        ...
 
 
 @runtime_checkable

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    pass
-from xpot_core.types.structures import FloatArray
+    from xpot_core.types.structures import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +50,16 @@ class Predictions:
             [forces for p in parts for forces in p.forces],
             together([p.virials for p in parts]),
             together([p.energy_variance for p in parts]),
+        )
+
+    def of(self, chosen: Sequence[int]) -> Predictions:
+        """Of some of the frames."""
+        some = list(chosen)
+        return Predictions(
+            self.energies[some],
+            [self.forces[i] for i in some],
+            None if self.virials is None else self.virials[some],
+            None if self.energy_variance is None else self.energy_variance[some],
         )
 
 

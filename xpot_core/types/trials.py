@@ -4,13 +4,47 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from xpot_core.types.inner_search import InnerSearchResult
 from xpot_core.types.learning_curve import CurvePoint, StopBound
 from xpot_core.types.validating import ValidatorRow
+
+
+@dataclass(frozen=True)
+class InnerSearchResult:
+    """The regression options that an inner search chose, and the way there.
+
+    Attributes
+    ----------
+    values
+        Hyperparameter name -> value found.
+    default_loss
+        Loss at the defaults of these hyperparameters.
+    method
+        ``gradient`` or ``derivative-free``.
+    held_out
+        The fold that the search did not see; None without one.
+    stopped
+        What ended it: ``converged``, ``iterations`` or ``held-out fold``.
+    evaluations
+        Number of points at which errors were computed.
+    path
+        Loss at each iteration, and that of the fold held out; one start after the other.
+    """
+
+    values: Mapping[str, float]
+    default_loss: float
+    method: str
+    held_out: int | None
+    stopped: str
+    evaluations: int
+    path: Sequence[tuple[float, float | None]]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; ``InnerSearchResult(**data)`` reads it."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,22 @@ from xpot_core.api import (
     Frame,
     InputError,
     LeftOut,
+    Predictions,
+    Tell,
     Uncertainty,
+    told,
+    untold,
 )
 from xpot_linear.author import Author
 from xpot_linear.basis import checked_prior
 from xpot_linear.blocks.block_set import BlockSet, IntArray
 from xpot_linear.blocks.build import force_rows
 from xpot_linear.blocks.problem import Problem
+from xpot_linear.blocks.row_file import RowFile
 from xpot_linear.finalists.left_out import Factor, leave_out_each
 from xpot_linear.finalists.uncertainty import PredictiveVariance, summary, weights_by_group
 from xpot_linear.model import LinearModel
+from xpot_linear.regression.predictions import predictions_of
 from xpot_linear.regression.regression import Regression
 from xpot_linear.regression.weights import Weights
 from xpot_linear.solve.solution import Solution
@@ -38,6 +44,10 @@ _WEAK = 1e5
 """Condition of the rows above which the rounding of their squares, 1e-6 in the weakest direction, shows."""
 _CHEAP = 2e8
 """Operations of a QR that takes 0.02 s."""
+
+
+def _length(part: tuple[FloatArray, IntArray, FloatArray]) -> int:
+    return len(part[0])
 
 
 @dataclass(eq=False)
@@ -62,6 +72,10 @@ class LinearDesign:
         Number of processes for rows that must be computed anew.
     notes
         What the user should know of the preparation.
+    row_file
+        Where the force rows stand, or are put once they are needed; None computes them each time.
+    progress
+        Hears how far the rows are that are computed anew.
     """
 
     problem: Problem
@@ -73,6 +87,8 @@ class LinearDesign:
     seconds: Mapping[str, float]
     workers: int = 1
     notes: tuple[str, ...] = ()
+    row_file: RowFile | None = None
+    progress: Tell = untold
 
     def __post_init__(self) -> None:
         self.regression = Regression(
@@ -84,6 +100,7 @@ class LinearDesign:
         )
         self._rows: list[tuple[FloatArray, IntArray, FloatArray]] | None = None
         self._last: tuple[Any, dict[int | None, Solution]] | None = None
+        self._best: tuple[Any, Solution] | None = None
         self._finalists: tuple[Any, tuple[LeftOut, PredictiveVariance]] | None = None
 
     def fit(
@@ -101,6 +118,11 @@ class LinearDesign:
             seconds=seconds,
             notes=self._notes(solution),
         )
+
+    def predictions(self, options: BaseModel) -> Predictions:
+        """See `xpot_core.api.PredictingDesign`."""
+        solution = self.solution(options, final=True)
+        return predictions_of(self.regression, self.problem, solution.coefficients)
 
     def errors(self, options: BaseModel, *, leave_out: int | None = None) -> DesignErrors:
         """See `xpot_core.api.Design`."""
@@ -208,6 +230,16 @@ class LinearDesign:
         weights = self.author.weights(options, self.groups)
         columns = self._columns(options)
         solver = solver or self.author.solver(options)
+        if not final:
+            return self._solved(weights, columns, leave_out, solver, final)
+        key = weights, None if columns is None else columns.tobytes(), leave_out, solver
+        if self._best is None or self._best[0] != key:
+            self._best = key, self._solved(weights, columns, leave_out, solver, final)
+        return self._best[1]
+
+    def _solved(
+        self, weights: Weights, columns: IntArray | None, leave_out: int | None, solver: str, final: bool
+    ) -> Solution:
         if solver == "qr":
             return self.regression.solve_exact(weights, leave_out, columns)
         quick = self._quick(weights, columns, leave_out)
@@ -239,10 +271,22 @@ class LinearDesign:
     def _force_rows(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
         """Computed anew, since the cache has none; few are kept."""
         if not self._few_rows:
-            return force_rows(self.problem, self.workers)
+            file = self.row_file
+            return iter(file) if file is not None and file.complete else self._computed_rows(file)
         if self._rows is None:
             self._rows = list(force_rows(self.problem, self.workers))
         return iter(self._rows)
+
+    def _computed_rows(self, file: RowFile | None) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
+        if file is not None:
+            file.clear()
+        rows = force_rows(self.problem, self.workers)
+        for part in told(rows, self.progress, "force row", int(self.problem.n_force_rows.sum()), _length):
+            if file is not None:
+                file.add(int(part[1][0]), part[0], part[2])
+            yield part
+        if file is not None:
+            file.complete = True
 
     def _quick(self, weights: Weights, columns: IntArray | None, leave_out: int | None) -> Solution:
         key = weights, None if columns is None else columns.tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar, TypeVar
@@ -11,9 +12,10 @@ from xpot_core.api import FitRequest, FittedPotential, InfeasibleError, cache_li
 from xpot_linear.author import Author
 from xpot_linear.basis import Basis
 from xpot_linear.blocks.block_set import BlockSet
-from xpot_linear.blocks.build import build_blocks, bytes_needed
+from xpot_linear.blocks.build import build_blocks, bytes_needed, matrix_bytes
 from xpot_linear.blocks.cache import block_cache, from_entry, key_of, to_entry
 from xpot_linear.blocks.problem import Problem
+from xpot_linear.blocks.row_file import row_file
 from xpot_linear.design import LinearDesign
 from xpot_linear.options import LinearOptions
 from xpot_linear.targets import energy_shifts
@@ -55,7 +57,19 @@ class LinearFitter(Author[B, L]):
             matrix_memory = min(matrix_memory, request.limits.memory_bytes / 4)
             _check_memory(request.limits.memory_bytes, problem)
         workers = max(request.threads, 1)
-        blocks, notes = self._blocks(options, problem, workers, matrix_memory)
+        file = None
+        if request.final and matrix_bytes(problem) > matrix_memory:
+            largest = options.max_matrix_disk * GB
+            file = row_file(request.directory, int(problem.n_force_rows.sum()), problem.width, largest)
+        build = partial(
+            build_blocks,
+            problem,
+            workers=workers,
+            max_matrix_memory=matrix_memory,
+            file=file,
+            tell=request.progress,
+        )
+        blocks, notes = self._blocks(options, problem, build)
         return LinearDesign(
             problem,
             blocks,
@@ -66,6 +80,8 @@ class LinearFitter(Author[B, L]):
             {"descriptors": time.perf_counter() - start},
             workers,
             notes,
+            file,
+            request.progress,
         )
 
     def fit(self, request: FitRequest) -> FittedPotential:
@@ -75,9 +91,8 @@ class LinearFitter(Author[B, L]):
         return replace(fitted, seconds={**fitted.seconds, **design.seconds})
 
     def _blocks(
-        self, options: LinearOptions, problem: Problem, workers: int, matrix_memory: float
+        self, options: LinearOptions, problem: Problem, build: Callable[[], BlockSet]
     ) -> tuple[BlockSet, tuple[str, ...]]:
-        build = partial(build_blocks, problem, workers=workers, max_matrix_memory=matrix_memory)
         fingerprint = problem.basis.fingerprint()
         if not options.cache or fingerprint is None:
             return build(), ()

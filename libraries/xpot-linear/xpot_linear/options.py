@@ -89,8 +89,16 @@ class LinearOptions(WeightOptions):
     )
     max_matrix_memory: float = option(
         0.5,
-        "Size up to which the whole design matrix is kept for the final QR; above it the rows are computed "
-        "anew and factorised as they come.",
+        "Size up to which the whole design matrix is kept in memory for the final QR.",
+        unit="GB",
+        stage="descriptors",
+        tunable=False,
+        ge=0.0,
+    )
+    max_matrix_disk: float = option(
+        16.0,
+        "Size up to which a larger one stands in a file during the final fit, if it takes less than half of what is "
+        "free; above it the rows are computed anew and factorised as they come.",
         unit="GB",
         stage="descriptors",
         tunable=False,

@@ -12,7 +12,7 @@ from xpot_core.errors import InputError
 from xpot_core.results.read import StudyResults
 from xpot_core.search.winner.refit_best import INFLUENCE_FILE
 from xpot_core.statistics.number_text import fixed
-from xpot_core.types.fitting import Influence
+from xpot_core.types.left_out import Influence
 from xpot_core.types.quantities import ENERGY, FORCE
 
 INFLUENCE_HEADS = (

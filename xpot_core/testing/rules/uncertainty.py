@@ -9,7 +9,8 @@ import numpy as np
 from xpot_core.errors import TrialError
 from xpot_core.testing.contracts.contract import NotApplicable, scratch
 from xpot_core.testing.rules.bench import FitterBench
-from xpot_core.types.fitting import LeftOut, UncertainDesign
+from xpot_core.types.fitting import UncertainDesign
+from xpot_core.types.left_out import LeftOut
 from xpot_core.types.structures import ALWAYS_TRAIN
 
 _FRAMES = 3

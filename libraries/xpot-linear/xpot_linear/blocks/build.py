@@ -6,16 +6,24 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from xpot_core.api import FloatArray
+from xpot_core.api import FloatArray, Tell, told, untold
 from xpot_linear.blocks.block_set import BlockSet, IntArray
 from xpot_linear.blocks.builder import BlockBuilder
 from xpot_linear.blocks.gram import packed_size
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import Job, Task, make_tasks
+from xpot_linear.blocks.row_file import RowFile
 from xpot_linear.processes.run import run_tasks
 
 
-def build_blocks(problem: Problem, *, workers: int = 1, max_matrix_memory: float = 0.0) -> BlockSet:
+def build_blocks(
+    problem: Problem,
+    *,
+    workers: int = 1,
+    max_matrix_memory: float = 0.0,
+    file: RowFile | None = None,
+    tell: Tell = untold,
+) -> BlockSet:
     """Compute the rows of all frames and reduce them to blocks.
 
     Parameters
@@ -25,13 +33,30 @@ def build_blocks(problem: Problem, *, workers: int = 1, max_matrix_memory: float
     workers
         Number of processes.
     max_matrix_memory
-        Bytes up to which all force rows are kept.
+        Bytes up to which all force rows are kept in memory.
+    file
+        Takes them where they are more.
+    tell
+        Hears how far it is.
     """
-    keep = 8 * int(problem.n_force_rows.sum()) * problem.width <= max_matrix_memory
-    builder = BlockBuilder(problem)
-    for task, result in run_tasks(Job(problem, keep), make_tasks(problem), workers):
+    keep = matrix_bytes(problem) <= max_matrix_memory
+    builder = BlockBuilder(problem, None if keep else file)
+    job = Job(problem, keep or file is not None)
+    sizes = [frame.n_atoms for frame in problem.frames]
+    for task, result in told(
+        run_tasks(job, make_tasks(problem), workers),
+        tell,
+        "descriptors: atom",
+        sum(sizes),
+        lambda done: sum(sizes[i] for i in done[0].members),
+    ):
         builder.add(task, result)
     return builder.build()
+
+
+def matrix_bytes(problem: Problem) -> int:
+    """Size of all force rows."""
+    return 8 * int(problem.n_force_rows.sum()) * problem.width
 
 
 def force_rows(problem: Problem, workers: int = 1) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:

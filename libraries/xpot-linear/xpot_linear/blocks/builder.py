@@ -13,6 +13,7 @@ from xpot_linear.blocks.gram import gram_of, packed_size
 from xpot_linear.blocks.orientation import cell_rotation, voigt_turn
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.reduce import Task, TaskRows
+from xpot_linear.blocks.row_file import RowFile
 
 
 class BlockBuilder:
@@ -22,10 +23,12 @@ class BlockBuilder:
     ----------
     problem
         What the tasks belong to.
+    file
+        Takes the force rows in place of a matrix.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
+    def __init__(self, problem: Problem, file: RowFile | None = None) -> None:
+        self._problem, self._file = problem, file
         self._force: dict[BlockKey, FloatArray] = {}
         self._plain: dict[BlockKey, FloatArray] = {}
         self._counts: dict[BlockKey, int] = {}
@@ -48,9 +51,13 @@ class BlockBuilder:
         self._parts.append(replace(result, gram=None, plain_gram=None, forces=None))
 
     def _store(self, task: Task, rows: list[tuple[FloatArray, FloatArray]]) -> None:
+        owners = [i for i in task.members if self._starts[i + 1] > self._starts[i]]
+        if self._file is not None:
+            for index, (part, factor) in zip(owners, rows, strict=True):
+                self._file.add(index, part, factor)
+            return
         if self._matrix is None:
             self._matrix = np.empty((int(self._starts[-1]), self._problem.width))
-        owners = [i for i in task.members if self._starts[i + 1] > self._starts[i]]
         for index, (part, factor) in zip(owners, rows, strict=True):
             own = slice(self._starts[index], self._starts[index + 1])
             self._matrix[own], self._factor[own] = part, factor
@@ -73,6 +80,8 @@ class BlockBuilder:
             packed[i] = blocks.pop(key)
             self._force.pop(key, None)
         kept = self._matrix is not None
+        if self._file is not None:
+            self._file.complete = True
         return BlockSet(
             width,
             keys,

@@ -35,6 +35,12 @@ class RowFile:
         self._frames: list[tuple[int, int]] = []
         self.complete = False
 
+    def clear(self) -> None:
+        """Begin anew."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._frames, self.complete = [], False
+
     def add(self, frame: int, rows: FloatArray, factor: FloatArray) -> None:
         """Add the rows (n, width) of a frame and their factors (n,)."""
         np.column_stack([rows, factor]).tofile(self._file)

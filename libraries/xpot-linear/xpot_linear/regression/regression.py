@@ -263,7 +263,7 @@ class Regression:
                 rows = (small.to_fit[part] * own[part, None, None]) @ small.rows[part]
                 yield kind, rows.reshape(-1, b.width), np.repeat(small.frame[part], rows.shape[1])
         per_frame = seen * np.array([weights.of("force", n) for n in names])
-        for rows, owner, factor in self._force_chunks():
+        for rows, owner, factor in self.force_chunks():
             scale = per_frame[owner] * factor
             chosen = scale != 0.0
             if chosen.any():
@@ -274,7 +274,7 @@ class Regression:
         b = self.blocks
         seen = set(np.flatnonzero(trained(b.fold, None)).tolist())
         if b.matrix is None or b.matrix_frame is None or b.matrix_factor is None:
-            for rows, owner, factor in self._force_chunks():
+            for rows, owner, factor in self.force_chunks():
                 if int(owner[0]) in seen:
                     seen.remove(int(owner[0]))
                     yield int(owner[0]), rows, factor
@@ -287,7 +287,8 @@ class Regression:
         for frame in sorted(seen):
             yield frame, np.zeros((0, b.width)), np.zeros(0)
 
-    def _force_chunks(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
+    def force_chunks(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
+        """Force rows (n, K + 1) of all frames in eV/Å, those of a frame together, with the frame and factor of each."""
         b = self.blocks
         if b.matrix is not None and b.matrix_frame is not None and b.matrix_factor is not None:
             for start in range(0, len(b.matrix), CHUNK):
