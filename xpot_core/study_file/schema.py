@@ -263,7 +263,12 @@ class LimitsConfig(OptionsModel):
     """What one trial may use."""
 
     time: Duration | None = option(None, "Longest time of one trial, e.g. 10min.", unit="s")
-    memory: Memory | None = option(None, "Most memory of one trial, e.g. 4GB.", unit="bytes")
+    memory: Memory | None = option(
+        None,
+        "Most memory of one trial, e.g. 4GB; by default 80 % of this machine's, shared by the trials that run at once "
+        "on it. What a trial keeps and computes keeps to it.",
+        unit="bytes",
+    )
 
 
 class ReferenceValue(OptionsModel):

@@ -35,6 +35,7 @@ from xpot_core.space.read import build_space
 from xpot_core.study_file.read import StudyFile, study_from_dict
 from xpot_core.study_file.schema import StudyConfig
 from xpot_core.system.cache.entry_file import work_for
+from xpot_core.system.memory import machine_memory
 from xpot_core.system.progress import Tell, untold
 from xpot_core.trial.fits.prepared import PreparedFitter, options_key
 from xpot_core.trial.fits.stage_times import StageTimes
@@ -59,6 +60,10 @@ if TYPE_CHECKING:
     from xpot_core.results.read import StudyResults
 
 _DESIGNS_KEPT = 2
+_FOR_DESIGNS = 0.25
+"""Part of a trial's memory that designs may take together: solving needs as much again, and there are frames."""
+_FOR_TRIALS = 0.8
+"""Part of the machine's memory for all trials that run on it at once, where the study says nothing."""
 
 
 class TrialRunner:
@@ -74,6 +79,8 @@ class TrialRunner:
         Its plugins, if loaded already.
     threads
         How many threads one fit may use; by default what the study's executor is told.
+    warn
+        Whether anybody reads the warnings of the data that are read here.
     """
 
     def __init__(
@@ -83,13 +90,15 @@ class TrialRunner:
         dataset: Dataset | None = None,
         registry: Registry | None = None,
         threads: int | None = None,
+        warn: bool = True,
     ) -> None:
         self.study = study
         config = study.config
         self.registry = registry or load_registry([study.resolve(p) for p in config.plugins])
-        self.dataset = dataset or load_dataset(study)
-        self.threads = threads or self._declared_threads()
-        self.limits = Limits(config.limits.time, config.limits.memory)
+        self.dataset = dataset or load_dataset(study, warn=warn)
+        executor = self._executor_options()
+        self.threads = threads or (executor.threads if executor is not None else 1)
+        self.limits = Limits(config.limits.time, config.limits.memory or _fair_memory(executor))
         name = config.name_of("fitter")
         self.fitter: Component[Fitter] = self.registry.create_fitter(name, None)
         self.space: Space = self._space(name)
@@ -132,19 +141,18 @@ class TrialRunner:
     @classmethod
     def from_spec(cls, spec: WorkerSpec) -> TrialRunner:
         """Build the runner inside a worker process."""
-        study = study_from_dict(spec.study, spec.base)
-        runner = cls(study, dataset=load_dataset(study, warn=False), threads=spec.threads)
+        runner = cls(study_from_dict(spec.study, spec.base), threads=spec.threads, warn=False)
         if spec.fingerprint is not None and runner.dataset.fingerprint != spec.fingerprint:
             raise InputError("the data files changed while the study was running", key="data")
         return runner
 
-    def _declared_threads(self) -> int:
-        """Threads of a fit by the options of the executor; one if it is not installed or has no such option."""
+    def _executor_options(self) -> ExecutorOptions | None:
+        """Options of the executor; None if it is not installed, or has others."""
         name, options = next(iter(self.study.config.executor.items()))
         if name not in self.registry.names("executor"):
-            return 1
+            return None
         declared = validate_options(self.registry.provider("executor", name).options, options or {})
-        return declared.threads if isinstance(declared, ExecutorOptions) else 1
+        return declared if isinstance(declared, ExecutorOptions) else None
 
     def _space(self, name: str) -> Space:
         data = self.dataset.data
@@ -326,13 +334,19 @@ class TrialRunner:
             return self._designs[key]
         alike = [d for (of, _), d in self._designs.items() if of == outer and isinstance(d, KernelDesign)]
         fitter = replace(self.fitter, instance=PreparedFitter(alike[-1])) if alike else self.fitter
-        while len(self._designs) >= _DESIGNS_KEPT:
+        while self._designs and (len(self._designs) >= _DESIGNS_KEPT or self._designs_are_large()):
             self._designs.popitem(last=False)
         request = replace(self._request(options, data, directory, seed), final=final)
         design: Design = self.registry.hook.xpot_prepare(fitter=fitter, request=request)
         self._designs[key] = design
         times.add(design.seconds)
         return design
+
+    def _designs_are_large(self) -> bool:
+        """Whether those kept leave too little of the memory of a trial to one more of their size."""
+        limit = self.limits.memory_bytes
+        sizes = [int(getattr(design, "nbytes", 0)) for design in self._designs.values()]
+        return limit is not None and sum(sizes) + max(sizes) > _FOR_DESIGNS * limit
 
     def regress(self, design: Design, options: BaseModel, leave_out: int | None) -> DesignErrors:
         """Errors of one regression on a design."""
@@ -369,3 +383,9 @@ class TrialRunner:
         if stage == "predict" and self._predictor is not None:
             return f"predictor {self._predictor.name}"
         return f"loss {self.loss.name}" if stage == "loss" else f"fitter {self.fitter.name}"
+
+
+def _fair_memory(executor: ExecutorOptions | None) -> int | None:
+    """The share of a trial in this machine; None where trials run elsewhere."""
+    trials = executor.trials_here if executor is not None else None
+    return None if trials is None else int(_FOR_TRIALS * machine_memory() / trials)

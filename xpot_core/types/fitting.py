@@ -213,7 +213,11 @@ class DesignErrors:
 
 @runtime_checkable
 class Design(Protocol):
-    """Descriptors of all frames, ready for any number of regressions."""
+    """Descriptors of all frames, ready for any number of regressions.
+
+    One that takes much memory says how much by an attribute ``nbytes``: a worker keeps its last designs as far as its
+    share of the machine allows.
+    """
 
     seconds: Mapping[str, float]
     """What the preparation cost, e.g. ``{"descriptors": 8.1}``."""

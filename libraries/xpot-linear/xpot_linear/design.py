@@ -103,6 +103,11 @@ class LinearDesign:
         self._best: tuple[Any, Solution] | None = None
         self._finalists: tuple[Any, tuple[LeftOut, PredictiveVariance]] | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps."""
+        return self.blocks.nbytes
+
     def fit(
         self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
     ) -> FittedPotential:

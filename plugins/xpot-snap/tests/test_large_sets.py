@@ -43,9 +43,8 @@ def runner(tmp_path: Path) -> TrialRunner:
 
 
 def _errors(runner: TrialRunner, folder: Path) -> dict[str, dict[str, float]]:
-    return {
-        name: dict(table.summary()) for name, table in final_model(runner, {}, folder, seed=1).errors.items()
-    }
+    tables = final_model(runner, {}, folder, seed=1).errors
+    return {name: table.summary()["groups"]["all"] for name, table in tables.items()}
 
 
 def _runs(runner: TrialRunner, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -10,6 +10,11 @@ from xpot_core.plugins.interfaces import ExecutorOptions
 class SerialOptions(ExecutorOptions):
     """Options of ``serial``."""
 
+    @property
+    def trials_here(self) -> int:
+        """See `ExecutorOptions`."""
+        return 1
+
 
 class LocalOptions(ExecutorOptions):
     """Options of ``local``."""
@@ -27,3 +32,8 @@ class LocalOptions(ExecutorOptions):
         "Tell results of as many trials as there are workers together, in order: the study is then the same on every "
         "run, and workers wait for the slowest of them.",
     )
+
+    @property
+    def trials_here(self) -> int:
+        """See `ExecutorOptions`."""
+        return min(self.workers, self.gpus) if self.gpus else self.workers

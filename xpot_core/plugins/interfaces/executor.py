@@ -20,6 +20,11 @@ class ExecutorOptions(OptionsModel):
         1, "Threads or processes that one fit may use, the refit of the best trial too.", ge=1, le=WORKERS
     )
 
+    @property
+    def trials_here(self) -> int | None:
+        """How many trials run at once on this machine, and share its memory; None where they run elsewhere."""
+        return None
+
 
 def _unread(number: int, text: str) -> None:
     """Nobody looks."""
