@@ -8,7 +8,7 @@ from xpot_core.plugins.interfaces import Component, NoOptions
 from xpot_core.system.cache import BoundedCache, CacheEntry, cache_folder, cache_limit
 from xpot_core.system.logs import log_tail, logged
 from xpot_core.system.processes import THREAD_VARIABLES, child_process
-from xpot_core.system.progress import Tell, told, untold
+from xpot_core.system.progress import Tell, listener, told, untold
 from xpot_core.system.shared_libraries import preload
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "cache_limit",
     "child_process",
     "hookimpl",
+    "listener",
     "log_tail",
     "logged",
     "nearest",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 Tell = Callable[[str], None]
@@ -11,10 +13,30 @@ Tell = Callable[[str], None]
 T = TypeVar("T")
 _FIRST, _BETWEEN = 1.0, 0.5
 """Seconds before the first line, and between two."""
+_FEW = 50
+"""Items that are never worth a word."""
 
 
 def untold(text: str) -> None:
     """Take a line that nobody reads."""
+
+
+_listener: ContextVar[Tell] = ContextVar("xpot_listener", default=untold)
+
+
+@contextmanager
+def heard_by(tell: Tell) -> Iterator[None]:
+    """Let what happens inside tell how far it is, however deep it is called."""
+    token = _listener.set(tell)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def listener() -> Tell:
+    """Who hears how far the present work is; nobody, unless a command waits for it."""
+    return _listener.get()
 
 
 def told(
@@ -39,6 +61,9 @@ def told(
     size
         For how many an item counts.
     """
+    if total is not None and total < _FEW:
+        yield from items
+        return
     begin = time.monotonic()
     following, done = begin + _FIRST, 0
     for item in items:

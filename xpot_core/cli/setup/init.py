@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from xpot_core.cli.common import PATH, at_most_one, example, say
+from xpot_core.cli.common import PATH, at_most_one, console, example, say
 from xpot_core.cli.complete import providers
 from xpot_core.cli.setup.init_keys import ask_on_terminal, given_keys, key_options
 
@@ -104,8 +104,10 @@ def init(
     With --from it is made of another program's input: xpot init --from TOOL SOURCE.
     """
     from xpot_core.errors import InputError
+    from xpot_core.report.progress import tell_progress
     from xpot_core.study_file.read import check_name
     from xpot_core.study_file.template import path_from, study_template
+    from xpot_core.system.progress import heard_by
 
     at_most_one({"--from-data": from_data, "--from": tool, "--interactive": interactive})
     if source is not None and tool is None:
@@ -140,14 +142,17 @@ def init(
             study=name if "name" in chosen else None,
             folder=folder,
         )
-        text = propose_study(look_at(from_data, keys, ask_on_terminal), wishes, load_registry()).text
+        with tell_progress(console(stderr=True)) as tell, heard_by(tell):
+            facts = look_at(from_data, keys, ask_on_terminal)
+        text = propose_study(facts, wishes, load_registry()).text
     elif tool is not None:
         from xpot_core.plugins.registry import load_registry
         from xpot_core.setup.importing import import_study
 
-        text = import_study(
-            load_registry(), source or tool, tool if source is not None else None, lossy=lossy
-        )
+        with tell_progress(console(stderr=True)) as tell, heard_by(tell):
+            text = import_study(
+                load_registry(), source or tool, tool if source is not None else None, lossy=lossy
+            )
     else:
         text = study_template(
             fitter,

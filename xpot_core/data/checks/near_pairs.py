@@ -58,6 +58,11 @@ def work_between(frames: Sequence[Frame]) -> Work:
     )
 
 
+def compared(frames: Sequence[Frame]) -> int:
+    """How many of the frames `work_between` looks at: of many with the same atoms, some evenly over the list."""
+    return sum(map(len, _families(frames)))
+
+
 def _families(frames: Sequence[Frame]) -> list[list[int]]:
     """Positions of frames with the same atoms in the same order, at most `_MOST` of each."""
     found: dict[bytes, list[int]] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xpot_core.data.checks.near_pairs import compared
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.setup.doctor.relations import FEWEST, Relation, against_energies, against_forces, open_virials
 from xpot_core.setup.doctor.units import agrees, explain, look_alike
@@ -20,6 +21,8 @@ _REMEDY = {
     "forces": "forces must be in eV/Å",
     "virials": "virials must be in eV per cell, positive under compression (a stress: in eV/Å^3 with ASE's sign)",
 }
+_MANY = 1000
+"""Structures from which on it is said that a part of them was looked at."""
 Pair = tuple[str, str]
 """Two of energies, forces, virials: a ratio of the first over what the second implies."""
 _ENERGY_FORCE: Pair = ("energies", "forces")
@@ -78,6 +81,13 @@ def check_consistency(frames: Sequence[Frame], findings: Findings) -> None:
     """Warn of energies, forces and virials that contradict each other; say what could not be checked."""
     several = [f for f in frames if f.energy is not None or f.forces is not None]
     verdicts = verdicts_of(several)
+    parts = [[f for f in several if f.group == group] for group in verdicts if group]
+    looked, able = sum(map(compared, parts)), sum(map(len, parts))
+    if able > _MANY and looked < able:
+        findings.facts.append(
+            f"signs and units were judged by {looked} of {able} structures, at most 40 alike of each group; all else "
+            "was looked for in every structure"
+        )
     told = _together(verdicts)
     for fault, groups in told:
         everywhere = "" in groups or len(groups) == len({f.group for f in several})

@@ -10,6 +10,7 @@ import numpy as np
 from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.data.isolated_atoms import is_isolated
 from xpot_core.setup.doctor.findings import Findings, named
+from xpot_core.system.progress import listener, told
 from xpot_core.types.structures import Frame, elements_of
 
 Sets = Mapping[str, Sequence[Frame]]
@@ -76,7 +77,7 @@ def _distances(name: str, frames: Sequence[Frame], findings: Findings) -> None:
     from ase.data import covalent_radii
 
     close = []
-    for frame in frames:
+    for frame in told(frames, listener(), f"distances of the {name} set: structure", len(frames)):
         radii = covalent_radii[frame.atoms.numbers]
         i, j, d, _ = neighbours(frame.atoms, 2 * _CLOSE * radii.max())
         if (d < _CLOSE * (radii[i] + radii[j])).any():
@@ -193,12 +194,14 @@ def _alike(first: Sequence[Frame], second: Sequence[Frame]) -> Iterator[tuple[Fr
     by_formula: dict[str, list[Frame]] = {}
     for frame in first:
         by_formula.setdefault(frame.atoms.get_chemical_formula(mode="reduce"), []).append(frame)
+    cells = {formula: np.array([f.atoms.cell.array for f in own]) for formula, own in by_formula.items()}
     for other in second:
-        if is_isolated(other.atoms):
+        formula = other.atoms.get_chemical_formula(mode="reduce")
+        if is_isolated(other.atoms) or formula not in by_formula:
             continue
-        for frame in by_formula.get(other.atoms.get_chemical_formula(mode="reduce"), ()):
-            if np.abs(frame.atoms.cell.array - other.atoms.cell.array).max() > _COPY:
-                continue
+        apart = np.abs(cells[formula] - other.atoms.cell.array).max(axis=(1, 2))
+        for near in np.flatnonzero(apart <= _COPY):
+            frame = by_formula[formula][near]
             shift = frame.atoms.positions - other.atoms.positions
             if frame.atoms.pbc.all():
                 cell = frame.atoms.cell.array

@@ -19,6 +19,7 @@ from xpot_core.search.loop import Study
 from xpot_core.search.study_identity import scales_told
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.space.parameters import Choice
+from xpot_core.system.progress import listener, told
 from xpot_core.trial.final_model import influences
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.types.structures import Frame
@@ -86,7 +87,7 @@ def _numeric(parameter: Choice) -> bool:
 def nearest_neighbour(frames: Sequence[Frame]) -> float:
     """The shortest interatomic distance in frames, Å; infinity where there is none."""
     shortest = np.inf
-    for frame in frames:
+    for frame in told(frames, listener(), "shortest distance: structure", len(frames)):
         reach = 6.0 if not np.isfinite(shortest) else float(shortest)
         distances = neighbours(frame.atoms, reach).distance
         if len(distances):

@@ -16,12 +16,13 @@ from xpot_core.data.files.structure_files import frames_of, read_images
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.setup.proposal.keys import GROUP_KEYS, Ask, Given, group_key, reference_keys, tensors
 from xpot_core.study_file.schema import DataConfig, Keys
+from xpot_core.system.progress import listener
 from xpot_core.types.structures import elements_of
 
 _GAS = 200.0
 """Å^3 per atom above which a frame is a molecule in a box and not condensed."""
-_MOST = 400
-"""Frames whose distances are measured: more would change nothing but the time."""
+_MOST = 2000
+"""Frames whose distances are measured: more would change nothing but the time. The doctor measures all."""
 _REACHES = (3.2, 6.0)
 """Å within which neighbours are looked for; the wider one, which takes six times as long, where there are none."""
 
@@ -61,6 +62,8 @@ class DataFacts:
         The shortest distance, Å; NaN without neighbours.
     isolated
         Element -> energy of its isolated atom, eV.
+    measured
+        In how many structures distances were measured; 0 for all.
     """
 
     files: tuple[str, ...]
@@ -76,6 +79,7 @@ class DataFacts:
     neighbour: float
     shortest: float
     isolated: Mapping[str, float] = field(default_factory=dict)
+    measured: int = 0
 
     @property
     def has_virials(self) -> bool:
@@ -96,8 +100,9 @@ class DataFacts:
             shown = ", ".join(f"{g.name} ({g.frames})" for g in self.groups)
             found.append(f"groups by {self.group_by}: {shown}")
         if math.isfinite(self.neighbour):
+            of = f" in {self.measured} of the structures" if self.measured else ""
             found.append(
-                f"nearest neighbours at {self.neighbour:.2f} Å, shortest distance {self.shortest:.2f} Å"
+                f"nearest neighbours at {self.neighbour:.2f} Å, shortest distance {self.shortest:.2f} Å{of}"
             )
         missing = [e for e in self.elements if e not in self.isolated]
         atoms = ", ".join(f"{e} {v:.6g} eV" for e, v in self.isolated.items())
@@ -127,7 +132,9 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         asked, or a reference value is no number.
     """
     given = given or {}
-    images = {path: read_images(path, "--from-data", text=_group_keys(given)) for path in files}
+    images = {
+        path: read_images(path, "--from-data", text=_group_keys(given), tell=listener()) for path in files
+    }
     frames = [atoms for found in images.values() for atoms in found if len(atoms)]
     names = reference_keys(frames, files, given, ask)
     group_by = group_key(frames, files, given)
@@ -135,7 +142,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
     keys = Keys(energy=energy, forces=forces, virial=virial, stress=stress)
     config = DataConfig(train=[], keys=keys, **({"group_by": group_by} if group_by else {}))
     # What no study can use is refused here, before a file is written.
-    labelled = [f for path, found in images.items() for f in frames_of(found, path, config)]
+    labelled = [f for path, found in images.items() for f in frames_of(found, path, config, tell=listener())]
     isolated = isolated_energies(labelled, {})
     tensor = virial or stress
     by_group: dict[str, list[Any]] = {}
@@ -151,7 +158,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         )
         for name, own in sorted(by_group.items())
     )
-    neighbour, shortest = _distances(frames)
+    neighbour, shortest, measured = _distances(frames)
     return DataFacts(
         tuple(map(str, files)),
         len(frames),
@@ -166,6 +173,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         neighbour,
         shortest,
         dict(sorted(isolated.items())),
+        measured,
     )
 
 
@@ -179,12 +187,15 @@ def _in_vacuum(atoms: Any) -> bool:
     return not atoms.pbc.all() or volume is None or volume / len(atoms) > _GAS
 
 
-def _distances(frames: Sequence[Any]) -> tuple[float, float]:
-    """Nearest-neighbour distance of the typical condensed atom, and the shortest distance of all."""
-    chosen = [a for a in frames if not is_isolated(a)]
+def _distances(frames: Sequence[Any]) -> tuple[float, float, int]:
+    """Nearest-neighbour distance of the typical condensed atom, shortest distance, how many structures tell them.
+
+    The last is 0 where all of them do.
+    """
+    chosen, measured = [a for a in frames if not is_isolated(a)], 0
     if len(chosen) > _MOST:
         order = np.random.default_rng(0).choice(len(chosen), _MOST, replace=False)
-        chosen = [chosen[i] for i in sorted(order)]
+        chosen, measured = [chosen[i] for i in sorted(order)], _MOST
     nearest: list[float] = []
     condensed: list[float] = []
     for atoms in chosen:
@@ -198,5 +209,5 @@ def _distances(frames: Sequence[Any]) -> tuple[float, float]:
         nearest += kept
         condensed += [] if _in_vacuum(atoms) else kept
     if not nearest:
-        return math.nan, math.nan
-    return float(np.median(condensed or nearest)), min(nearest)
+        return math.nan, math.nan, measured
+    return float(np.median(condensed or nearest)), min(nearest), measured

@@ -13,7 +13,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.io import write
 
-from xpot_core.api import InputError, nearest
+from xpot_core.api import InputError, listener, nearest, told
 from xpot_fitsnap.importing.data.records import Entry, entries, reader
 from xpot_fitsnap.importing.data.sizes import Sizes
 
@@ -122,7 +122,11 @@ class _Reading:
 @lru_cache(maxsize=2)
 def _content(reading: _Reading) -> tuple[dict[str, list[Atoms]], bytes]:
     """Structures by group and all of them as extended XYZ; kept, since one input may be translated many times."""
-    frames = {group: list(reading.read(found, group)) for group, found in reading.groups}
+    frames: dict[str, list[Atoms]] = {group: [] for group, _ in reading.groups}
+    every = ((group, atoms) for group, found in reading.groups for atoms in reading.read(found, group))
+    total = sum(len(found) for _, found in reading.groups)
+    for group, atoms in told(every, listener(), "reading the data of FitSNAP: structure", total):
+        frames[group].append(atoms)
     text = io.StringIO()
     write(text, [atoms for own in frames.values() for atoms in own], format="extxyz")
     return frames, text.getvalue().encode()
