@@ -38,7 +38,8 @@ COLUMN, PAGE = 3.37, 6.97
 """Widths in inches of one column and of the page of a two-column journal."""
 DENSE = 1500
 """Beyond so many points a scatter is stored as an image inside of the vector figure."""
-SVG_BYTES = 150_000
+_MARK_BYTES = 100
+SVG_BYTES = 250_000
 """Heavier figures are put into the report as PNG."""
 _COORDINATES = re.compile(r'(?<=[ "])(?:d|x|y)="[^"]*"')
 _LONG_NUMBER = re.compile(r"(\d+\.\d\d)\d+")
@@ -155,8 +156,9 @@ class ReportFigure:
 
     def data_uri(self, most: int = SVG_BYTES) -> str:
         """The figure as ``data:`` URI: SVG, or PNG where that would be heavier than `most` bytes."""
-        text = self.svg().encode()
-        if len(text) <= most:
+        # Each mark takes a hundred bytes: a figure of many need not be drawn twice.
+        text = self.svg().encode() if _MARK_BYTES * len(self.rows) <= most else b""
+        if 0 < len(text) <= most:
             return "data:image/svg+xml;base64," + base64.b64encode(text).decode()
         return "data:image/png;base64," + base64.b64encode(self.png()).decode()
 
