@@ -34,6 +34,41 @@ $CMD > log
     "a program of another name": f"""#!/bin/sh
 $GAP {SIGMAS.replace("{", "'{").replace("}", "}'")} at_file=t.xyz gap="{{{PAIR_TEXT}}}" | tee log
 """,
+    "settings that the script writes": f"""#!/bin/bash
+SIGMA=1
+cat > fit.cfg << EOF
+at_file=t.xyz
+gap={{{PAIR_TEXT}}}
+default_sigma={{$SIGMA 1 1 1}}
+EOF
+gap_fit config_file=fit.cfg > fit.log
+""",
+    "a script within a script": f"""#!/bin/bash
+sbatch <<'END'
+#!/bin/bash
+gap_fit at_file=t.xyz gap={{{PAIR_TEXT}}} {SIGMAS}
+END
+""",
+    "a function": f"""#!/bin/bash
+fit() {{
+  gap_fit at_file=t.xyz gap={{{PAIR_TEXT}}} {SIGMAS}
+}}
+fit
+""",
+    "what is only said": f"""#!/bin/bash
+echo "gap_fit at_file=other.xyz gap={{{PAIR_TEXT}}} {SIGMAS}"
+{{ gap_fit at_file=t.xyz gap={{{PAIR_TEXT}}} {SIGMAS}; }} 2> errors
+""",
+    "lines of documentation": f"""gap_fit atoms_filename=t.xyz   # the data; of a fit {{
+  gap={{                           # the descriptors:
+    {PAIR_TEXT}
+  }}
+  {SIGMAS}                         # sigmas
+""",
+    "lines of Windows": f"""#!/bin/bash\r
+gap_fit at_file=t.xyz gap={{{PAIR_TEXT}}} \\\r
+   {SIGMAS}\r
+""",
     "variables with the names of arguments": f"""
 at_file=t.xyz
 gap="{{{PAIR_TEXT}}}"
@@ -44,10 +79,35 @@ gap_fit at_file=$at_file gap="$gap" "{SIGMAS}"
 
 @pytest.mark.parametrize("form", SCRIPTS)
 def test_the_shell_is_followed(form: str, tmp_path: Path) -> None:
-    (tmp_path / "fit.sh").write_text(SCRIPTS[form])
+    (tmp_path / "fit.sh").write_bytes(f"{SCRIPTS[form]}# Größe\n".encode("latin-1"))
     findings = Findings()
-    assert read_source(str(tmp_path / "fit.sh"), findings) == EXPECTED
+    found = read_source(str(tmp_path / "fit.sh"), findings)
+    found |= {"at_file": found.pop("atoms_filename", found.get("at_file"))}
+    assert {key: " ".join(value.split()) for key, value in found.items()} == EXPECTED
     assert not findings.notes
+
+
+def test_documentation_with_its_comments_as_a_text() -> None:
+    found = read_source(SCRIPTS["lines of documentation"], Findings())
+    assert found["gap"].split() == PAIR_TEXT.split()
+    assert found["default_sigma"] == "1 1 1 1"
+
+
+@pytest.mark.parametrize(
+    ("e0", "expected", "told"),
+    [
+        ("{Si:-1,C:-2}", "C:-2", 1),
+        ("{{1,2}}", "2", 1),
+        ("'{Si:-1,C:-2}'", "Si:-1,C:-2", 0),
+        ("$E", "Si:-1,C:-2", 0),
+    ],
+)
+def test_braces_with_commas_are_several_words(e0: str, expected: str, told: int, tmp_path: Path) -> None:
+    command = f"gap_fit at_file=t.xyz gap={{{PAIR_TEXT}}} {SIGMAS} e0={e0}"
+    (tmp_path / "fit.sh").write_text(f"E='{{Si:-1,C:-2}}'\n{command}\n")
+    findings = Findings()
+    assert read_source(str(tmp_path / "fit.sh"), findings)["e0"] == expected
+    assert len(findings.notes) == told
 
 
 def test_further_commands_are_told(tmp_path: Path) -> None:

@@ -105,6 +105,50 @@ def test_dictionaries_of_workflows() -> None:
     assert (entry["soap"]["species"], entry["soap"]["neighbours"]) == (["O"], ["H", "O"])
 
 
+PAIR = {"cutoff": 4, "delta": 0.5, "covariance_type": "ard_se", "theta_uniform": 1.0, "n_sparse": 4}
+GENERAL = {"at_file": "t.xyz", "rnd_seed": 2, "e0": 0.5, "default_sigma": "{0.1 0.1 0.1 0}"}
+
+
+@pytest.mark.parametrize("no", [False, "False", "F"])
+def test_parts_that_autoplex_switches_off(no: bool | str) -> None:
+    general = GENERAL | {"two_body": "True", "three_body": no, "soap": no}
+    gap = {"general": general, "threeb": {"distance_Nb order": 3, **PAIR}, "soap": {"no": "matter"}}
+    gap |= {"twob": {"distance_Nb order": 2, **PAIR}}
+    for number, arguments in enumerate((gap, {"J-ACE": {"order": 3}, "GAP": gap, "MACE": {"r_max": 5.0}})):
+        Path(f"{number}.json").write_text(json.dumps(arguments))
+        assert recognises(f"{number}.json")
+        found = study_from_source(f"{number}.json")
+        assert not found.lost
+        (entry,) = found.study["fitter"]["gap"]["descriptors"]
+        assert entry["distance_Nb"]["order"] == 2
+
+
+def test_names_without_a_value_as_wfl_has_them() -> None:
+    given = {"distance_Nb": None, "add_species": None, "compact_clusters": None, "order": 2, "f0": None}
+    found = study_from_arguments(GENERAL | {"_gap": [given | PAIR]})
+    (entry,) = found.study["fitter"]["gap"]["descriptors"]
+    assert entry["distance_Nb"]["compact_clusters"] is True
+    assert "more" not in entry["distance_Nb"]
+
+
+def test_descriptors_of_one_kind_under_names_of_their_own() -> None:
+    arguments = {
+        "general": GENERAL,
+        "near": {"distance_2b": True, **PAIR},
+        "far": {"distance_2b": True, **PAIR},
+    }
+    Path("two.json").write_text(json.dumps(arguments))
+    assert recognises("two.json")
+    assert len(_study("two.json")["fitter"]["gap"]["descriptors"]) == 2
+
+
+def test_templates_of_wfl_are_refused_with_the_reason() -> None:
+    Path("stages.json").write_text(json.dumps({"stages": [], "gap_params": {"default_sigma": [1, 1, 1, 0]}}))
+    assert recognises("stages.json")
+    with pytest.raises(InputError, match="fits in several stages"):
+        study_from_source("stages.json")
+
+
 @pytest.mark.parametrize(
     "rows",
     [

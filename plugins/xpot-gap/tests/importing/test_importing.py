@@ -137,6 +137,7 @@ def test_command_there_and_back() -> None:
         ),
         (f"gap={{{PAIR_TEXT.replace('theta_uniform=1.0', '')}}}", "needs theta_uniform or theta_fac"),
         ("sparse_jitter=small", "^sparse_jitter = 'small'"),
+        ("default_sigma=", "^default_sigma: is missing"),
     ],
 )
 def test_what_cannot_be_read_is_named(changed: str, message: str) -> None:
@@ -216,9 +217,11 @@ def test_defaults_are_no_error_and_have_no_effect() -> None:
     defaults = (
         "hessian_delta=1.0e-2 kernel_regularisation_is_per_atom=T sigma_per_atom=T openmp_chunk_size=10000 "
         "do_ip_timing=F verbosity=NORMAL e0_offset=0.0 sigma_parameter_name=sigma "
-        "force_mask_parameter_name=force_mask sparse_use_actual_gpcov=F stress_parameter_name=stress"
+        "force_mask_parameter_name=force_mask sparse_use_actual_gpcov=F stress_parameter_name=stress "
+        "core_ip_args= core_param_file=quip_params.xml config_type_sigma= linear_system_dump_file="
     )
-    gap = f"{SOAP_TEXT} n_sparse=9 mark_sparse_atoms=F f0=0.0 normalise=T central_weight=1.0 cutoff_dexp=0"
+    gap = f"{SOAP_TEXT} n_sparse=9 mark_sparse_atoms=F f0=0.0 normalise=T central_weight=1.0 cutoff_dexp=0 "
+    gap += "sparse_file= theta_file= compress_file="
     command = f"at_file=a.xyz gap={{%s}} default_sigma={{0.1 0.1 0.1 0}} {defaults} rnd_seed=3"
     found = study_from_source(command % gap)
     assert not found.lost
@@ -226,6 +229,15 @@ def test_defaults_are_no_error_and_have_no_effect() -> None:
         study_from_source(command % f"{SOAP_TEXT} n_sparse=9").study["fitter"]["gap"]
     )
     assert GapOptions.model_validate(found.study["fitter"]["gap"]) == plain
+
+
+def test_a_logical_setting_without_a_value_is_true() -> None:
+    gap = f"{PAIR_TEXT.replace('distance_2b', 'distance_Nb order=3')} compact_clusters : {SOAP_TEXT} normalise average"
+    found = study_from_command(f"gap_fit at_file=a.xyz gap={{{gap} n_sparse=2}} default_sigma={{1 1 1 0}}")
+    clusters, soap = (next(iter(d.values())) for d in found["fitter"]["gap"]["descriptors"])
+    assert clusters["compact_clusters"] is True
+    assert soap["normalise"] is True
+    assert soap["more"] == {"average": True}
 
 
 @pytest.mark.parametrize(

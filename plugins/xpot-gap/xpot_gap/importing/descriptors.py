@@ -188,11 +188,11 @@ def _common(kind: str, own: Mapping[str, str], findings: Findings) -> dict[str, 
             remedy="write how they are chosen, e.g. cur_points",
         )
     for key in _FILES:
-        if key in own and own[key].lower() != _NONE.get(key):
+        if own.get(key) and own[key].lower() not in (key, _NONE.get(key)):
             findings.lose(f"{kind}: {key}={own[key]} is not supported.")
     wanted = ("zeta",) if covariance == "dot_product" else ("theta_uniform", "theta_fac")
     given = [key for key in ("zeta", "theta_uniform", "theta_fac") if key in own]
-    if "theta_file" not in own and (len(given) != 1 or given[0] not in wanted):
+    if not own.get("theta_file") and (len(given) != 1 or given[0] not in wanted):
         raise InputError(
             f"covariance_type {covariance} needs {' or '.join(wanted)}, and nothing else", key=kind
         )
@@ -212,11 +212,15 @@ def _more(kind: str, own: Mapping[str, str], findings: Findings) -> dict[str, An
     useless = [f"{key}={own[key]}" for key in own if key not in known and key not in used]
     if useless:
         findings.note(f"{kind}: gap_fit knows no {', '.join(useless)}: without effect.")
-    return {key: _plain(own[key]) for key in own if key in known and not _same(own[key], known[key], key)}
+    return {
+        key: _plain(own[key], key) for key in own if key in known and not _same(own[key], known[key], key)
+    }
 
 
-def _plain(value: str) -> bool | int | float | str:
-    """A value as a study file has it."""
+def _plain(value: str, key: str) -> bool | int | float | str:
+    """A value as a study file has it; a key on its own is true."""
+    if value == key:
+        return True
     for read in (whole, real, is_true):
         with contextlib.suppress(InputError):
             return read(value, "")
@@ -285,7 +289,7 @@ def _other(kind: str, own: Mapping[str, str], data: Data, findings: Findings) ->
     if is_true(own.get("add_species", "T"), "add_species") and len(data.elements) != 1:
         findings.lose(f"{kind}: add_species=T for several elements; write one descriptor for each.")
     kept = {k: v for k, v in own.items() if k in {*_READ - species.KEYS, *_FILES, "cutoff", "add_species"}}
-    more: dict[str, Any] = {key: _plain(value) for key, value in own.items() if key not in kept}
+    more: dict[str, Any] = {key: _plain(value, key) for key, value in own.items() if key not in kept}
     if is_true(own.get("add_species", "T"), "add_species") and data.elements:
         more |= _one_element(kind, data.elements[0])
     return {"cutoff": real(own["cutoff"], f"{kind}: cutoff"), "more": more}

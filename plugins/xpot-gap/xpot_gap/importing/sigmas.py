@@ -40,8 +40,11 @@ def sigma_options(settings: Mapping[str, str], data: Data, findings: Findings) -
     """The options `sigma_energy`, `sigma_force`, `sigma_virial` and `virials`."""
     default, by_type = settings.get("default_sigma", ""), settings.get("config_type_sigma", "")
     first = [real(v, "default_sigma") for v in default.split()]
+    remedy = "write the sigmas of energy, force, virial and Hessian, e.g. default_sigma={0.008 0.04 0 0}"
+    if not first:
+        raise InputError("is missing, which gap_fit needs", key="default_sigma", remedy=remedy)
     if len(first) != 4:
-        raise InputError("default_sigma must give four numbers", value=default)
+        raise InputError("must give four numbers", key="default_sigma", value=default, remedy=remedy)
     rows = rows_by_type(by_type)
     first = rows.pop("default", first[:3])
     named = known(rows, data.groups, "config_type_sigma", findings)

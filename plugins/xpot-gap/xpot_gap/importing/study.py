@@ -18,6 +18,8 @@ from xpot_gap.importing.sigmas import e0_options, sigma_options
 from xpot_gap.options import GapOptions
 
 _TRAIN = "train.xyz"
+_NO_CORE = "quip_params.xml"
+"""gap_fit's own core_param_file."""
 
 
 def study_from_source(source: str) -> ImportedStudy:
@@ -63,10 +65,10 @@ def _study(given: Mapping[str, str], findings: Findings) -> ImportedStudy:
     gap |= e0_options(settings, data, findings)
     if "sparse_jitter" in settings:
         gap["sparse_jitter"] = real(settings["sparse_jitter"], "sparse_jitter")
-    if "core_ip_args" in settings:
+    if settings.get("core_ip_args", "").strip():
         gap["core_ip_args"] = settings["core_ip_args"]
-        gap["core_param_file"] = settings.get("core_param_file", "quip_params.xml")
-    elif "core_param_file" in settings:
+        gap["core_param_file"] = settings.get("core_param_file", _NO_CORE)
+    elif settings.get("core_param_file", _NO_CORE) != _NO_CORE:
         findings.note("gap_fit takes no core potential without core_ip_args: core_param_file has no effect.")
     # The plugin gives gap_fit the study's seed plus one.
     seed = whole(settings.get("rnd_seed", "-1"), "rnd_seed") - 1

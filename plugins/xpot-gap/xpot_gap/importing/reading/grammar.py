@@ -108,7 +108,7 @@ def fields(text: str) -> list[str]:
 def is_true(value: str, key: str = "") -> bool:
     """A logical value; a key on its own is true."""
     word = value.strip().lower()
-    if word in ("t", "true", ".true.", "", key.lower()):
+    if word in ("t", "true", ".true.", "", key.rpartition(" ")[2].lower()):
         return True
     if word in ("f", "false", ".false."):
         return False

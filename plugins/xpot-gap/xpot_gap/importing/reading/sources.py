@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from xpot_core.api import InputError
-from xpot_gap.importing.reading.dictionaries import KINDS, settings_of
+from xpot_gap.importing.reading.dictionaries import KINDS, is_fit, settings_of
 from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import arguments_line, file_line, read_line
-from xpot_gap.importing.reading.shell import command_words
+from xpot_gap.importing.reading.shell import Command, first_command
 
 _CONFIG_FILE = "config_file"
 _LARGEST = 200_000_000
@@ -28,7 +28,7 @@ def read_source(source: str, findings: Findings) -> dict[str, str]:
     """Settings of gap_fit, key -> value, of a file or a text."""
     path = as_file(source)
     if path is None:
-        return _from_words(command_words(source, findings, script=False), Path(), findings)
+        return _from_command(first_command(source, findings, script=False), Path(), findings)
     text = _text(path)
     try:
         if "<command_line>" in text:
@@ -37,7 +37,7 @@ def read_source(source: str, findings: Findings) -> dict[str, str]:
         if arguments is not None:
             return settings_of(arguments)
         if _is_script(text):
-            return _from_words(command_words(text, findings, script=True), path.parent, findings)
+            return _from_command(first_command(text, findings, script=True), path.parent, findings)
         return read_line(file_line(text))
     except InputError as error:
         raise error.at(file=path) from error
@@ -59,12 +59,7 @@ def recognises(source: str) -> bool:
         return False
     if arguments is None:
         return _is_command(text)
-    named = {"general", *KINDS, "_gap"} & set(arguments)
-    return (
-        len(named) > 1
-        or "_gap" in named
-        or ("gap" in arguments and any(_OF_A_FIT.match(f"{k}=") for k in arguments))
-    )
+    return is_fit(arguments)
 
 
 def as_file(source: str) -> Path | None:
@@ -89,22 +84,31 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
             raise InputError("is too large for an input of gap_fit", file=path)
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise InputError(f"cannot be read: {error}", file=path) from error
+    if b"\0" in content:
+        raise InputError("is no text", file=path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # of a comment or a name: gap_fit's own words are ASCII
+    return text.replace("\r\n", "\n")
 
 
-def _from_words(words: list[str], folder: Path, findings: Findings) -> dict[str, str]:
+def _from_command(command: Command, folder: Path, findings: Findings) -> dict[str, str]:
     """gap_fit reads nothing but the file where it is given one."""
-    settings = read_line(arguments_line(words))
+    settings = read_line(arguments_line(command.arguments))
     if _CONFIG_FILE not in settings:
         return settings
     name = settings.pop(_CONFIG_FILE)
+    if settings:
+        findings.note(f"gap_fit takes nothing but {_CONFIG_FILE}: without effect are {', '.join(settings)}.")
+    if name in command.files:
+        return read_line(file_line(command.files[name]))
     path = Path(name) if Path(name).is_file() else folder / name
     if not path.is_file():
         raise InputError("no such file", key=_CONFIG_FILE, value=name)
-    if settings:
-        findings.note(f"gap_fit takes nothing but {_CONFIG_FILE}: without effect are {', '.join(settings)}.")
     return read_line(file_line(_text(path)))
 
 
