@@ -28,6 +28,10 @@ def stored(name, direction="minimize", space=SPACE):
     values = {key: VALUES.get(key, 0.5) for key in space}
     study.add_trial(optuna.trial.create_trial(params=values, distributions=space, value=0.2))
     study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
+    pruned = optuna.trial.create_trial(
+        params=values, distributions=space, value=-99.0, state=optuna.trial.TrialState.PRUNED
+    )
+    study.add_trial(pruned)
 
 
 def load(source):
@@ -66,3 +70,29 @@ def test_one_of_several_studies_is_named(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=message):
             load(source)
     assert not (tmp_path / "y.db").exists()
+
+
+def test_ranges_hold_the_values_of_all_trials(tmp_path, monkeypatch):
+    """By hand, as users do: ranges that change, steps, a trial that is pruned, one that runs."""
+    monkeypatch.chdir(tmp_path)
+    study = optuna.create_study(study_name="mine", storage="sqlite:///x.db")
+
+    def objective(trial):
+        cutoff = trial.suggest_float("cutoff", 3.0 + trial.number, 6.0)
+        trial.suggest_int("n_basis", 2, 8, step=2)
+        trial.suggest_float("ridge", 0.0, 1.0, step=0.25)
+        if trial.number == 1:
+            trial.report(-5.0, 0)
+            raise optuna.TrialPruned
+        return cutoff
+
+    study.optimize(objective, n_trials=3)
+    study.ask()
+    found = load("sqlite:///x.db")
+    options = found.study["fitter"]["numpy-pair"]
+    assert options["cutoff"] == {"min": 3.0, "max": 6.0, "log": False}
+    assert options["n_basis"] == {"choices": [2, 4, 6, 8]}
+    assert options["ridge"] == {"choices": [0.0, 0.25, 0.5, 0.75, 1.0]}
+    with (tmp_path / found.study["prior"][0]).open(newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses == [study.trials[0].value, study.trials[2].value]

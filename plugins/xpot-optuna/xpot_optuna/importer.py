@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os.path
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from xpot_core.api import ImportedStudy, InputError, NoOptions, fitter_options, 
 if TYPE_CHECKING:
     import optuna
 
+_MOST_STEPS = 50
+"""Values of a range with steps that are listed one by one: a study file has no steps."""
 _URL = re.compile(r"[a-z]+(\+[a-z0-9]+)?://", re.ASCII)
 
 
@@ -32,11 +34,16 @@ class OptunaImporter:
             If there is no such study, or its names are those of no fitter.
         """
         study = _study(source)
-        done = [t for t in study.trials if t.values and len(t.values) == 1]
+        # what is pruned has the value of an early step, which is no loss
+        done = [t for t in study.trials if t.state.name == "COMPLETE" and len(t.values) == 1]
         if len(study.directions) != 1 or not done:
             raise InputError("has no finished trials with one value", value=source)
         sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
-        ranges = {name: _range(d) for trial in done for name, d in trial.distributions.items()}
+        given: dict[str, list[Any]] = {}
+        for trial in done:
+            for name, distribution in trial.distributions.items():
+                given.setdefault(name, []).append(distribution)
+        ranges = {name: _range(distributions) for name, distributions in given.items()}
         fitter, options, others = _options(ranges, source)
         names = [name for name in ranges if name not in others]
         stem = re.sub(r"[^A-Za-z0-9_.-]", "-", study.study_name)
@@ -111,12 +118,16 @@ def _study(source: str) -> optuna.Study:
     return optuna.load_study(study_name=name or known[0], storage=storage)
 
 
-def _range(distribution: Any) -> dict[str, Any]:
-    if hasattr(distribution, "choices"):
-        return {"choices": list(distribution.choices)}
-    if distribution.low == distribution.high:
-        return {"choices": [distribution.low]}
-    return {"min": distribution.low, "max": distribution.high, "log": distribution.log}
+def _range(distributions: Sequence[Any]) -> dict[str, Any]:
+    """What holds the values of all trials, since a range may change in the course of a study."""
+    if any(hasattr(d, "choices") for d in distributions):
+        return {"choices": list(dict.fromkeys(c for d in distributions for c in getattr(d, "choices", ())))}
+    low, high = min(d.low for d in distributions), max(d.high for d in distributions)
+    last = distributions[-1]
+    steps = (high - low) / (last.step or high - low or 1)
+    if low == high or (last.step not in (None, 1) and steps <= _MOST_STEPS):
+        return {"choices": [low + i * (last.step or 1) for i in range(round(steps) + 1)]}
+    return {"min": low, "max": high, "log": last.log}
 
 
 def _options(ranges: Mapping[str, Any], source: str) -> tuple[str, dict[str, Any], list[str]]:
