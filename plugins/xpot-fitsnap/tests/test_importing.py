@@ -242,4 +242,19 @@ def test_penalties_of_fitsnap_are_absolute(sections, alpha, lost, tmp_path):
     assert found.study["fitter"]["snap"].get("absolute_ridge", 0.0) == alpha
     assert found.study["fitter"]["snap"]["ridge"] == 0.0
     assert len(found.lost) == lost
+    assert not any("cov_nugget" in n for n in found.notes)
     assert not any("RIDGE is not translated" in n for n in found.notes) or "SVD" in sections
+
+
+def test_weights_of_boltzmann_that_are_no_numbers(tmp_path):
+    """Weights as people give them, taken as energies, are too large to square."""
+    json_data(tmp_path, "a", 2)
+    json_data(tmp_path, "b", 2)
+    path = written(tmp_path, "JSON", "BOLTZT = 300\na = 1.0 0.0 100 1 0\nb = 1.0 0.0 99.9 2 0")
+    found = FitsnapImporter(NoOptions()).load(str(path))
+    options = found.study["fitter"]["snap"]
+    assert options["boltzmann_temperature"] == 300.0
+    assert max(options["eweight"].values()) == 1.0
+    ratio = options["eweight"]["b"] / options["eweight"]["a"]
+    assert options["fweight"]["b"] / options["fweight"]["a"] == pytest.approx(2.0 * ratio)
+    assert any("divided by the largest" in note for note in found.notes)

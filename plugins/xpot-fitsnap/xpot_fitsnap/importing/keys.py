@@ -61,8 +61,9 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
         If FitSNAP refuses the input for a name that it does not know.
     """
     notes = []
+    solver = config.get("SOLVER", "solver", fallback="SVD").upper()
     for section in config.sections():
-        if section == "RIDGE" and config.get("SOLVER", "solver", fallback="SVD").upper() == "RIDGE":
+        if section == "RIDGE" and solver == "RIDGE":
             for key, value in config.items(section):
                 if key not in ("alpha", "local_solver"):
                     raise InputError(
@@ -79,7 +80,7 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
         left = LEFT.get(section, set())
         for key, value in config.items(section) if config.has_section(section) else ():
             if key in left:
-                if value.lower() not in _OFF:
+                if value.lower() not in _OFF and not (key == "cov_nugget" and solver == "ANL"):
                     notes.append(f"{section}.{key} = {value} is not translated.")
             elif section == "REFERENCE":
                 if key not in translated and not key.startswith("pair_coeff"):

@@ -22,6 +22,8 @@ GROUP_SETTINGS = {
     "vasp_use_TOTEN", "vasp_json_pathname", "vasp_ignore_incomplete", "vasp_ignore_jsons",
     "vasp_unconverged_label",
 }  # fmt: skip
+_LARGEST = 50.0
+"""Exponents of weights up to which squares and sums of squares are numbers still."""
 
 
 def groups_of(config: configparser.ConfigParser, path: Path) -> dict[str, dict[str, float]]:
@@ -129,16 +131,26 @@ def _boltzmann(
         )
     shifts = options.get("energy_shift") or {}
     kt = BOLTZMANN * temperature
+    exponents = dict.fromkeys(groups, 0.0)
     for group in groups:
         found = [
             (a.info["REF_energy"] - sum(shifts.get(s, 0.0) for s in a.symbols)) / len(a)
             for a in frames.get(group, [])
         ]
-        if not found:
+        if found:
+            exponents[group] = (groups[group]["eweight"] - min(found)) / kt
+        else:
             notes.append(f"BOLTZ: eweight of group {group} needs its structures; it is left at 1.")
-        exponent = (groups[group]["eweight"] - min(found)) / kt if found else 0.0
-        lowest = math.exp(min(exponent, 700.0))
+    largest = max(exponents.values(), default=0.0)
+    if largest > _LARGEST:
+        notes.append(
+            f"BOLTZ: FitSNAP's weights reach exp({largest:.4g}), since it takes eweight as an energy in eV/atom; all "
+            "are divided by the largest, which changes no fit without a ridge."
+        )
+        exponents = {group: exponent - largest for group, exponent in exponents.items()}
+    for group, exponent in exponents.items():
+        highest = math.exp(max(exponent, -700.0))
         if energies:
-            result["eweight"][group] = lowest
+            result["eweight"][group] = highest
         for name in ("fweight", "vweight"):
-            result[name][group] *= lowest
+            result[name][group] *= highest
