@@ -50,7 +50,7 @@ def _table(rows: list[ReportedRow], label: str, title: str) -> PlainTable:
 
 
 def _cells(row: ReportedRow) -> list[str]:
-    same = row.count == row.reported_count
+    same = row.same_count
     count = str(row.count) if same else f"{row.count} ({row.reported_count})"
     values = (row.mae, row.reported_mae, row.rmse, row.reported_rmse)
     unit = "" if row.weighted else f" ({row.unit})"
