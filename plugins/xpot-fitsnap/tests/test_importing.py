@@ -258,3 +258,79 @@ def test_weights_of_boltzmann_that_are_no_numbers(tmp_path):
     ratio = options["eweight"]["b"] / options["eweight"]["a"]
     assert options["fweight"]["b"] / options["fweight"]["a"] == pytest.approx(2.0 * ratio)
     assert any("divided by the largest" in note for note in found.notes)
+
+
+def outcar(energies, repeated=False):
+    """Two atoms, as much as VASP writes of them; stresses of 5 kB."""
+    text = f""" vasp.6.3.0
+ POTCAR:    PAW_PBE In 08Apr2002
+ POTCAR:    PAW_PBE P 06Sep2000
+ POTCAR:    PAW_PBE In 08Apr2002
+ POTCAR:    PAW_PBE P 06Sep2000
+   VRHFIN =In: s2p1
+   VRHFIN =P : s2p3
+   TITEL  = PAW_PBE In 08Apr2002
+   TITEL  = PAW_PBE P 06Sep2000
+   k-points           NKPTS =      1   k-points in BZ     NKDIM =      1   number of bands    NBANDS=     16
+   number of dos      NEDOS =    301   number of ions     NIONS =      2
+   ISPIN  =      1    spin polarized calculation?
+   NSW    =      {int(repeated) * 5}    number of steps for IOM
+   IBRION =     -1    ionic relax: 0-MD 1-quasi-New 2-CG
+   ions per type =               1   1
+ k-points in reciprocal lattice and weights: K-Points
+   0.00000000  0.00000000  0.00000000       1.000
+
+"""
+    for i, energy in enumerate(energies):
+        text += f"""
+--------------------------------------- Iteration      {i + 1}(   1)  ---------------------------------------
+  energy without entropy =      -99.0  energy(sigma->0) =      -99.0
+------------------------ aborting loop because EDIFF is reached ----------------------------------------
+  FORCE on cell =-STRESS in cart. coord.  units (eV):
+  in kB       5.00000     5.00000     5.00000     0.00000     0.00000     0.00000
+  external pressure =        5.00 kB  Pullay stress =        0.00 kB
+
+  VOLUME and BASIS-vectors are now :
+      direct lattice vectors                 reciprocal lattice vectors
+     5.000000000  0.000000000  0.000000000     0.200000000  0.000000000  0.000000000
+     0.000000000  5.000000000  0.000000000     0.000000000  0.200000000  0.000000000
+     0.000000000  0.000000000  5.000000000     0.000000000  0.000000000  0.200000000
+
+ POSITION                                       TOTAL-FORCE (eV/Angst)
+ -----------------------------------------------------------------------------------
+      0.00000      0.00000      0.00000         0.100000      0.000000      0.000000
+      2.50000      2.50000      {2.5 - 0.01 * i:.5f}        -0.100000      0.000000      0.000000
+ -----------------------------------------------------------------------------------
+
+  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)
+  ---------------------------------------------------
+  free  energy   TOTEN  =      {energy - 0.5:.6f} eV
+
+  energy  without entropy=     {energy:.6f}  energy(sigma->0) =      {energy - 0.25:.6f}
+"""
+    return text
+
+
+@pytest.mark.parametrize(
+    ("groups", "shift", "energies"),
+    [
+        ("", "", [-8.0, -8.1, -7.0]),
+        ("vasp_use_TOTEN = True\n", "", [-8.5, -8.6, -7.5]),
+        ("", "[TRAINSHIFT]\nIn = 0.5\nP = 0.25\n", [-7.25, -7.35, -6.25]),
+    ],
+)
+def test_files_of_vasp(groups, shift, energies, tmp_path):
+    """The last step alone of a file in which VASP repeats a structure; kB, and energies as FitSNAP takes them."""
+    for name, text in (("1", outcar([-8.0, -8.1])), ("2", outcar([-6.0, -7.0], repeated=True))):
+        (tmp_path / "data" / "hot" / name).mkdir(parents=True)
+        (tmp_path / "data" / "hot" / name / "OUTCAR").write_text(text)
+    path = written(tmp_path, "VASP", f"{groups}hot = 1.0 0.0 10 1 1e-8")
+    path.write_text(path.read_text() + shift)
+    found = FitsnapImporter(NoOptions()).load(str(path))
+    assert not any("TRAINSHIFT" in note for note in found.notes)
+    frames = read(tmp_path / "x_train.xyz", ":")
+    assert [a.info["REF_energy"] for a in frames] == pytest.approx(energies)
+    for atoms in frames:
+        assert atoms.get_chemical_symbols() == ["In", "P"]
+        assert atoms.arrays["REF_forces"][0, 0] == pytest.approx(0.1)
+        assert atoms.info["REF_virial"] == pytest.approx(np.eye(3).ravel() * 5000.0 * 125.0 / NKTV2P)

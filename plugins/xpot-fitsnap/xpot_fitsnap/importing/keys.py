@@ -30,12 +30,12 @@ LEFT: dict[str, set[str]] = {
 }  # fmt: skip
 """What FitSNAP knows, and a study file does not."""
 COLUMNS = {"name", "size", "training_size", "testing_size", "eweight", "fweight", "vweight"}
-OWN_NAMES = {"ESHIFT", "GROUPS"}
+OWN_NAMES = {"ESHIFT", "GROUPS", "TRAINSHIFT"}
 """Sections whose names the user makes: elements and groups."""
 SILENT = {"EXTRAS", "MEMORY", "OUTFILE", "TEMPLATE"}
 """Sections that say nothing about the fit."""
 UNREAD = {
-    "ACE", "ARD", "BASIC_CALCULATOR", "CUSTOM", "JAX", "LASSO", "NETWORK", "PYTORCH", "RIDGE", "TRAINSHIFT",
+    "ACE", "ARD", "BASIC_CALCULATOR", "CUSTOM", "JAX", "LASSO", "NETWORK", "PYTORCH", "RIDGE",
 }  # fmt: skip
 _OFF = {"0", "false", "f", "no", "n", "off", "none"}
 
@@ -97,6 +97,11 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
     for key, value in config.items("ESHIFT") if config.has_section("ESHIFT") else ():
         if key not in types:
             notes.append(_ignored(f"ESHIFT.{key}", value, nearest(key, types)))
+    if (
+        config.has_section("TRAINSHIFT")
+        and config.get("SCRAPER", "scraper", fallback="JSON").upper() != "VASP"
+    ):
+        notes.append("Section TRAINSHIFT has no effect in FitSNAP, nor here: it is for the scraper VASP.")
     for column in config.get("GROUPS", "group_sections", fallback="").split():
         if column not in COLUMNS:
             notes.append(f"Column {column} of the groups is not translated: {nearest(column, COLUMNS)}.")

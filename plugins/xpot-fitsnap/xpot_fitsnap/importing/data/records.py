@@ -16,6 +16,7 @@ from ase.io import read
 from xpot_lammps_session.session import NKTV2P
 
 from xpot_core.api import InputError
+from xpot_fitsnap.importing.values import to_number
 
 BARS = {"bar": 1.0, "metal": 1.0, "kbar": 1000.0, "kb": 1000.0, "kilobar": 1000.0}
 """Units of stress in bar."""
@@ -37,7 +38,7 @@ def entries(folder: Path, group: str, scraper: str) -> list[Entry] | None:
         path = next((p for end in (".extxyz", ".xyz") if (p := folder / f"{group}{end}").is_file()), None)
         return None if path is None else [(str(path), i) for i in range(_length(path))]
     files = sorted(str(p) for p in (folder / group).rglob("*OUTCAR") if p.is_file())
-    return [(name, i) for name in files for i in range(_steps(name))] or None
+    return [(name, i) for name in files for i in _steps(name)] or None
 
 
 def reader(config: ConfigParser, scraper: str) -> Callable[[Iterable[Entry], str], Iterable[Atoms]]:
@@ -55,7 +56,16 @@ def reader(config: ConfigParser, scraper: str) -> Callable[[Iterable[Entry], str
         "y",
         "on",
     )
-    return lambda found, group: _images(found, lambda name: _outcar(name, group, toten))
+    shifts = dict(config.items("TRAINSHIFT")) if config.has_section("TRAINSHIFT") else {}
+    by_element = {e: to_number(value, f"TRAINSHIFT.{e}") for e, value in shifts.items()}
+
+    def shifted(name: str, group: str) -> list[Atoms]:
+        images = _outcar(name, group, toten)
+        for atoms in images:
+            atoms.info["REF_energy"] += sum(by_element.get(symbol, 0.0) for symbol in atoms.symbols)
+        return images
+
+    return lambda found, group: _images(found, lambda name: shifted(name, group))
 
 
 def json_frame(path: Path, group: str) -> Atoms:
@@ -164,8 +174,14 @@ def _length(path: Path) -> int:
     return n
 
 
-def _steps(name: str) -> int:
-    return Path(name).read_text(encoding="utf-8", errors="replace").count("energy  without entropy=")
+def _steps(name: str) -> range:
+    """The ionic steps of an OUTCAR; the last alone where VASP writes one structure several times, as FitSNAP does."""
+    text = Path(name).read_text(encoding="utf-8", errors="replace")
+    steps = range(text.count("energy  without entropy="))
+    header = text.partition("aborting loop")[0]
+    ibrion, nsw = (re.findall(rf"^\s*{key}\s*=\s*(-?\d+)", header, re.MULTILINE) for key in ("IBRION", "NSW"))
+    repeated = ibrion and nsw and int(ibrion[-1]) == -1 and int(nsw[-1]) > 0
+    return steps[-1:] if repeated else steps
 
 
 def _stress_unit(config: ConfigParser) -> float:
