@@ -46,9 +46,11 @@ class Panel:
         faults = [f"{row.validator}: {row.summary}" for row in rows if row.passed is False]
         done = [row for row in rows if row.reason != NOT_TESTED]
         values: dict[str, float] = {}
+        units: dict[str, str] = {}
         tables: dict[str, Any] = {}
         for row in done:
             values |= {f"{row.validator}.{k}": v for k, v in row.values.items() if v is not None}
+            units |= {f"{row.validator}.{k}": unit for k, unit in row.units.items()}
             tables |= {f"{row.validator}: {k}": table for k, table in (row.tables or {}).items()}
         told = "; ".join(faults) or f"{len(done)} of {len(rows)} tests could be done, and are passed"
-        return ValidationReport(not faults, told, values, tables)
+        return ValidationReport(not faults, told, values, tables, units=units)

@@ -65,6 +65,7 @@ def _report(value: Any) -> bool:
         and value.get("passed") in (True, False, None)
         and _text(value.get("summary", ""))
         and isinstance(value.get("values", {}), Mapping)
+        and _table(value.get("units", {}), _text)
         and _table(value.get("tables") or {}, lambda columns: _table(columns, lambda c: isinstance(c, list)))
     )
 

@@ -218,6 +218,7 @@ def report_row(name: str, report: ValidationReport, options: Mapping[str, Any] |
             for table, columns in report.tables.items()
         },
         reason=printable(report.reason),
+        units={printable(k): printable(unit) for k, unit in report.units.items() if k in report.values},
     )
 
 

@@ -61,6 +61,8 @@ class ValidationReport:
         Name -> column name -> list of numbers, for figures.
     reason
         Why it did not pass, by one of the ``reasons`` that the provider declares; empty if it passed.
+    units
+        Name of a value -> its unit; counts and ratios have none.
     """
 
     passed: bool
@@ -68,6 +70,7 @@ class ValidationReport:
     values: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     reason: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class ValidatorRow:
         What the test was given, by which values of two studies can be compared; None where not kept.
     passed
         The verdict; None if the validator itself broke.
-    summary, values, tables, reason
+    summary, values, tables, reason, units
         See `ValidationReport`; tables are None where they were not kept.
     """
 
@@ -93,9 +96,10 @@ class ValidatorRow:
     values: Mapping[str, float | None] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Sequence[float | None]]] | None = None
     reason: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form without what was not kept; ``ValidatorRow(**data)`` reads it."""
         data = asdict(self)
-        absent = {"options": None, "tables": None, "reason": ""}
+        absent: dict[str, Any] = {"options": None, "tables": None, "reason": "", "units": {}}
         return {k: v for k, v in data.items() if k not in absent or v != absent[k]}

@@ -93,6 +93,7 @@ def test_stillinger_weber_has_its_published_constants(tmp_path: Path) -> None:
     found = ElasticValidator(ElasticOptions(structure=DIAMOND)).validate(potential, request(tmp_path / "a"))
     for name, value in {"c11": 151.4, "c12": 76.4, "c44": 56.4}.items():
         assert found.values[name] == pytest.approx(value, rel=5e-3)
+    assert found.units.keys() == found.values.keys()
     vacancy = VacancyValidator(VacancyOptions(structure=DIAMOND, rattle=0.0))
     found = vacancy.validate(potential, request(tmp_path / "b"))
     assert found.values["formation_energy_unrelaxed"] == pytest.approx(2 * 2.1683, rel=1e-3)

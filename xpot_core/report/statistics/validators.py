@@ -77,6 +77,10 @@ class ComparedTest:
         """Names of all values, in the order in which the validators tell them."""
         return tuple(dict.fromkeys(k for row in self.rows.values() for k in row.values))
 
+    def unit(self, value: str) -> str:
+        """Of a value; empty where it has none."""
+        return next((row.units[value] for row in self.rows.values() if value in row.units), "")
+
     def verdict(self, study: str) -> str:
         """``passed``, ``FAILED`` or ``did not run``; a dash without the test."""
         return verdict(self.rows[study].passed) if study in self.rows else "–"
@@ -143,4 +147,5 @@ def table_rows(test: ComparedTest, names: Sequence[str]) -> Iterator[tuple[str, 
     for value in test.values:
         shown = [test.rows[n].values.get(value) if n in test.rows else None for n in names]
         if any(shown):
-            yield ("", value, *(number(v) for v in shown))
+            unit = test.unit(value)
+            yield ("", f"{value} ({unit})" if unit else value, *(number(v) for v in shown))

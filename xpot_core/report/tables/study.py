@@ -208,7 +208,9 @@ def test_rows(reports: Iterable[ValidatorRow]) -> list[tuple[str, ...]]:
             report.validator,
             "not tested" if report.reason == NOT_TESTED else verdict(report.passed),
             report.summary,
-            ", ".join(f"{k} {number(v)}" for k, v in report.values.items()),
+            ", ".join(
+                f"{k} {number(v)} {report.units.get(k, '')}".rstrip() for k, v in report.values.items()
+            ),
         )
         for report in reports
     ]

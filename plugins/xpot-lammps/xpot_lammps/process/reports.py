@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xpot_core.api import ValidationReport
+from xpot_lammps.process.units import unit_of
 
 
 def describe(failure: Mapping[str, Any]) -> str:
@@ -32,4 +33,5 @@ def report(
         finite = [row for row in rows if all(v is not None and math.isfinite(v) for v in row)]
         if finite:
             lists[name] = {c: [float(row[i]) for row in finite] for i, c in enumerate(columns)}
-    return ValidationReport(bool(passed), summary, kept, lists)
+    units = {name: unit for name in kept if (unit := unit_of(name))}
+    return ValidationReport(bool(passed), summary, kept, lists, units=units)
