@@ -148,8 +148,12 @@ def add(row: Row) -> None:
         with path.open(newline="", encoding="utf-8") as stream:
             old = [r for r in csv.DictReader(stream) if (r["data"], r["fitter"]) != (row.data, row.fitter)]
     new = {k: str(round(v, 5) if isinstance(v, float) else v) for k, v in asdict(row).items()}
-    rows = sorted([*old, new], key=lambda r: (r["data"], r["fitter"]))
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    write(sorted([*old, new], key=lambda r: (r["data"], r["fitter"])))
+
+
+def write(rows: list[dict[str, str]]) -> None:
+    """Both tables."""
+    with (RESULTS / "proposals.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, [f.name for f in fields(Row)])
         writer.writeheader()
         writer.writerows(rows)
