@@ -13,7 +13,7 @@ from made_up_studies import StudyMaker
 
 from xpot_core.deliver.data_curve import DataCurve, DataCurvePoint, keep_curve
 from xpot_core.search.winner.refit_best import INFLUENCE_FILE
-from xpot_core.types.fitting import Influence
+from xpot_core.types.left_out import Influence
 
 pytest.importorskip("starlette")
 uvicorn = pytest.importorskip("uvicorn")
