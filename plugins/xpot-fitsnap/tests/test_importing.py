@@ -10,6 +10,7 @@ import pytest
 from ase.io import read, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from xpot_fitsnap.importing.data.sizes import Sizes
 from xpot_fitsnap.importing.importer import FitsnapImporter
 from xpot_fitsnap.importing.study import study_from_fitsnap
@@ -175,34 +176,50 @@ by_element = numbers | st.fixed_dictionaries({"In": numbers, "P": numbers})
 @given(
     st.fixed_dictionaries(
         {
-            "twojmax": st.integers(0, 8),
+            "twojmax": st.integers(0, 8)
+            | st.fixed_dictionaries({"In": st.integers(0, 8), "P": st.integers(0, 8)}),
             "quadratic": st.booleans(),
+            "chem": st.booleans(),
+            "bnorm": st.booleans(),
+            "wselfall": st.booleans(),
+            "bzero": st.booleans(),
             "rcutfac": numbers,
             "rfac0": numbers,
+            "rmin0": numbers.map(lambda x: x / 10),
             "wj": by_element,
             "radelem": by_element,
             "switch": st.booleans(),
             "constant": st.booleans(),
             "sinner": st.none() | by_element,
             "dinner": by_element,
-            "reference": st.sampled_from(["none", "zbl"]),
             "zbl_inner": numbers,
             "eweight": numbers,
             "fweight": st.fixed_dictionaries(dict.fromkeys(("bulk", "cluster", "strained"), numbers)),
             "vweight": numbers,
             "energy_shift": st.fixed_dictionaries({"In": numbers, "P": numbers}),
         }
-    )
+    ),
+    st.sampled_from(
+        [
+            {"reference": "none"},
+            {"reference": "zbl"},
+            {"reference": "lammps", "pair_style": "zbl 3.0 4.0", "pair_coeff": ["* * 49 15"]},
+        ]
+    ),
+    st.just(0.0) | numbers,
 )
-@settings(max_examples=40, deadline=None)
-def test_import_of_an_export_is_the_identity(tmp_path_factory, given):
+@settings(max_examples=30, deadline=None)
+def test_import_of_an_export_is_the_identity(tmp_path_factory, given, reference, alpha):
     data = small_data(9, 0, 0)
     folder = tmp_path_factory.mktemp("round")
-    options = FitsnapOptions(**given)
-    study = study_from_fitsnap(str(folder / write_fitsnap(folder, options, data)))
-    back = FitsnapOptions(
-        **{k: v for k, v in study["fitter"]["snap"].items() if k not in ("ridge", "absolute_ridge", "solver")}
-    )
+    try:
+        options = FitsnapOptions(**given, **reference)
+    except ValidationError:  # FitSNAP has no such fit
+        return
+    study = study_from_fitsnap(str(folder / write_fitsnap(folder, options, data, alpha=alpha)))
+    found = dict(study["fitter"]["snap"])
+    assert (found.pop("ridge"), found.pop("absolute_ridge", 0.0), found.pop("solver")) == (0.0, alpha, "qr")
+    back = FitsnapOptions(**found)
     plan = Plan.of(options, data)
     assert fitsnap_settings(back, data.elements) == plan.settings
     assert back.energy_shift == options.energy_shift

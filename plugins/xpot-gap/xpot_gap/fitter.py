@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from xpot_core.api import FitRequest, FittedPotential
 from xpot_gap.gap_fit import xml
-from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.gap_fit.plan import DATA, Plan
 from xpot_gap.options import GapOptions
 from xpot_gap.potential.files import write_potential
 
 if TYPE_CHECKING:
     from xpot_gap.regression.design import GapDesign
-
-_DATA = "train.xyz"
 
 
 class GapFitter:
@@ -43,8 +41,8 @@ class GapFitter:
         """One run of the program, kernels and regression."""
         plan = Plan.make(request, request.data)
         virials = plan.options.virials
-        given = plan.write_inputs(request.directory, request.data.frames, _DATA, virials=virials, sigmas=True)
-        arguments = plan.arguments(_DATA)
+        given = plan.write_inputs(request.directory, request.data.frames, DATA, virials=virials, sigmas=True)
+        arguments = plan.arguments(DATA)
         forecast = plan.foresee(request.directory, arguments, request.limits, request.threads)
         result, text = plan.execute(request.directory, arguments, given, request.limits, request.threads)
         plan.check_sigmas(result.log)

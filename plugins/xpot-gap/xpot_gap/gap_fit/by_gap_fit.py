@@ -9,13 +9,13 @@ import numpy as np
 
 from xpot_core.api import FitError, FitRequest, Frame
 from xpot_gap.gap_fit import xml
-from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.gap_fit.plan import DATA, Plan
 from xpot_gap.linear_system.dump import read_dump
 from xpot_gap.linear_system.rows import check_layout, row_map
 from xpot_gap.linear_system.stored import KernelMatrix, Stored
 
 DUMP = "system"
-DATA = "train.xyz"
+_BARE = "environments.xyz"
 
 
 def build(plan: Plan, request: FitRequest, frames: Sequence[Frame], parent: Stored | None) -> Stored:
@@ -49,7 +49,7 @@ def choose_sparse_points(plan: Plan, request: FitRequest, frames: Sequence[Frame
     The file holds no forces, so that no gradients are computed; they have no part in the choice.
     """
     bare = [replace(f, energy=0.0, forces=None, virial=None, force_mask=None) for f in frames]
-    given = plan.write_inputs(request.directory, bare, DATA, virials=False, sigmas=False)
-    arguments = plan.arguments(DATA, plan.probe, ["sparsify_only_no_fit=T"])
+    given = plan.write_inputs(request.directory, bare, _BARE, virials=False, sigmas=False)
+    arguments = plan.arguments(_BARE, plan.probe, ["sparsify_only_no_fit=T"])
     plan.foresee(request.directory, arguments, request.limits, request.threads)
     return plan.execute(request.directory, arguments, given, request.limits, request.threads)[1]

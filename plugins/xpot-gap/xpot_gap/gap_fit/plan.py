@@ -59,6 +59,7 @@ from xpot_gap.linear_system.frame_sigmas import WrittenSigmas
 from xpot_gap.linear_system.rows import PROBE_SIGMAS
 from xpot_gap.options import GapOptions
 
+DATA = "train.xyz"
 LOG = "fit.log"
 XML = "gap.xml"
 SETTINGS = "gap_fit.settings"

@@ -14,7 +14,7 @@ from xpot_core.api import BoundedCache, CacheEntry, FitRequest, FloatArray, Fram
 from xpot_gap.gap_fit.by_gap_fit import choose_sparse_points
 from xpot_gap.gap_fit.command import DescriptorCommand
 from xpot_gap.gap_fit.keys import columns_key, digest_of, run_key
-from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.gap_fit.plan import DATA, Plan
 from xpot_gap.gap_fit.sigmas import pool_groups
 from xpot_gap.linear_system.stored import KernelMatrix, Stored
 from xpot_gap.native.choose import METHODS, NESTED, IntArray, choose
@@ -286,4 +286,4 @@ def _text_of(plan: Plan, terms: Sequence[Term]) -> str:
     core = None
     if plan.core_file is not None:
         core = (plan.options.core_ip_args, plan.core_file.read_text(encoding="utf-8"))
-    return potential_text(terms, plan.e0, ["gap_fit", *plan.arguments("train.xyz")], core)
+    return potential_text(terms, plan.e0, ["gap_fit", *plan.arguments(DATA)], core)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from xpot_core.api import ExportRequest, FitRequest
-from xpot_gap.gap_fit.plan import SETTINGS, Plan
+from xpot_gap.gap_fit.plan import DATA, SETTINGS, Plan
 from xpot_gap.gap_fit.settings import write_settings
 from xpot_gap.options import GapOptions
 
 FOLDER = "gap_fit"
-_DATA = "train.xyz"
 
 
 def gap_fit_input(request: ExportRequest) -> dict[str, str]:
@@ -19,9 +18,9 @@ def gap_fit_input(request: ExportRequest) -> dict[str, str]:
     folder.mkdir()
     data = request.data.training()
     plan = Plan.make(FitRequest(options=options, data=data, directory=folder), data)
-    plan.write_inputs(folder, data.frames, _DATA, virials=options.virials, sigmas=True)
+    plan.write_inputs(folder, data.frames, DATA, virials=options.virials, sigmas=True)
     write_settings(folder / SETTINGS, request.potential.metadata["command"][1:])
     return {
         f"{FOLDER}/{SETTINGS}": f"the same fit by gap_fit itself, in this folder: gap_fit config_file={SETTINGS}",
-        f"{FOLDER}/{_DATA}": "its training data",
+        f"{FOLDER}/{DATA}": "its training data",
     }

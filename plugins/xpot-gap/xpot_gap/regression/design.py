@@ -39,7 +39,7 @@ from xpot_core.api import (
     resolve,
 )
 from xpot_gap.gap_fit import xml
-from xpot_gap.gap_fit.plan import Plan
+from xpot_gap.gap_fit.plan import DATA, Plan
 from xpot_gap.gap_fit.sigmas import all_sigmas, sigma_arguments
 from xpot_gap.linear_system.rows import (
     KINDS,
@@ -124,6 +124,9 @@ class GapDesign:
         solved = time.perf_counter()
         text = xml.with_coefficients(self._trained.text, alpha)
         text = xml.with_stable_label(xml.with_sigmas(text, sigma_arguments(chosen, self.plan.names)))
+        if final:  # so that the command of the log can be run where it stands
+            frames = self._request.data.training().frames
+            self.plan.write_inputs(directory, frames, DATA, virials=chosen.virials, sigmas=True)
         return write_potential(
             directory,
             text,
@@ -133,7 +136,7 @@ class GapDesign:
             metadata={
                 "command": [
                     "gap_fit",
-                    *self.plan.arguments("train.xyz", sigma_arguments(chosen, self.plan.names)),
+                    *self.plan.arguments(DATA, sigma_arguments(chosen, self.plan.names)),
                 ],
                 "n_sparse": len(alpha),
                 "rows": int(np.count_nonzero(weight)),
