@@ -49,7 +49,7 @@ def test_the_runner_up_stands_beside_the_winner(study: Make, call: Callable[...,
     assert results.final["runner_up"]["trial"] == second.number
     assert "test" not in results.final["runner_up"]["errors"]
     said = worth(results, compute=True)
-    named = f"the runner-up, trial {second.number},"
+    named = f"the runner-up trial {second.number}"
     assert sum(named in s and "95 % interval" in s for s in said.selected) == 2
     assert "selection" in call("show", "argon").out
     assert worth(results) == said

@@ -48,7 +48,7 @@ def _against_runner_up(results: StudyResults, second: Mapping[str, Any] | None) 
     ]
     if not all(pair) or [s.identity for s in pair[0]] != [s.identity for s in pair[1]]:
         return []
-    names = ("the winner", f"the runner-up, trial {second['trial']},")
+    names = ("the winner", f"the runner-up trial {second['trial']}")
     verdicts = compared_structures(names, "validation", pair, seed=0).verdicts
     told = [verdict.text() for verdict in verdicts if verdict.quantity in _QUANTITIES]
     for quantity in _QUANTITIES:
