@@ -14,6 +14,7 @@ from xpot_core.data.checks.near_pairs import compared
 from xpot_core.setup.doctor.findings import Findings
 from xpot_core.setup.doctor.relations import FEWEST, Relation, against_energies, against_forces, open_virials
 from xpot_core.setup.doctor.units import agrees, explain, look_alike
+from xpot_core.system.progress import listener, told
 from xpot_core.types.structures import Frame
 
 _REMEDY = {
@@ -128,8 +129,11 @@ def verdicts_of(frames: Sequence[Frame]) -> dict[str, Verdict]:
     """Verdicts by group; under "" that of small groups together, or of all where single groups tell too little."""
     groups = sorted({f.group for f in frames})
     found = {}
-    for group in groups:
-        own = [f for f in frames if f.group == group]
+    members = {group: [f for f in frames if f.group == group] for group in groups}
+    waited = told(
+        members.items(), listener(), "signs and units: structure", len(frames), lambda item: len(item[1])
+    )
+    for group, own in waited:
         if len(own) >= FEWEST:
             found[group] = judge(own)
     rest = [f for f in frames if f.group not in found]
