@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class BlockBuilder:
         self._starts = np.concatenate([[0], np.cumsum(problem.n_force_rows)]).astype(np.intp)
         self._matrix: FloatArray | None = None
         self._factor = np.ones(int(self._starts[-1]))
-        self._parts: list[TaskRows] = []
+        self._small: dict[str, list[tuple[FloatArray, IntArray]]] = {"energy": [], "virial": []}
 
     def add(self, task: Task, result: TaskRows) -> None:
         """Take one result."""
@@ -47,8 +46,8 @@ class BlockBuilder:
             _accumulate(self._plain, key, result.plain_gram)
         if result.forces is not None:
             self._store(task, result.forces)
-        # the large arrays are stored elsewhere by now
-        self._parts.append(replace(result, gram=None, plain_gram=None, forces=None))
+        self._small["energy"].append((result.energy, result.energy_of))
+        self._small["virial"].append((result.virial, result.virial_of))
 
     def _store(self, task: Task, rows: list[tuple[FloatArray, FloatArray]]) -> None:
         owners = [i for i in task.members if self._starts[i + 1] > self._starts[i]]
@@ -118,10 +117,18 @@ class BlockBuilder:
         return SmallRows(rows, owner, to_fit)
 
     def _sorted(self, kind: str) -> tuple[FloatArray, IntArray]:
-        """Rows of one kind and their frames, in the order of frames."""
-        owner = np.concatenate([getattr(p, f"{kind}_of") for p in self._parts])
+        """Rows of one kind and their frames, in the order of frames; the parts are let go as they are put there."""
+        parts = self._small[kind]
+        owner = np.concatenate([own for _, own in parts])
         order = np.argsort(owner, kind="stable")
-        return np.concatenate([getattr(p, kind) for p in self._parts])[order], owner[order]
+        place = np.argsort(order)
+        rows = np.empty((len(owner), *parts[0][0].shape[1:]))
+        end = len(owner)
+        while parts:
+            part, own = parts.pop()
+            rows[place[end - len(own) : end]] = part
+            end -= len(own)
+        return rows, owner[order]
 
     def _members(self, kind: str, small: SmallRows) -> Iterator[tuple[BlockKey, IntArray]]:
         problem = self._problem
