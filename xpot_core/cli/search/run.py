@@ -131,7 +131,7 @@ def run(
 
 
 def _tell_cache(out: Console, began: float) -> None:
-    """What plugins keep on disk by now, and how much of it this run has used."""
+    """What plugins keep on disk by now, and how much of it was used meanwhile, by this run or others beside it."""
     import contextlib
 
     from xpot_core.errors import InputError
@@ -143,6 +143,6 @@ def _tell_cache(out: Console, began: float) -> None:
         if used:
             total = sum(item.size for item in entries)
             out.print(
-                f"cache: this run used {len(used)} entries, {sum(used) / 1e6:.1f} MB; {len(entries)} with "
+                f"cache: {len(used)} entries with {sum(used) / 1e6:.1f} MB were used meanwhile; {len(entries)} with "
                 f"{total / 1e6:.1f} MB are in {cache_root()} (xpot cache)"
             )
