@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from xpot_linear import LinearDesign, predict
 from xpot_linear.blocks import reduce
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.row_file import row_file
+from xpot_linear.regression.regression import Regression
 from xpot_pair.fitter import PairFitter
 from xpot_pair.options import PairOptions
 
@@ -127,3 +129,17 @@ def test_tasks_of_large_sets_are_short(
     sizes = [sum(data.frames[i].n_atoms for i in task.members) for task in reduce.make_tasks(problem)]
     assert max(sizes) <= 12
     assert sum(sizes) == sum(f.n_atoms for f in data.frames)
+
+
+def test_constants_of_many_frames_take_no_matrix_of_frames(tmp_path: Path) -> None:
+    """Directions that no frame tells, of two elements: 20,000 frames must not make a matrix of 3.2 GB."""
+    blocks = _final(small_data(12, 0, 0, one_composition=True), tmp_path, OPTIONS).blocks
+    wanted = Regression(blocks, 2).free
+    many = replace(blocks, energy=replace(blocks.energy, rows=np.tile(blocks.energy.rows, (1700, 1, 1))))
+    tracemalloc.start()
+    found = Regression(many, 2).free
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(wanted) == 1
+    np.testing.assert_allclose(np.abs(found), np.abs(wanted), atol=1e-12)
+    assert peak < 20 * many.energy.rows.nbytes

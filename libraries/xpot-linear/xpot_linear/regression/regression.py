@@ -310,7 +310,9 @@ def _free_directions(blocks: BlockSet, n_constants: int) -> FloatArray:
     present = np.flatnonzero(composition.any(axis=0))
     if len(present) < 2:
         return np.zeros((0, blocks.n_columns))
-    _, singular, right = np.linalg.svd(composition[:, present])
+    # by the triangle, whose other matrix is as small as itself: that of the frames would be (n_frames, n_frames)
+    triangle = np.linalg.qr(composition[:, present], mode="r")
+    _, singular, right = np.linalg.svd(triangle)
     rank = int((singular > 1e-10 * singular[0]).sum())
     free = np.zeros((len(present) - rank, blocks.n_columns))
     free[:, present] = right[rank:]
