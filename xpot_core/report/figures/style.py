@@ -127,11 +127,16 @@ class ReportFigure:
 
     def svg(self) -> str:
         """The figure as a stand-alone SVG document."""
+        from matplotlib import rcParams
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
         with figure_style():
             self.fix_layout()
+            self.figure.set_dpi(rcParams["savefig.dpi"])
             stream = io.StringIO()
-            self.figure.savefig(
-                stream, format="svg", metadata={"Date": None, "Title": self.title, "Creator": MAKER}
+            # `savefig` would draw everything once more before, to nowhere.
+            FigureCanvasSVG(self.figure).print_svg(
+                stream, metadata={"Date": None, "Title": self.title, "Creator": MAKER}
             )
         text = stream.getvalue()
         return _COORDINATES.sub(_rounded, text[text.index("<svg") :])
