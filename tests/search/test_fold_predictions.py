@@ -10,8 +10,8 @@ from study_cases import Make
 
 from xpot_core.report.statistics.series import error_text
 from xpot_core.results.read import StudyResults
-from xpot_core.search import refit_best as winner
 from xpot_core.search.loop import Study
+from xpot_core.search.winner import refit_best as winner
 from xpot_core.statistics.predictions import predictions_of
 from xpot_core.study_file.read import read_study
 from xpot_core.types.error_sums import ErrorTable

@@ -29,6 +29,7 @@ class EnergyForceOptions(OptionsModel):
         "Share of virials in a geometric mean with the rest of the loss, whatever its size: at 0.1 virial errors that "
         "are smaller by a tenth are worth other errors that are larger by a hundredth.",
         role="virial-balance",
+        unit="",
         ge=0,
         lt=1,
     )
