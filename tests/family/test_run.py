@@ -83,7 +83,7 @@ def test_members_share_data_and_designs(small: Make, monkeypatch: pytest.MonkeyP
         prepare(self, *arguments)
 
     monkeypatch.setattr(ToyDesign, "__init__", counted)
-    monkeypatch.setattr(data, "_load", lambda study: read.append(1) or load(study))
+    monkeypatch.setattr(data, "_load", lambda *given: read.append(1) or load(*given))
     fitter = {"numpy-pair": {"cutoff": 5.5, "widths": [0.5], "energy_weight": {"tune": True, "per": "group"}}}
     outcome, family = run_family(small({ALPHA: [0.2, 0.5, 0.9]}, fitter=fitter))
     assert outcome.good
