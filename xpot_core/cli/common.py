@@ -178,8 +178,8 @@ def open_study(study_file: Path, overrides: tuple[str, ...], runs: Path, trust: 
 
     file = read_study(study_file, overrides)
     ask_trust(file, trust)
-    with tell_progress(console(stderr=True)) as tell:
-        return Study(file, runs, tell)
+    with tell_progress(console(stderr=True)):
+        return Study(file, runs)
 
 
 def print_json(data: Any) -> None:

@@ -22,7 +22,7 @@ from xpot_core.data.row_factors import sigma_means
 from xpot_core.errors import InputError, nearest
 from xpot_core.study_file.read import StudyFile
 from xpot_core.study_file.schema import DataConfig
-from xpot_core.system.progress import Tell, untold
+from xpot_core.system.progress import listener
 from xpot_core.types.structures import (
     ALWAYS_TRAIN,
     EVALUATE_ONLY,
@@ -74,15 +74,13 @@ class Dataset:
         }
 
 
-def load_dataset(study: StudyFile, tell: Tell = untold, *, warn: bool = True) -> Dataset:
+def load_dataset(study: StudyFile, *, warn: bool = True) -> Dataset:
     """Read, check and split the data that a study file names.
 
     Parameters
     ----------
     study
         The study file.
-    tell
-        Hears how far it is.
     warn
         Whether anybody reads the warnings: looking for what they tell takes most of the time.
 
@@ -92,16 +90,16 @@ def load_dataset(study: StudyFile, tell: Tell = untold, *, warn: bool = True) ->
         Missing or unreadable files, missing keys, NaN, empty groups or folds.
     """
     key = (study.config.data.model_dump(mode="json"), str(study.base), warn)
-    return get_or_make("data", key, lambda: _load(study, tell, warn), most=4)
+    return get_or_make("data", key, lambda: _load(study, warn), most=4)
 
 
-def _load(study: StudyFile, tell: Tell, warn: bool) -> Dataset:
+def _load(study: StudyFile, warn: bool) -> Dataset:
     config = study.config.data
     warnings: list[str] = []
     unused: set[Column] = set()
-    train = _read_files(study, config.train, config, "data.train", unused, tell)
-    external = _read_files(study, config.validation.file or [], config, "data.validation", unused, tell)
-    test = _read_files(study, config.test or [], config, "data.test", unused, tell)
+    train = _read_files(study, config.train, config, "data.train", unused)
+    external = _read_files(study, config.validation.file or [], config, "data.validation", unused)
+    test = _read_files(study, config.test or [], config, "data.test", unused)
     _check_names([*train, *external, *test], config, {name for kind, name in unused if kind == READ})
     _check_isolated(train, config)
     train, external, test = (without_missing(own, config.missing) for own in (train, external, test))
@@ -121,7 +119,7 @@ def _load(study: StudyFile, tell: Tell, warn: bool) -> Dataset:
     }
     warnings += unused_sentences(unused, [quantity for quantity, found in read.items() if found])
     if warn and len(everything) > _MANY:
-        tell(f"checking {len(everything)} structures")
+        listener()(f"checking {len(everything)} structures")
     warnings += doubtful_zeros(everything) if warn else []
     elements = elements_of(f.atoms for f in everything)
     groups = tuple(sorted({f.group for f in [*train, *external]}))
@@ -182,11 +180,11 @@ def _check_names(frames: Sequence[Frame], config: DataConfig, read: set[str]) ->
 
 
 def _read_files(
-    study: StudyFile, names: Sequence[str], config: DataConfig, key: str, unused: set[Column], tell: Tell
+    study: StudyFile, names: Sequence[str], config: DataConfig, key: str, unused: set[Column]
 ) -> list[Frame]:
     frames: list[Frame] = []
     for name in names:
-        frames += read_frames(study.resolve(name), config, key=key, unused=unused, tell=tell)
+        frames += read_frames(study.resolve(name), config, key=key, unused=unused)
     return frames
 
 

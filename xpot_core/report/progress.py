@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpot_core.search.loop import Observer, Study
 from xpot_core.statistics.number_text import duration
-from xpot_core.system.progress import Tell
+from xpot_core.system.progress import Tell, heard_by
 from xpot_core.types.error_sums import ErrorTable
 from xpot_core.types.quantities import ENERGY, FORCE
 from xpot_core.types.trials import Trial, TrialState, best_of
@@ -242,14 +242,19 @@ class NotebookObserver(SilentObserver):
 
 @contextmanager
 def tell_progress(console: Console) -> Iterator[Tell]:
-    """What shows how far one fit is: a line that changes on a terminal, lines now and then in a log."""
-    if console.is_terminal:
-        from rich.text import Text
+    """What shows how far the work inside is: a line that changes on a terminal, lines now and then in a log."""
+    if not console.is_terminal:
+        told = LogObserver(console).now_and_then
+        with heard_by(told):
+            yield told
+        return
+    from rich.text import Text
 
-        with console.status("") as status:
-            yield lambda text: status.update(Text(text))
-    else:
-        yield LogObserver(console).now_and_then
+    def update(text: str) -> None:
+        status.update(Text(text))
+
+    with console.status("") as status, heard_by(update):
+        yield update
 
 
 def _name(number: int | None) -> str:

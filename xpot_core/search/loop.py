@@ -33,7 +33,6 @@ from xpot_core.store import run_lock as lease
 from xpot_core.store.store import STORE_NAME, Store
 from xpot_core.study_file.read import StudyFile, set_key, study_from_dict
 from xpot_core.system.interrupts import Interrupt, came, sigterm_interrupts
-from xpot_core.system.progress import Tell, untold
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.run_validators import check_validators
 from xpot_core.trial.runner import TrialRunner
@@ -71,8 +70,6 @@ class Study:
         The study file.
     runs
         Folder that holds the folder of each study.
-    tell
-        Hears how far the reading of the data is.
 
     Raises
     ------
@@ -80,7 +77,7 @@ class Study:
         For anything wrong in the study file, its data or its plugins.
     """
 
-    def __init__(self, file: StudyFile, runs: str | Path = "runs", tell: Tell = untold) -> None:
+    def __init__(self, file: StudyFile, runs: str | Path = "runs") -> None:
         self.file = file
         self.config = file.config
         self.directory = (Path(runs) / self.config.study).resolve()
@@ -98,7 +95,7 @@ class Study:
             # Names are checked before data are read: a typo is told in a second.
             for kind in ("fitter", "loss"):
                 self._known(kind, self.config.name_of(kind))
-            self.dataset = load_dataset(file, tell)
+            self.dataset = load_dataset(file)
             self.runner = TrialRunner(file, dataset=self.dataset, registry=self.registry)
             self.dataset = self.runner.dataset  # with what the study makes of it
             self.space = self.runner.space

@@ -23,6 +23,8 @@ MANY = 2000
 _RUN = 200
 _SAME = 1e-6
 """eV/atom and eV/Å by which a potential may differ from its fit; beyond 1 eV/Å relative to the largest force."""
+_ARM = 10.0
+"""Å: a virial is a force times a distance."""
 
 
 def from_rows(runner: TrialRunner, options: BaseModel, design: Design | None) -> Predictions | None:
@@ -51,7 +53,8 @@ def checked(
     spread = np.linspace(0, len(frames) - 1, min(_RUN, len(frames))).round().astype(int).tolist()
     run = sorted({*missing, *spread})
     own = runner.predict(potential, [frames[i] for i in run], directory)
-    compared = [place for place, i in enumerate(run) if i not in set(missing)]
+    unknown = set(missing)
+    compared = [place for place, i in enumerate(run) if i not in unknown]
     if not _agree(own.of(compared), known.of([run[place] for place in compared])):
         return runner.predict(potential, frames, directory)
     energies, forces = known.energies.copy(), list(known.forces)
@@ -71,4 +74,8 @@ def _agree(own: Predictions, known: Predictions) -> bool:
             return False
         if float(np.abs(a - b).max(initial=0.0)) > _SAME * largest:
             return False
+        if own.virials is not None and known.virials is not None:
+            off = np.abs(own.virials[i] - known.virials[i])  # NaN where one of them has none
+            if (off > _SAME * len(a) * largest * _ARM).any():
+                return False
     return True

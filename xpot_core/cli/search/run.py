@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -84,7 +85,7 @@ def run(
     from xpot_core.cli.search.family_run import run_family
     from xpot_core.errors import InputError
     from xpot_core.family.run import refuse_over_family
-    from xpot_core.report.progress import make_observer
+    from xpot_core.report.progress import make_observer, tell_progress
     from xpot_core.report.statistics.search.worth import worth
     from xpot_core.report.tables.study import outlier_lines, summary_renderables
     from xpot_core.results.read import StudyResults
@@ -110,7 +111,9 @@ def run(
             file, runs, repeat=repeat, trials=trials, restart=restart, extend=extend, quiet=quiet
         )
     refuse_over_family(runs / file.config.study, file, restart=restart)
-    study, began = Study(file, runs), time.time()
+    began = time.time()
+    with contextlib.nullcontext() if quiet else tell_progress(console(stderr=True)):
+        study = Study(file, runs)
     out = console()
     for warning in study.dataset.warnings:
         console(stderr=True).print(f"warning: {warning}", markup=False)
@@ -132,8 +135,6 @@ def run(
 
 def _tell_cache(out: Console, began: float) -> None:
     """What plugins keep on disk by now, and how much of it was used meanwhile, by this run or others beside it."""
-    import contextlib
-
     from xpot_core.errors import InputError
     from xpot_core.system.cache.folders import cache_items, cache_root
 

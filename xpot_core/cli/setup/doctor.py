@@ -40,10 +40,9 @@ def doctor(
     """Check data, search space and installation, and time one fit. Exit status 1 on warnings."""
     from xpot_core.report.progress import tell_progress
     from xpot_core.setup.doctor import examine
-    from xpot_core.system.progress import heard_by
 
     study = open_study(study_file, overrides, runs, trust)
-    with tell_progress(console(stderr=True)) as study.runner.progress, heard_by(study.runner.progress):
+    with tell_progress(console(stderr=True)) as study.runner.progress:
         findings = examine(study, measure=not no_fit)
     if as_json:
         print_json(findings.to_json())

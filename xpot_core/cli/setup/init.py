@@ -107,7 +107,6 @@ def init(
     from xpot_core.report.progress import tell_progress
     from xpot_core.study_file.read import check_name
     from xpot_core.study_file.template import path_from, study_template
-    from xpot_core.system.progress import heard_by
 
     at_most_one({"--from-data": from_data, "--from": tool, "--interactive": interactive})
     if source is not None and tool is None:
@@ -142,14 +141,14 @@ def init(
             study=name if "name" in chosen else None,
             folder=folder,
         )
-        with tell_progress(console(stderr=True)) as tell, heard_by(tell):
+        with tell_progress(console(stderr=True)):
             facts = look_at(from_data, keys, ask_on_terminal)
         text = propose_study(facts, wishes, load_registry()).text
     elif tool is not None:
         from xpot_core.plugins.registry import load_registry
         from xpot_core.setup.importing import import_study
 
-        with tell_progress(console(stderr=True)) as tell, heard_by(tell):
+        with tell_progress(console(stderr=True)):
             text = import_study(
                 load_registry(), source or tool, tool if source is not None else None, lossy=lossy
             )

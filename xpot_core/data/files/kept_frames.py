@@ -76,7 +76,8 @@ def kept_content(
         return read()  # which says what is wrong
     from ase import __version__ as ase
 
-    facts = json.dumps([VERSION, ase, digest, settings], sort_keys=True, default=str)
+    # ASE tells the format by the ending, too
+    facts = json.dumps([VERSION, ase, digest, path.suffixes, settings], sort_keys=True, default=str)
     key = hashlib.sha256(facts.encode()).hexdigest()
     cache = BoundedCache(cache_folder("data"), cache_limit("data"))
 

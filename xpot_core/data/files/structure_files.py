@@ -19,7 +19,7 @@ from xpot_core.data.isolated_atoms import is_isolated
 from xpot_core.errors import InputError, file_error, nearest
 from xpot_core.study_file.schema import DataConfig
 from xpot_core.system.foreign_text import printable
-from xpot_core.system.progress import Tell, told, untold
+from xpot_core.system.progress import listener, told
 from xpot_core.types.structures import FloatArray, Frame, bare_atoms
 
 NO_GROUP = "all"
@@ -33,7 +33,6 @@ def read_frames(
     key: str = "data.train",
     labelled: bool = True,
     unused: set[Column] | None = None,
-    tell: Tell = untold,
 ) -> list[Frame]:
     """Read one file with ASE and take out the reference values; a large file is parsed once, see `kept_frames`.
 
@@ -53,16 +52,16 @@ def read_frames(
         "needs": [key == "data.train", labelled],
     }
     content = kept_content(
-        path, printable(path.name), settings, lambda: _read_content(path, config, key, labelled, tell)
+        path, printable(path.name), settings, lambda: _read_content(path, config, key, labelled)
     )
     if unused is not None:
         unused |= content.columns
     return content.frames
 
 
-def _read_content(path: Path, config: DataConfig, key: str, labelled: bool, tell: Tell) -> FileContent:
+def _read_content(path: Path, config: DataConfig, key: str, labelled: bool) -> FileContent:
     together = config.validation.keep_together
-    images = read_images(path, key, text=(config.group_by, together or config.group_by), tell=tell)
+    images = read_images(path, key, text=(config.group_by, together or config.group_by))
     if (
         key == "data.train"
         and together is not None
@@ -74,9 +73,7 @@ def _read_content(path: Path, config: DataConfig, key: str, labelled: bool, tell
             value=together,
             remedy=nearest(together, {k for a in images for k in a.info}),
         )
-    return FileContent(
-        frames_of(images, path, config, labelled=labelled, tell=tell), unused_columns(images, config)
-    )
+    return FileContent(frames_of(images, path, config, labelled=labelled), unused_columns(images, config))
 
 
 def frames_of(
@@ -85,7 +82,6 @@ def frames_of(
     config: DataConfig,
     *,
     labelled: bool = True,
-    tell: Tell = untold,
 ) -> list[Frame]:
     """Take the reference values out of structures that `read_images` read from a file.
 
@@ -97,7 +93,7 @@ def frames_of(
     found = Counter[str]()
     frames = []
     what = f"labels of {printable(path.name)}: structure"
-    for i, atoms in enumerate(told(images, tell, what, len(images))):
+    for i, atoms in enumerate(told(images, listener(), what, len(images))):
         frames.append(_frame(atoms, config, f"{printable(path.name)}#{i}", path, found))
     for quantity in ("energy", "forces"):
         if labelled and found[quantity] == 0 and getattr(config.keys, quantity) is not None:
@@ -113,7 +109,7 @@ def frames_of(
     return frames
 
 
-def read_images(path: Path, key: str, *, text: Collection[str] = (), tell: Tell = untold) -> list[Any]:
+def read_images(path: Path, key: str, *, text: Collection[str] = ()) -> list[Any]:
     """The structures of one file as ASE reads them, without constraints.
 
     Parameters
@@ -124,8 +120,6 @@ def read_images(path: Path, key: str, *, text: Collection[str] = (), tell: Tell 
         What named it.
     text
         Info keys whose values are words, even where they look like numbers.
-    tell
-        Hears how far it is.
 
     Raises
     ------
@@ -147,7 +141,7 @@ def read_images(path: Path, key: str, *, text: Collection[str] = (), tell: Tell 
         total = check_counts(path, key)
         with values_as_text(text):
             what = f"reading {printable(path.name)}: structure"
-            images = list(told(iread(path, index=":"), tell, what, total))
+            images = list(told(iread(path, index=":"), listener(), what, total))
     except InputError:
         raise
     except Exception as error:  # ASE raises whatever its many parsers raise

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xpot_core.store.store import Store
 from xpot_core.study_file.read import StudyFile, study_from_dict
+from xpot_core.system.progress import Tell
 from xpot_core.trial.one_trial import run_trial
 from xpot_core.trial.runner import TrialRunner
 from xpot_core.types.trials import Trial, TrialTask
@@ -27,7 +28,7 @@ def judged_again(
     directory: Path,
     *,
     most: int,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> dict[int, list[float]]:
     """Losses of the best trials by every assignment of frames to folds, the one of the search first.
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from xpot_core.search.winner.other_folds import judged_again
 from xpot_core.search.winner.start_point import predict_runner_up, predict_start
 from xpot_core.store.store import Store
 from xpot_core.system.process_identity import process_token
+from xpot_core.system.progress import Tell, untold
 from xpot_core.trial.failure import failed_result
 from xpot_core.trial.final_model import (
     FinalModel,
@@ -72,7 +73,7 @@ def finish(
     best = ranked(store.trials())
     if not best:
         return None
-    tell = listener.message if listener else _unheard
+    tell = listener.message if listener else untold
     most = config.validate_best if config.validate_with else 1
     repeated = judged_again(runner, store, best, directory, most=most, tell=tell)
     considered = [t for t in best if t.number in repeated] or distinct(best, runner.space, most)
@@ -166,9 +167,7 @@ def checksums(folder: Path) -> dict[str, str]:
     return found
 
 
-def _predict_folds(
-    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, tell: Callable[[str], None]
-) -> None:
+def _predict_folds(runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, tell: Tell) -> None:
     """Predictions of each fold's held-out frames for parity plots, where they are cheap."""
     folds = runner.dataset.kfold
     if not runner.staged or not folds or folds * _regression_seconds(model) > _FOLDS_SECONDS:
@@ -185,7 +184,7 @@ def _regression_seconds(model: FinalModel) -> float:
 
 
 def _write_influences(
-    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, tell: Callable[[str], None]
+    runner: TrialRunner, winner: Trial, model: FinalModel, folder: Path, tell: Tell
 ) -> None:
     """What each training frame decides, for fitters that know and where it is cheap."""
     if _LEAVING_OUT * _regression_seconds(model) > _FOLDS_SECONDS:
@@ -210,7 +209,7 @@ def _predict_others(
     winner: Trial,
     model: FinalModel,
     folder: Path,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Starting point and runner-up."""
     found: list[dict[str, Any] | None] = []
@@ -228,9 +227,7 @@ def _predict_others(
     return found[0], found[1]
 
 
-def _refit(
-    runner: TrialRunner, trial: Trial, directory: Path, tell: Callable[[str], None]
-) -> tuple[FinalModel, Path]:
+def _refit(runner: TrialRunner, trial: Trial, directory: Path, tell: Tell) -> tuple[FinalModel, Path]:
     """Refit one of the best trials into a folder of its own, with the predictions of its folds."""
     tell(f"refitting trial {trial.number} on all training frames")
     folder = _folder(directory, trial)
@@ -255,7 +252,7 @@ def _refit(
 
 
 def _test(
-    runner: TrialRunner, trial: Trial, model: FinalModel, folder: Path, tell: Callable[[str], None]
+    runner: TrialRunner, trial: Trial, model: FinalModel, folder: Path, tell: Tell
 ) -> list[ValidatorRow]:
     return run_validators(
         runner.registry,
@@ -273,7 +270,3 @@ def _test(
 def _remembered(one: Judged) -> dict[str, Any]:
     verdicts = [{"validator": r.validator, "passed": r.passed, "summary": r.summary} for r in one.tests]
     return {"trial": one.trial.number, "validators": verdicts, "tied": one.tied, "cost": one.cost}
-
-
-def _unheard(_: str) -> None:
-    """Where nobody listens."""

@@ -16,7 +16,6 @@ from xpot_core.data.files.structure_files import frames_of, read_images
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
 from xpot_core.setup.proposal.keys import GROUP_KEYS, Ask, Given, group_key, reference_keys, tensors
 from xpot_core.study_file.schema import DataConfig, Keys
-from xpot_core.system.progress import listener
 from xpot_core.types.structures import elements_of
 
 _GAS = 200.0
@@ -132,9 +131,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         asked, or a reference value is no number.
     """
     given = given or {}
-    images = {
-        path: read_images(path, "--from-data", text=_group_keys(given), tell=listener()) for path in files
-    }
+    images = {path: read_images(path, "--from-data", text=_group_keys(given)) for path in files}
     frames = [atoms for found in images.values() for atoms in found if len(atoms)]
     names = reference_keys(frames, files, given, ask)
     group_by = group_key(frames, files, given)
@@ -142,7 +139,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
     keys = Keys(energy=energy, forces=forces, virial=virial, stress=stress)
     config = DataConfig(train=[], keys=keys, **({"group_by": group_by} if group_by else {}))
     # What no study can use is refused here, before a file is written.
-    labelled = [f for path, found in images.items() for f in frames_of(found, path, config, tell=listener())]
+    labelled = [f for path, found in images.items() for f in frames_of(found, path, config)]
     isolated = isolated_energies(labelled, {})
     tensor = virial or stress
     by_group: dict[str, list[Any]] = {}

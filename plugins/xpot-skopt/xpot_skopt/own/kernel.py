@@ -75,10 +75,12 @@ def weights_of(factor: FloatArray, y: FloatArray) -> tuple[float, FloatArray, fl
     return mean, weights, float(((y - mean) @ weights + _PSEUDO) / (len(y) + _PSEUDO))
 
 
-def deviance(factor: FloatArray, y: FloatArray) -> float:
-    """Minus the logarithm of the marginal likelihood, mean and amplitude integrated out, up to a constant."""
-    variance = weights_of(factor, y)[2]
-    return float(0.5 * (len(y) + _PSEUDO) * np.log(variance) + np.log(np.diag(factor)).sum())
+def deviance(factor: FloatArray, variance: float) -> float:
+    """Minus the logarithm of the marginal likelihood, mean and amplitude integrated out, up to a constant.
+
+    For the variance that `weights_of` gives.
+    """
+    return float(0.5 * (len(factor) + _PSEUDO) * np.log(variance) + np.log(np.diag(factor)).sum())
 
 
 def expected(dimension: int) -> FloatArray:
@@ -144,7 +146,7 @@ def improbability(
         return 1e10, np.zeros_like(theta)
     _, weights, variance = weights_of(factor, y)
     off = (theta - before) / spread
-    value = deviance(factor, y) + 0.5 * off @ off
+    value = deviance(factor, variance) + 0.5 * off @ off
     outer = np.multiply.outer(weights, weights) / variance - inverse(factor)
     gradient = off / spread
     gradient[:d] -= 0.5 * inverse_squares * (squares @ (outer * slope).ravel())

@@ -145,4 +145,6 @@ def surprise(kernel: Kernel, x: FloatArray, told: Targets) -> float:
     x, told
         Features of the finished observations, and what the process was told of them and the pending ones.
     """
-    return deviance(kernel.factor(x), told.values[: len(x)]) + len(x) * float(np.log(told.scale))
+    factor = kernel.factor(x)
+    _, _, variance = weights_of(factor, told.values[: len(x)])
+    return deviance(factor, variance) + len(x) * float(np.log(told.scale))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _HIDDEN = str.maketrans("{,}", "\ue000\ue001\ue002")
-_SHOWN = {hidden: ord(shown) for shown, hidden in zip("{,}", "\ue000\ue001\ue002", strict=True)}
+_SHOWN = str.maketrans("\ue000\ue001\ue002", "{,}")
 _CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
 
@@ -16,7 +16,7 @@ def hidden(text: str) -> str:
 
 def shown(word: str) -> str:
     """A word as it is handed over."""
-    return word.translate({ord(key): value for key, value in _SHOWN.items()})
+    return word.translate(_SHOWN)
 
 
 def expanded(word: str) -> list[str]:
