@@ -22,13 +22,12 @@ from typing import Any
 from migration_fuzz_inputs import Maker
 from xpot_gap.gap_fit.command import describe_descriptors
 from xpot_gap.gap_fit.runner import gap_fit_program
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import real, split_string
 from xpot_gap.importing.reading.sources import read_source
 from xpot_gap.importing.study import study_from_source
 from xpot_gap.options import GapOptions
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 
 ELEMENTS, GROUPS = ("P", "In"), ("aa", "bb")
 _FRAME = """2

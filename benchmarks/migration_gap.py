@@ -10,8 +10,9 @@ from pathlib import Path
 from ase import Atoms
 from quippy.potential import Potential
 from xpot_gap.gap_fit.runner import gap_fit_program
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.sources import read_source
+
+from xpot_core.api import Findings
 
 Values = tuple[list[float], list[object]]
 """Energies in eV and forces in eV/Å of structures."""

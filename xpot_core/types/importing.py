@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,32 @@ class ImportedStudy:
     study: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+
+
+@dataclass
+class Findings:
+    """What the user is told about an import, collected while it is made.
+
+    Attributes
+    ----------
+    notes
+        What the user should know.
+    lost
+        What changes the fit and has no counterpart.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Say something once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def lose(self, text: str) -> None:
+        """Say once that something is not carried."""
+        if text not in self.lost:
+            self.lost.append(text)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.options import AceOptions
 from xpot_ace.pacemaker.input_file import study_from_input
 from xpot_ace.pacemaker.potential_section import LINEAR, potential_section
 
 from xpot_core.api import InputError
+from xpot_core.plugins.registry import load_registry
+from xpot_core.setup.importing import import_study
 
 SHAPE = {"nradmax_by_orders": [6, 3], "lmax_by_orders": [0, 2]}
 
@@ -26,7 +29,7 @@ def content(**potential: Any) -> dict[str, Any]:
             **potential,
         },
         "data": {"filename": "si.xyz", "test_filename": "test.pckl.gzip"},
-        "fit": {},
+        "fit": {"trainable_parameters": "func"},
         "seed": 5,
     }
 
@@ -45,8 +48,8 @@ def test_a_linear_input_goes_there_and_back():
     assert options.functions == 30
     assert study["seed"] == 5
     assert study["data"] == {"train": "si.xyz", "test": "test.xyz", "validation": {"kfold": 5}}
-    assert len(notes) == 2
     assert "test.pckl.gzip is a pickle" in notes[1]
+    assert (options.constant, options.ridge, options.energy_shift) == (False, 0.0, {"Si": 0.0})
 
 
 def test_bonds_by_kind_and_by_pair():
@@ -73,13 +76,50 @@ def test_inner_cutoffs():
     assert options.inner_cutoff_type == "zbl"
 
 
-def test_what_is_not_linear_is_named():
+def lost_of(fit: dict[str, Any], **data: Any) -> list[str]:
+    """Names of what is lost of a linear input with this fit."""
     given = content()
-    given["fit"] = {"loss": {"kappa": 0.1}, "repulsion": "auto", "optimizer": "BFGS"}
-    given["data"]["reference_energy"] = "auto"
-    _, notes, lost = study_from_input(given, Path("input.yaml"))
-    assert not lost
-    assert [n.split(":")[0] for n in notes[2:]] == ["data.reference_energy", "fit.loss", "fit.repulsion"]
+    given["fit"] = {"trainable_parameters": "func", **fit}
+    given["data"] |= data
+    return [text.split(":")[0].split(" =")[0] for text in study_from_input(given, Path("input.yaml"))[2]]
+
+
+@pytest.mark.parametrize(
+    ("fit", "lost"),
+    [
+        ({"optimizer": "L-BFGS-B", "maxiter": 5, "ladder_step": 10, "weighting": None}, []),
+        (
+            {"loss": {"kappa": 0, "L1_coeffs": 0.0, "w0_rad": 1e-8}, "min_relative_test_loss_per_iter": 1e-5},
+            [],
+        ),
+        ({"loss": {"L1_coeffs": "1e-8"}}, ["fit.loss.L1_coeffs"]),
+        ({"loss": {"kappa": "auto"}}, ["fit.loss.kappa", "fit.loss"]),
+        ({"loss": {"kappa": 0.3}}, ["fit.loss"]),
+        ({"loss": {"L2_coeffs": "1e-8"}}, ["fit.loss"]),
+        ({"weighting": {"type": "EnergyBasedWeightingPolicy"}}, ["fit.weighting"]),
+        ({"repulsion": "auto"}, ["fit.repulsion"]),
+        ({"odd": 3}, ["fit.odd"]),
+        ({"trainable_parameters": {"ALL": ["func", "radial"]}}, ["fit.trainable_parameters"]),
+        ({"trainable_parameters": {"ALL": "func"}}, []),
+    ],
+)
+def test_what_changes_a_linear_fit_is_lost(fit, lost):
+    assert lost_of(fit) == lost
+
+
+def test_energies_that_pacemaker_finds_are_lost():
+    assert lost_of({}, reference_energy="auto") == ["data.reference_energy"]
+    assert lost_of({}, reference_energy={"Si": -1.0}) == []
+
+
+def test_without_lossy_it_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = content()
+    given["fit"]["weighting"] = {"type": "EnergyBasedWeightingPolicy"}
+    Path("input.yaml").write_text(yaml.safe_dump(given))
+    with pytest.raises(InputError, match="weights go by group"):
+        import_study(load_registry(), "input.yaml", "pacemaker")
+    assert "Lost: fit.weighting" in import_study(load_registry(), "input.yaml", "pacemaker", lossy=True)
 
 
 @pytest.mark.parametrize(

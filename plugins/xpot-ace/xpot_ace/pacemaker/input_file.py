@@ -9,10 +9,11 @@ from typing import Any
 
 from xpot_ace.nonlinear.options import PacemakerOptions
 from xpot_ace.options import AceOptions
+from xpot_ace.pacemaker.linear_fit import linear_fit
 from xpot_ace.pacemaker.nonlinear_input import LINEAR, embedding_of, fit_options
 from xpot_ace.pacemaker.own_words import OwnWords
 from xpot_ace.pacemaker.potential_section import BOND_KEYS
-from xpot_core.api import InputError, validate_options
+from xpot_core.api import Findings, InputError, validate_options
 
 _OURS = {theirs: ours for ours, theirs in BOND_KEYS.items()}
 _SHAPE_KEYS = {"nradmax_by_orders", "lmax_by_orders"}
@@ -44,7 +45,7 @@ def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, 
             key="potential",
             remedy="write the potential out in the format of pacemaker 0.2 or later",
         )
-    notes = ["Made from an input of pacemaker: say what is to be tuned."]
+    findings = Findings(["Made from an input of pacemaker: say what is to be tuned."])
     elements = sorted(potential["elements"])
     try:
         embedding = embedding_of(potential.get("embeddings", {}))
@@ -57,18 +58,17 @@ def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, 
     if "deltaSplineBins" in potential:
         options["delta_spline_bins"] = float(potential["deltaSplineBins"])
     linear = embedding == LINEAR
-    data = _data(content["data"], options, notes, linear)
-    lost: list[str] = []
+    data = _data(content["data"], options, findings, linear)
     ours = OwnWords.read(content)
     if ours is None and "filename" in potential:
-        lost.append(
+        findings.lose(
             "potential.filename: functions of a file have no counterpart, those of the section are taken."
         )
     if not linear:
-        options |= {**embedding, **fit_options(content, lost)}
+        options |= {**embedding, **fit_options(content, findings)}
     elif ours is None:
-        options = {"angular_weight": 1.0, **options}
-        notes += _fit(content["fit"])
+        files = [folder / data["train"] for folder in (path.parent, Path())] if "train" in data else []
+        options = {"angular_weight": 1.0, **options, **linear_fit(content, elements, files, findings)}
     if ours is not None:
         options |= ours.options
         if ours.keys:
@@ -80,7 +80,7 @@ def study_from_input(content: Mapping[str, Any], path: Path) -> tuple[dict[str, 
     study = {"study": "from-pacemaker", "data": data, "fitter": {"ace" if linear else "pacemaker": options}}
     if isinstance(content.get("seed"), int):
         study["seed"] = content["seed"]
-    return study, notes, lost
+    return study, findings.notes, findings.lost
 
 
 def _bonds(bonds: Mapping[str, Any], elements: list[str]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _functions(functions: Mapping[str, Any], elements: list[str]) -> dict[str, A
 
 
 def _data(
-    given: Mapping[str, Any], options: dict[str, Any], notes: list[str], linear: bool
+    given: Mapping[str, Any], options: dict[str, Any], findings: Findings, linear: bool
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for theirs, ours in (("filename", "train"), ("test_filename", "test")):
@@ -157,7 +157,7 @@ def _data(
         stem = re.sub(r"\.(pckl|pkl|pickle)(\.(gzip|gz))?$", "", name)
         found[ours] = name if stem == name else f"{stem}.xyz"
         if stem != name:
-            notes.append(
+            findings.note(
                 f"data.{theirs}: {name} is a pickle of pandas, which is not opened since it could hold code; write its "
                 f"column ase_atoms as {found[ours]}, with energies and forces."
             )
@@ -166,19 +166,6 @@ def _data(
     else:
         found["validation"] = {"kfold": 5}
     reference = given.get("reference_energy")
-    if isinstance(reference, Mapping):
+    if isinstance(reference, Mapping) and not linear:
         options["energy_shift"] = {e: float(v) for e, v in reference.items()}
-    elif reference is not None and linear:
-        notes.append(f"data.reference_energy: {reference} is not needed, a constant per element is fitted.")
     return found
-
-
-def _fit(fit: Mapping[str, Any]) -> list[str]:
-    """Notes on what is there: pacemaker weighs and penalises in other terms."""
-    reasons = {
-        "loss": "kappa and the penalties have no exact counterpart: see eweight, fweight, ridge and smoothness",
-        "weighting": "policies have no counterpart: weights go by group, boltzmann_temperature by energy",
-        "repulsion": "set inner_cutoff_type, r_in, delta_in and core_repulsion",
-        "trainable_parameters": "radial functions are not fitted here",
-    }
-    return [f"fit.{name}: {reasons[name]}." for name in fit if name in reasons]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 
 LINEAR = {"npot": "FinnisSinclair", "fs_parameters": [1.0, 1.0]}
 _FIT = {"optimizer": "optimizer", "maxiter": "maxiter"}
@@ -22,6 +22,10 @@ _NO_MATTER = {
     },
 }
 """Settings that say when a fit ends early, what it prints and what it runs on."""
+_REASONS = {
+    "weighting": "weights go by group, boltzmann_temperature by energy",
+    "repulsion": "set inner_cutoff_type, r_in, delta_in and core_repulsion",
+}
 
 
 def embedding_of(embeddings: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,8 +52,24 @@ def embedding_of(embeddings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(LINEAR) if linear else found[0]
 
 
-def fit_options(content: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
-    """Options of the fit; what has none and changes it goes to `lost`."""
+def lose_the_rest(section: str, given: Mapping[str, Any], known: Collection[str], findings: Findings) -> None:
+    """Report settings of a section that are on, change the fit and are not known here."""
+    for name, value in given.items():
+        if name not in known and name not in _NO_MATTER.get(section, ()) and value not in (0, None, False):
+            reason = f": {_REASONS[name]}" if name in _REASONS else ""
+            findings.lose(f"{section}.{name} = {value} has no counterpart{reason}.")
+
+
+def number_of(value: Any) -> Any:
+    """YAML reads 1e-8 as a text."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def fit_options(content: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
+    """Options of the fit of densities; what has none and changes it is lost."""
     found: dict[str, Any] = {}
     fit, backend = dict(content["fit"]), dict(content.get("backend") or {})
     loss = dict(fit.pop("loss", None) or {})
@@ -58,15 +78,10 @@ def fit_options(content: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
         ("fit.loss", loss, _LOSS),
         ("backend", backend, _BACKEND),
     ):
-        for name, value in given.items():
-            if name in names:
-                found[names[name]] = value
-            elif name not in _NO_MATTER.get(section, ()) and value not in (0, 0.0, None, False):
-                lost.append(f"{section}.{name} = {value} has no counterpart.")
-    for name in ("kappa", "l1_coeffs", "l2_coeffs"):
-        if isinstance(found.get(name), str):  # YAML reads 1e-8 as a text
-            found[name] = float(found[name]) if found[name] != "auto" else found[name]
+        found |= {names[name]: value for name, value in given.items() if name in names}
+        lose_the_rest(section, given, names, findings)
+    found |= {name: number_of(found[name]) for name in ("kappa", "l1_coeffs", "l2_coeffs") if name in found}
     if found.get("kappa") == "auto":
-        lost.append("fit.loss.kappa = auto has no counterpart: 0.3 is taken.")
+        findings.lose("fit.loss.kappa = auto has no counterpart: 0.3 is taken.")
         del found["kappa"]
     return found

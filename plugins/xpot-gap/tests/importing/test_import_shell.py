@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from gap_cases import PAIR_TEXT
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.sources import read_source
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 
 SIGMAS = "default_sigma={1 1 1 1}"
 EXPECTED = {"at_file": "t.xyz", "gap": PAIR_TEXT, "default_sigma": "1 1 1 1"}

@@ -14,13 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xpot_gap.gap_fit.runner import gap_fit_program
 from xpot_gap.importing.importer import recognises
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import arguments_line, is_true, read_descriptors, read_line, real
 from xpot_gap.importing.reading.sources import read_source
 from xpot_gap.importing.sigmas import rows_by_type
 from xpot_gap.importing.study import study_from_arguments, study_from_source
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 
 ROWS = "a:0.01:0.1:0.1:0.0:b:0.02:0.2:0.2:0.0"
 PLAIN = f"at_file=t.xyz gap={{{PAIR_TEXT} : {SOAP_TEXT} n_sparse=9}} default_sigma={{0.1 0.1 0.1 0}} rnd_seed=2 e0=0.5"

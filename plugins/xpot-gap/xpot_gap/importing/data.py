@@ -9,8 +9,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.io import read
 
-from xpot_core.api import InputError
-from xpot_gap.importing.reading.findings import Findings
+from xpot_core.api import Findings, InputError
 
 # Our names and gap_fit's; it takes the stress where a frame has no virial, in ASE's sign and order.
 _KEYS = (("energy", "energy"), ("forces", "force"), ("virial", "virial"), ("stress", "stress"))

@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xpot_core.api import InputError, validate_options
+from xpot_core.api import Findings, InputError, validate_options
 from xpot_gap.descriptors.choice import DescriptorChoice
 from xpot_gap.importing import species
 from xpot_gap.importing.data import Data
 from xpot_gap.importing.folding import folded
 from xpot_gap.importing.reading.dictionaries import KINDS
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import fields, is_true, read_descriptors, real, whole
 from xpot_gap.importing.reading.names import OF_DESCRIPTORS, OF_ONE_DESCRIPTOR, plain_names
 from xpot_gap.importing.sparse import SparsePoints

@@ -7,9 +7,8 @@ from typing import Any
 
 from ase.data import chemical_symbols
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_gap.importing.data import Data
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import fields, real, split_string
 
 _KINDS = ("energy", "force", "virial")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_gap.descriptors.declare import POOL
 from xpot_gap.importing.data import Data
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import fields, whole
 from xpot_gap.importing.sigmas import known, rows_by_type
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from ase.data import atomic_numbers, chemical_symbols
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_gap.descriptors.declare import ANY
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import is_true, whole
 
 KEYS = {"Z", "Z1", "Z2", "n_species", "species_Z", "central_index", "n_Z", "add_species"}

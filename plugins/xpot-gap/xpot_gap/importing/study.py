@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xpot_core.api import ImportedStudy, InputError, validate_options
+from xpot_core.api import Findings, ImportedStudy, InputError, validate_options
 from xpot_gap.descriptors.choice import DescriptorChoice
 from xpot_gap.importing.data import read_data
 from xpot_gap.importing.descriptors import descriptor_entries
 from xpot_gap.importing.reading.dictionaries import settings_of
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import real, whole
 from xpot_gap.importing.reading.names import ALIASES, KNOWN, lose_what_has_no_counterpart, plain_names
 from xpot_gap.importing.reading.sources import read_source

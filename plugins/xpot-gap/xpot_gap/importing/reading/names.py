@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from xpot_gap.importing.reading.findings import Findings
+from xpot_core.api import Findings
 from xpot_gap.importing.reading.grammar import is_true
 
 ALIASES = {

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_gap.importing.reading.brace_expansion import expanded, hidden, shown
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.here_documents import here_documents
 from xpot_gap.importing.reading.names import ALIASES, KNOWN
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import yaml
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_gap.importing.reading.dictionaries import KINDS, is_fit, settings_of
-from xpot_gap.importing.reading.findings import Findings
 from xpot_gap.importing.reading.grammar import arguments_line, file_line, read_line
 from xpot_gap.importing.reading.shell import Command, first_command
 
