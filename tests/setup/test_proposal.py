@@ -354,3 +354,5 @@ def test_compounds_get_options_of_their_elements(registry: Registry, tmp_path: P
     assert options["radelem"] == {"In": 0.5, "P": "tune"}
     # the repulsion ends before the data begin
     assert options["zbl_inner"] < options["zbl_outer"] < facts.shortest
+    # and is all there soon below: what is switched off early leaves a hole
+    assert options["zbl_inner"] > 0.8 * options["zbl_outer"]

@@ -17,8 +17,11 @@ _RIDGE = {"min": 1.0e-13, "max": 1.0e-6, "log": True}
 _VIRIALS = {"min": 0.003, "max": 3.0, "log": True}
 """A GPa beside 100 meV/Å, and less: where energies of strained cells and stresses disagree by the calculation they come
 from, as for copper of Zuo et al., a weight of 0.3 triples the error of energies."""
-_INNER, _OUTER = 0.5, 0.85
-"""Where the repulsion is switched off, in nearest-neighbour distances: it must not reach into the bonds."""
+_OUTER = 0.85
+"""Where the repulsion has vanished, in nearest-neighbour distances: it must not reach into the bonds."""
+_INNER = 0.85
+"""Where its switching starts, as a share of that distance: below the data a narrow switching costs no error, and
+what is switched off early leaves a hole. For InP 0.85 instead of 0.59 made it a quarter shallower."""
 _BELOW = 0.95
 """Nor may it reach into the data, by its end in shortest distances: it made force errors of Cu five times as large."""
 
@@ -59,6 +62,6 @@ def propose(
     if not math.isnan(neighbour):
         found["reference"] = "zbl"
         outer = min(_OUTER * neighbour, _BELOW * shortest)
-        found["zbl_inner"] = round(_INNER / _OUTER * outer, 2)
+        found["zbl_inner"] = round(_INNER * outer, 2)
         found["zbl_outer"] = round(outer, 2)
     return found
