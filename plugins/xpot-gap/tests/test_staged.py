@@ -186,6 +186,17 @@ def test_memory_limit_bounds_the_sums(data: TrainingData, tmp_path: Path) -> Non
     assert GapFitter().prepare(request)._gram_bytes == 40_000_000
 
 
+def test_memory_is_told_with_rows_and_sums(data: TrainingData, tmp_path: Path) -> None:
+    options = make_options()
+    design = GapFitter().prepare(make_request(data, tmp_path, options=options))
+    rows = sum(block.nbytes for block in design._trained.kernel.blocks)
+    before = design.nbytes
+    assert before >= rows > 0
+    design.errors(options)
+    assert design._grams is not None
+    assert design.nbytes == before + design._grams.nbytes
+
+
 def test_second_preparation_comes_from_the_cache(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

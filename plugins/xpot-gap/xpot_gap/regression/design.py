@@ -49,7 +49,7 @@ from xpot_gap.linear_system.rows import (
     row_map,
     sensitivity_weights,
 )
-from xpot_gap.linear_system.stored import KernelMatrix, Stored
+from xpot_gap.linear_system.stored import Stored
 from xpot_gap.native.build import rows_at
 from xpot_gap.native.columns import KeptColumns
 from xpot_gap.options import GapOptions
@@ -113,6 +113,21 @@ class GapDesign:
         """Number of sigmas: for each kind of value one in each group, and one where frames bring theirs."""
         return len(KINDS) * self._width
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it keeps: kernel rows, those for further kernels among them, and sums."""
+        systems = [s for s in (self._trained, self._held) if s is not None]
+        arrays = [rows for columns in self.kept.used.values() for rows in columns.rows.values()]
+        if not arrays:
+            arrays = [block for system in systems for block in system.kernel.blocks]
+        grams = 0 if self._grams is None else self._grams.nbytes
+        return (
+            sum(a.nbytes for a in arrays)
+            + sum(s.sparse.nbytes for s in systems)
+            + self._white.factor.nbytes
+            + grams
+        )
+
     def fit(
         self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
     ) -> FittedPotential:
@@ -170,11 +185,17 @@ class GapDesign:
         chosen = self._checked(options)
         blocks = {name: self._blocks_of(name) for name in names}
         errors, solution, residuals = self._evaluate(chosen, leave_out)
-        kernel, rows, residual = residuals
+        rows, residual = residuals
+        system = self._trained if leave_out is not None or self._held is None else self._held
+        place = (
+            np.flatnonzero(self._rows.fold == leave_out)
+            if leave_out is not None
+            else np.arange(len(residual))
+        )
         factors = sensitivity_weights(rows, self._groups, sensitivity(errors.validation))
         used = np.flatnonzero(factors)
         # residual = target - kernel alpha
-        direction = -2.0 * (kernel[used].T @ (factors[used] * residual[used]))
+        direction = -2.0 * (system.kernel[place[used]].T @ (factors[used] * residual[used]))
         weight = self._block_weights(chosen)
         grams = self._gram(leave_out)
         if solution is None or grams is None:
@@ -215,7 +236,7 @@ class GapDesign:
 
     def _evaluate(
         self, options: GapOptions, leave_out: int | None
-    ) -> tuple[DesignErrors, Solution | None, tuple[KernelMatrix | FloatArray, RowMap, FloatArray]]:
+    ) -> tuple[DesignErrors, Solution | None, tuple[RowMap, FloatArray]]:
         start = time.perf_counter()
         alpha, solution, notes = self._solve(options, leave_out)
         solved = time.perf_counter()
@@ -224,14 +245,14 @@ class GapDesign:
             self._rows.fold == leave_out if leave_out is not None else np.zeros(len(residual), dtype=bool)
         )
         train = error_table(residual[~outside], self._rows.take(~outside), self._groups)
-        unseen: tuple[KernelMatrix | FloatArray, RowMap, FloatArray]
+        unseen: tuple[RowMap, FloatArray]
         if leave_out is not None:
-            unseen = (self._trained.kernel[outside], self._rows.take(outside), residual[outside])
+            unseen = (self._rows.take(outside), residual[outside])
         elif self._held is not None:
-            unseen = (self._held.kernel, self._held_rows, self._held.target - self._held.kernel @ alpha)
+            unseen = (self._held_rows, self._held.target - self._held.kernel @ alpha)
         else:
-            unseen = (np.zeros((0, len(alpha))), self._held_rows, np.zeros(0))
-        validation = error_table(unseen[2], unseen[1], self._groups)
+            unseen = (self._held_rows, np.zeros(0))
+        validation = error_table(unseen[1], unseen[0], self._groups)
         seconds = {"solve": solved - start, "predict": time.perf_counter() - solved}
         return DesignErrors(train, validation, seconds, {"n_sparse": len(alpha)}, notes), solution, unseen
 

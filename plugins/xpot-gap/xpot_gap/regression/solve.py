@@ -106,13 +106,19 @@ class GramBlocks:
         self._width = len(white.factor) + 1
         keys = sorted(set(zip(fold.tolist(), block.tolist(), strict=True)))
         self._fold, self._block = np.array(keys, dtype=np.intp).reshape(-1, 2).T
-        self._packed = np.zeros((len(keys), packed_size(self._width)))
+        self._packed = np.empty((len(keys), packed_size(self._width)))
         for packed, key in zip(self._packed, keys, strict=True):
             own = (fold == key[0]) & (block == key[1])
-            for rows in white.rows(np.where(own, scale, 0.0)):
-                packed += gram_of(rows)
-
+            grams = (gram_of(rows) for rows in white.rows(np.where(own, scale, 0.0)))
+            packed[:] = next(grams, 0.0)  # not added to zeros: each pass over so much memory counts
+            for gram in grams:
+                packed += gram
         self._last: tuple[bytes, dict[int | None, FloatArray]] = b"", {}
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the sums."""
+        return self._packed.nbytes
 
     def _total(self, weight: FloatArray, leave_out: int | None) -> FloatArray:
         """The weighted sum of all blocks; of all folds together, since each block is then read once."""
