@@ -83,13 +83,23 @@ def row_of(source: Path, tool: str, folder: Path) -> dict[str, Any]:
         own = module.own_run(source, folder, frames)
         row["own_seconds"] = _cpu() - start
     except Exception as error:  # the table shows it
-        return row | {"why": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
+        why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        return row | {"why": f"{why} ({_own_end(module, source, folder, frames)})"}
     n_atoms = np.array([len(frame) for frame in frames])
     row["energy_difference"] = float(np.max(np.abs(np.subtract(ours[0], own[0])) / n_atoms))
     row["force_difference"] = float(
         max(np.max(np.abs(np.subtract(a, b))) for a, b in zip(ours[1], own[1], strict=True))
     )
     return row
+
+
+def _own_end(module: Any, source: Path, folder: Path, frames: Any) -> str:
+    """Whether the tool itself fits what was not fitted by the study."""
+    try:
+        module.own_run(source, folder, frames)
+    except Exception:  # whatever the tool dislikes
+        return "the tool's own run fails, too"
+    return "the tool's own run does not fail"
 
 
 def thin(source: Path, part: float) -> None:

@@ -52,6 +52,12 @@ FORMS = {
         f"{SOAP} n_sparse=9 n_Z=2 Z={{{{29 47}}}} n_species=2 species_Z={{{{47 29}}}} add_species=F",
         "e0=0.1",
     ),
+    "neighbours counted, and each by its species": (
+        "coordination cutoff=4.0 transition_width=0.5 covariance_type=ard_se theta_uniform=1.0 delta=0.5 n_sparse=6 "
+        "sparse_method=uniform : power_so3 cutoff=4.0 l_max=2 n_max=2 covariance_type=ard_se theta_uniform=1.0 "
+        "delta=0.2 n_sparse=9 sparse_method=cur_points",
+        "e0=0.1",
+    ),
     "piecewise polynomial": (f"{PAIR.replace('ard_se', 'pp')} : {SOAP} n_sparse=9 f0=0.0", "e0=0.1"),
 }
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from ase.io import write
+from ase.units import Bohr
 from gap_cases import PAIR_TEXT, SOAP_TEXT, make_data
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xpot_gap.gap_fit.runner import gap_fit_program
 from xpot_gap.importing.importer import recognises
+from xpot_gap.importing.other_descriptors import cutoff_of, species_settings
 from xpot_gap.importing.reading.grammar import arguments_line, is_true, read_descriptors, read_line, real
 from xpot_gap.importing.reading.sources import read_source
 from xpot_gap.importing.sigmas import rows_by_type
@@ -277,6 +279,37 @@ def test_each_descriptor_has_its_own_second_names() -> None:
     assert entry["other"]["more"] == {"Z_center": 29, "add_species": False} or entry["other"]["more"] == {
         "Z_center": 29
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "elements", "settings"),
+    [
+        ("rdf", ["Cu", "Ag"], [{"Z": 29}, {"Z": 47}]),
+        ("co_distance_2b", ["Cu", "Ag"], [{"Z1": 29, "Z2": 29}, {"Z1": 29, "Z2": 47}, {"Z1": 47, "Z2": 47}]),
+        ("co_angle_3b", ["Cu"], [{"Z": 29, "Z1": 29, "Z2": 29}]),
+        (
+            "cosnx",
+            ["Cu", "Ag"],
+            [{"n_species": 2, "Z": z, "species_Z": "29 47", "w": "0.5 1.0"} for z in (29, 47)],
+        ),
+        ("water_dimer", ["O", "H"], [{}]),
+    ],
+)
+def test_species_that_gap_fit_adds(kind: str, elements: list[str], settings: list[dict[str, object]]) -> None:
+    assert species_settings(kind, {}, elements, Findings()) == settings
+
+
+def test_species_that_are_not_known_are_lost() -> None:
+    findings = Findings()
+    assert species_settings("rdf", {}, [], findings) == [{}]
+    assert len(findings.lost) == 1
+    with pytest.raises(InputError, match="stops at it"):
+        species_settings("alex", {}, ["Cu"], findings)
+
+
+def test_cutoffs_of_symmetry_functions() -> None:
+    assert cutoff_of("behler", {}) == pytest.approx(6.0, abs=1e-3)
+    assert cutoff_of("behler", {"specification": "2:Cu:0.1:0:5|2:Cu:0.2:0:8"}) == pytest.approx(8 * Bohr)
 
 
 @pytest.mark.parametrize(

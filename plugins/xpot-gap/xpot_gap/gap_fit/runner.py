@@ -235,7 +235,9 @@ def _explain(status: int, log: str, what: str, error: type[TrialError]) -> Trial
             log=tail,
             retryable=name in ("SIGKILL", "SIGTERM"),
         )
-    abort = re.findall(r"SYSTEM ABORT:\s*(.*)", log)
+    # behind the places of its source, which tell a user nothing, to the line with STOP
+    traced = re.findall(r"SYSTEM ABORT: Traceback.*\n(?:File .*\n)+((?s:.*?))\nSTOP", log)
+    abort = [" ".join(text.split()) for text in traced] or re.findall(r"SYSTEM ABORT:\s*(.*)", log)
     lines = [line for line in log.splitlines() if line.strip()]
     last = abort[-1] if abort else (lines or ["no output"])[-1]
     return error(f"{what} stopped with status {status}: {last.strip()}", remedy="see the log tail", log=tail)

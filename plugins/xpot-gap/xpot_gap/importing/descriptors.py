@@ -11,6 +11,7 @@ from xpot_gap.descriptors.choice import DescriptorChoice
 from xpot_gap.importing import species
 from xpot_gap.importing.data import Data
 from xpot_gap.importing.folding import folded
+from xpot_gap.importing.other_descriptors import cutoff_of, species_settings
 from xpot_gap.importing.reading.dictionaries import KINDS
 from xpot_gap.importing.reading.grammar import fields, is_true, read_descriptors, real, whole
 from xpot_gap.importing.reading.names import OF_DESCRIPTORS, OF_ONE_DESCRIPTOR, plain_names
@@ -115,7 +116,8 @@ def descriptor_entries(
         own = {key: value for key, value in pairs.items() if key != kind}
         chosen = _common(kind, own, findings) | points.of(kind, own)
         if kind not in _OPTIONS:
-            entries.append({"other": {"name": kind} | chosen | _other(kind, own, data, findings)})
+            others = _others(kind, own, data, findings)
+            entries += [{"other": {"name": kind} | chosen | other} for other in others]
             continue
         missing = [key for key in _needed(kind, own) if key not in own]
         if missing:
@@ -281,30 +283,9 @@ def _turbo(own: Mapping[str, str], data: Data, findings: Findings) -> dict[str, 
     return chosen
 
 
-def _other(kind: str, own: Mapping[str, str], data: Data, findings: Findings) -> dict[str, Any]:
-    """A descriptor without options of its own: its settings as they are."""
-    if "cutoff" not in own:
-        raise InputError("gives no cutoff", key=kind)
-    if is_true(own.get("add_species", "T"), "add_species") and len(data.elements) != 1:
-        findings.lose(f"{kind}: add_species=T for several elements; write one descriptor for each.")
+def _others(kind: str, own: Mapping[str, str], data: Data, findings: Findings) -> list[dict[str, Any]]:
+    """A descriptor without options of its own: its settings as they are, once for each that gap_fit makes of it."""
     kept = {k: v for k, v in own.items() if k in {*_READ - species.KEYS, *_FILES, "cutoff", "add_species"}}
     more: dict[str, Any] = {key: _plain(value, key) for key, value in own.items() if key not in kept}
-    if is_true(own.get("add_species", "T"), "add_species") and data.elements:
-        more |= _one_element(kind, data.elements[0])
-    return {"cutoff": real(own["cutoff"], f"{kind}: cutoff"), "more": more}
-
-
-def _one_element(kind: str, symbol: str) -> dict[str, Any]:
-    """What gap_fit adds to a descriptor where the data has one element."""
-    from ase.data import atomic_numbers
-
-    z = int(atomic_numbers[symbol])
-    if kind in ("coordination", "rdf"):
-        return {"Z": z}
-    if kind.endswith("distance_2b"):
-        return {"Z1": z, "Z2": z}
-    if kind == "co_angle_3b":
-        return {"Z": z, "Z1": z, "Z2": z}
-    if kind in ("bispectrum_so3", "bispectrum_so4", "behler", "cosnx", "power_so3", "power_so4"):
-        return {"n_species": 1, "Z": z, "species_Z": f"{{{{{z}}}}}", "w": "{{1.0}}"}
-    return {}
+    added = species_settings(kind, own, data.elements, findings)
+    return [{"cutoff": cutoff_of(kind, own), "more": more | settings} for settings in added]
