@@ -47,7 +47,7 @@ def test_results_are_told_together_and_in_order(tmp_path: Path) -> None:
 
     write_frames(tmp_path / "train.xyz", frames()[:6])
     executor = LocalExecutor(LocalOptions(workers=2, ordered=True))
-    executor.start(_context(_FAULTY, tmp_path, Limits(seconds=8.0)))
+    executor.start(_context(_FAULTY, tmp_path, Limits(seconds=5.0)))
     try:
         executor.submit(_task(0, {"mode": "hang"}, tmp_path))
         executor.submit(_task(1, {"mode": "exception"}, tmp_path))

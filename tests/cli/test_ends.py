@@ -189,6 +189,7 @@ def test_exit_in_a_thread_of_a_fit_is_told(start: Start) -> None:
     assert "thread 'mine' of a plugin called os._exit(0)" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("deed", "words"),
     [

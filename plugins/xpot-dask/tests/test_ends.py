@@ -99,6 +99,7 @@ def test_trial_whose_worker_closes_is_given_back_and_not_failed(
         wait(lambda: not children())
 
 
+@pytest.mark.slow
 def test_worker_may_close_at_any_moment_of_a_trial(folder: Path, plugin: Callable[[], TrialPlugin]) -> None:
     """The trial is done or given back, and no child is left, not even one that was just being started."""
     rng = np.random.default_rng(0)
