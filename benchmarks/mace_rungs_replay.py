@@ -5,18 +5,21 @@
 Records full-length trainings of random points in one study, which goes on where it was stopped. A trial that is
 promoted goes on from its checkpoint and so has the curve of an uninterrupted training (a rule of the conformance kit):
 what a study with rungs would have seen is therefore known for each order of the points. Two workers, and the rules of
-promotion of a running study. Writes ``results/mace_rungs_replay.md`` and ``.png``; `mace_rungs.py` runs both kinds by
-the clock instead.
+promotion of a running study. The best point is then trained on all training structures, and its errors on the test
+set stand beside those of `published_table.py`. Writes ``results/mace_rungs_replay.md`` and ``.png``; `mace_rungs.py`
+runs both kinds by the clock instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase.io import read, write
@@ -30,8 +33,18 @@ from xpot_core.types.trials import Trial, TrialState
 WORKERS = 2
 
 
-def recorded(args: argparse.Namespace) -> FloatArray:
-    """Loss after each epoch, shape (trials, epochs); the trials of a study that is begun or goes on."""
+def recorded(args: argparse.Namespace) -> tuple[FloatArray, float, dict[str, Any]]:
+    """Full-length trainings of a study that is begun or goes on.
+
+    Returns
+    -------
+    curves
+        Loss after each epoch, shape (trials, epochs).
+    seconds
+        Of an epoch, in the median of the trials; two trials at once.
+    values
+        Hyperparameters of the trial with the lowest loss.
+    """
     args.runs.mkdir(parents=True, exist_ok=True)
     train = (args.runs / f"Si_train_{args.every}.xyz").resolve()
     if not train.exists():
@@ -41,8 +54,35 @@ def recorded(args: argparse.Namespace) -> FloatArray:
     raw |= {"study": "mace-record", "budget": {"trials": args.trials}}
     del raw["data"]["test"]
     opened = xpot.run(raw, runs=args.runs, progress=False)
-    curves = [[point.loss for point in t.curve] for t in opened.results.trials if t.loss is not None]
-    return np.array([c for c in curves if len(c) == args.epochs], dtype=float)
+    whole = [t for t in opened.results.trials if t.loss is not None and len(t.curve) == args.epochs]
+    curves = np.array([[point.loss for point in t.curve] for t in whole], dtype=float)
+    seconds = [(t.finished - t.started) / args.epochs for t in whole if t.finished and t.started]
+    return curves, float(np.median(seconds)), whole[int(curves[:, -1].argmin())].values
+
+
+def errors_of_winner(args: argparse.Namespace, values: dict[str, Any]) -> tuple[float, float]:
+    """Errors on the test set, meV/atom and eV/Å, of a larger network trained with stage two on all structures."""
+    args.minutes = 0.0
+    raw = study("full", 1, args, DATA / "Si_train.xyz")
+    raw |= {"study": f"mace-winner-{args.winner_channels}-{args.winner_epochs}", "budget": {"trials": 1}}
+    raw["fitter"]["mace"] |= values | {
+        "max_num_epochs": args.winner_epochs,
+        "num_channels": args.winner_channels,
+        "start_swa": 2 * args.winner_epochs // 3,
+    }
+    raw["executor"] = "serial"
+    found = xpot.run(raw, runs=args.runs, progress=False).errors["test"]
+    return float(found["energy_rmse"]), float(found["force_rmse"])
+
+
+def others() -> list[str]:
+    """Rows of other potentials on the same test set that were selected by cross-validation."""
+    with (RESULTS / "published_table.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [r for r in csv.DictReader(stream) if r["element"] == "Si" and r["selected_on"] == "CV"]
+    return [
+        f"| {r['potential']}, {r['search']} search, by CV | {float(r['E']):.2f} | {float(r['F']):.3f} |"
+        for r in rows
+    ]
 
 
 def new_trials(curves: FloatArray, order: Sequence[int], kind: str) -> Iterator[tuple[Trial, FloatArray]]:
@@ -112,6 +152,8 @@ def page(
     whole: dict[str, list[FloatArray]],
     curves: FloatArray,
     budget: int,
+    seconds: float,
+    test: tuple[float, float],
     args: argparse.Namespace,
 ) -> str:
     """The table: `found` with equal epochs, `whole` until all points are used up."""
@@ -131,7 +173,7 @@ def page(
         f"on one in {args.every} of the training structures of Zuo et al. (2020), {args.channels} channels, one layer;",
         f"rungs {rungs(epochs)}; {args.orders} orders of the points.",
         "",
-        f"With {budget} epochs for each study:",
+        f"With {budget} epochs for each study ({budget * seconds / WORKERS / 60:.1f} minutes on two cores):",
         "",
         "| study | lowest loss: median | quartiles | lower than the other in |",
         "|---|---|---|---|",
@@ -149,6 +191,14 @@ def page(
         "where it is not found that counts as 0).",
         "",
         "![Lowest loss against epochs](mace_rungs_replay.png)",
+        "",
+        f"The best point, trained with {args.winner_channels} channels for {args.winner_epochs} epochs, the last third",
+        "of them stage two, on five sixths of all training structures, beside other potentials on the same test set:",
+        "",
+        "| potential | E, meV/atom | F, eV/Å |",
+        "|---|---|---|",
+        f"| MACE, {args.winner_channels} channels, one layer | {test[0]:.2f} | {test[1]:.3f} |",
+        *others(),
         "",
     ]
     return "\n".join(lines)
@@ -187,17 +237,19 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=45)
     parser.add_argument("--channels", type=int, default=8)
+    parser.add_argument("--winner-epochs", type=int, default=90, help="of the training on all structures")
+    parser.add_argument("--winner-channels", type=int, default=32)
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
-    curves = recorded(args)
+    curves, seconds, values = recorded(args)
     # A study with rungs begins four times as many points with the same epochs: more than a quarter would run out.
     budget = args.epochs * max(1, len(curves) // 4)
     found = compared(curves, args.orders, budget)
     whole = compared(curves, args.orders, curves.size)
     args.results.mkdir(parents=True, exist_ok=True)
-    text = page(found, whole, curves, budget, args)
+    text = page(found, whole, curves, budget, seconds, errors_of_winner(args, values), args)
     (args.results / "mace_rungs_replay.md").write_text(text, encoding="utf-8")
     figure(found, budget, args.results / "mace_rungs_replay.png")
     print(text)

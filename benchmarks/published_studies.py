@@ -70,13 +70,19 @@ def fitter(potential: str, element: str) -> dict[str, Any]:
 
 
 def large_gap(n_sparse: int) -> dict[str, Any]:
-    """2b and SOAP; the native kernels make l_max 6 and many sparse points affordable.
+    """2b and SOAP; the native kernels make l_max 6, above 1,000 sparse points l_max 8, and many points affordable.
 
     Ranges of the sigmas lie below Table I's, whose defaults are too large for so many sparse points; so the inner
     search begins in the middle of them.
     """
     soap = {"cutoff": {"min": 3.8, "max": 5.5}, "atom_sigma": {"min": 0.35, "max": 0.65}, "zeta": 4}
-    soap |= {"delta": {"min": 0.4, "max": 4.0, "log": True}, "n_max": 8, "l_max": 6, "n_sparse": n_sparse}
+    n_max, l_max = (10, 8) if n_sparse > 1000 else (8, 6)
+    soap |= {
+        "delta": {"min": 0.4, "max": 4.0, "log": True},
+        "n_max": n_max,
+        "l_max": l_max,
+        "n_sparse": n_sparse,
+    }
     return {
         "gap": {
             "descriptors": [{"distance_2b": {"cutoff": 5.0, "n_sparse": 20}}, {"soap": soap}],

@@ -8,7 +8,7 @@ potential (made here), or the first of FILE, copied and rattled where it has too
 Each step runs by itself with two processes for the fits: ASE's own reader, the data of a study for the first time and
 from the cache, `init --from-data`, `doctor --no-fit`, `fit`, and a nested study of 10 trials with all weights inside.
 Told are wall and CPU seconds, the memory of all its processes together, and after how long it said something first.
-Writes ``benchmarks/results/scale.csv`` and ``.md``.
+Writes ``benchmarks/results/scale.csv`` and ``.md``; rows of other sizes that stand there are kept.
 
 ``--wbe`` takes the folder of FitSNAP's example WBe_PRB2019 with its JSON files (25,422 structures, not ours to ship),
 converts it, fits it, runs FitSNAP itself, and compares time, memory and coefficients; an hour. Writes
@@ -50,7 +50,8 @@ ASE = "import sys; from ase.io import read; read(sys.argv[1], ':')"
 LOAD = (
     "import sys; from pathlib import Path; from xpot_core.data.dataset import load_dataset; "
     "from xpot_core.study_file.read import read_study; "
-    "load_dataset(read_study(Path(sys.argv[1]), ()), lambda line: print(line, flush=True))"
+    "from xpot_core.system.progress import heard_by\n"
+    "with heard_by(lambda line: print(line, flush=True)): load_dataset(read_study(Path(sys.argv[1]), ()))"
 )
 Row = dict[str, Any]
 
@@ -183,7 +184,7 @@ def watched(arguments: Sequence[str], folder: Path, cache: Path) -> Row:
     done.set()
     watcher.join()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if status > 1:  # 1: the doctor has warnings
+    if status > ("doctor" in arguments):  # the doctor ends with 1 where it has warnings
         raise RuntimeError(f"{arguments} ended with {status}: {''.join(lines[-20:])}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     wall = time.perf_counter() - begin
@@ -297,6 +298,17 @@ def table(rows: Sequence[Row], given: argparse.Namespace) -> list[str]:
     return lines
 
 
+def earlier(sizes: Sequence[str]) -> list[Row]:
+    """Rows of an earlier run that has other sizes."""
+    file = RESULTS / "scale.csv"
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8") as lines:
+        read = [{k: v if k == "step" else float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+    rows = [r | {"structures": int(r["structures"]), "atoms": int(r["atoms"])} for r in read]
+    return [r for r in rows if str(r["structures"]) not in sizes]
+
+
 def main() -> None:
     """Measure and write, row by row."""
     parser = argparse.ArgumentParser(
@@ -318,11 +330,11 @@ def main() -> None:
         (RESULTS / "scale_wbe.md").write_text(text + "\n", encoding="utf-8")
         print(text)
         return
-    rows: list[Row] = []
+    rows = [] if given.data else earlier(given.sizes.split(","))
     for size in given.sizes.split(","):
         with tempfile.TemporaryDirectory() as folder:
             for row in steps(Path(folder), int(size), given):
-                rows.append(row)
+                rows = sorted([*rows, row], key=lambda r: r["structures"])
                 print(json.dumps(row), flush=True)
                 with (RESULTS / "scale.csv").open("w", newline="", encoding="utf-8") as out:
                     writer = csv.DictWriter(out, list(rows[0]))
