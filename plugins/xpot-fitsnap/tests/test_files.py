@@ -161,9 +161,24 @@ def test_import_of_a_typical_input(tmp_path):
     assert options["fweight"] == {"Bulk": 1.0, "aa": 2.0}
     assert options["vweight"] == 0.0
     notes = " ".join(study["#"] + study["lost"])
-    assert (options["absolute_ridge"], options["ridge"], study["lost"]) == (1e-8, 0.0, [])
+    assert (options["absolute_ridge"], options["ridge"]) == (1e-8, 0.0)
+    assert [text.split()[0] for text in study["lost"]] == ["smartweights"]  # structures cannot be counted
     for word in ("smartweights", "No JSON files"):
         assert word in notes
+
+
+def test_settings_that_change_the_fit_are_lost_and_those_that_are_off_are_not(tmp_path):
+    text = FITSNAP_INPUT.replace("smartweights = 1", "").replace(
+        "[REFERENCE]", "[REFERENCE]\natom_style = charge", 1
+    )
+    on = text.replace("[BISPECTRUM]", "[BISPECTRUM]\nbikflag = 1")
+    for name, content, expected in (
+        ("on", on, ["BISPECTRUM.bikflag", "atom_style"]),
+        ("off", text, ["atom_style"]),
+    ):
+        (tmp_path / f"{name}.in").write_text(content)
+        lost = study_from_fitsnap(str(tmp_path / f"{name}.in"))["lost"]
+        assert [line.split()[0] for line in lost] == expected
 
 
 @pytest.mark.parametrize(
@@ -196,7 +211,7 @@ def test_bad_inputs_are_named(old, new, message, tmp_path):
     assert not (tmp_path / "x_train.xyz").exists()
 
 
-def test_what_is_not_translated_stands_in_the_comments(tmp_path):
+def test_what_is_not_translated_is_told(tmp_path):
     text = FITSNAP_INPUT.replace("bzeroflag = 1", "bzeroflag = 1\nbikflag = 1\ndgradflag = 0")
     text = text.replace("force = 1", "force = 1\nper_atom_energy = 1").replace(
         "[ESHIFT]", "[ESHIFT]\nIn2 = 2"
@@ -204,7 +219,8 @@ def test_what_is_not_translated_stands_in_the_comments(tmp_path):
     text = text.replace("units = metal", "unit = real").replace(" eweight ", " ewight ")
     text = text.replace("0.9 0.1 100.0", "0.9 0.0 100.0")
     (tmp_path / "x.in").write_text(text + "[ARD]\nscap = 1e-6\n[OUTFILE]\nmetrics = m\n")
-    notes = "\n".join(study_from_fitsnap(str(tmp_path / "x.in"))["#"])
+    study = study_from_fitsnap(str(tmp_path / "x.in"))
+    notes = "\n".join(study["#"] + study["lost"])
     for words in (
         "BISPECTRUM.bikflag = 1 is not translated",
         "CALCULATOR.per_atom_energy = 1 is not translated",

@@ -142,8 +142,20 @@ def test_a_script_with_stage_two(tmp_path: Path) -> None:
 
 def test_what_changes_the_model_without_counterpart_is_lost() -> None:
     _, study = read("train_file: a.xyz\nE0s: average\nlbfgs: true\nlora: true\nplot: false\npatience: 20\n")
-    assert study.lost == ("lbfgs: True", "lora: True")
-    assert any("stop_early" in note for note in study.notes)
+    assert study.lost[:2] == ("lbfgs: True", "lora: True")
+    assert "stop_early" in study.lost[2]
+
+
+def test_patience_that_never_ends_a_training_loses_nothing() -> None:
+    _, study = read("train_file: a.xyz\nE0s: average\nmax_num_epochs: 20\npatience: 20\n")
+    assert study.lost == ()
+
+
+def test_defaults_of_mace_lose_nothing() -> None:
+    parser = pytest.importorskip("mace.tools").build_default_arg_parser()
+    assert parser.get_default("lora") is False
+    _, study = read("train_file: a.xyz\nE0s: average\nlora: false\nlbfgs: false\n")
+    assert study.lost == ()
 
 
 def test_a_downloaded_foundation_is_lost() -> None:

@@ -163,8 +163,16 @@ def _data(
             )
     if isinstance(size := given.get("test_size"), float):
         found["validation"] = {"fraction": size}
+        findings.note(
+            f"data.test_size: {size:g} of the structures validate each trial; the final fit takes them too, unlike "
+            "pacemaker's."
+        )
     else:
         found["validation"] = {"kfold": 5}
+        if size:
+            findings.note(
+                f"data.test_size: {size} structures of pacemaker's choice are not left out of the fit."
+            )
     reference = given.get("reference_energy")
     if isinstance(reference, Mapping) and not linear:
         options["energy_shift"] = {e: float(v) for e, v in reference.items()}

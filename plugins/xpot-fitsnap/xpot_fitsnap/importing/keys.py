@@ -5,7 +5,7 @@ from __future__ import annotations
 from configparser import ConfigParser
 from pathlib import Path
 
-from xpot_core.api import InputError, nearest
+from xpot_core.api import Findings, InputError, nearest
 
 TRANSLATED: dict[str, set[str]] = {
     "BISPECTRUM": {
@@ -29,6 +29,8 @@ LEFT: dict[str, set[str]] = {
     },
 }  # fmt: skip
 """What FitSNAP knows, and a study file does not."""
+CHANGING = {"BISPECTRUM", "CALCULATOR"}
+"""Sections where these change the fit; elsewhere they belong to a solver, which is told by itself, or to files."""
 COLUMNS = {"name", "size", "training_size", "testing_size", "eweight", "fweight", "vweight"}
 OWN_NAMES = {"ESHIFT", "GROUPS", "TRAINSHIFT"}
 """Sections whose names the user makes: elements and groups."""
@@ -40,7 +42,7 @@ UNREAD = {
 _OFF = {"0", "false", "f", "no", "n", "off", "none"}
 
 
-def left_out(config: ConfigParser, path: Path) -> list[str]:
+def left_out(config: ConfigParser, path: Path, findings: Findings) -> None:
     """Look at every setting of an input for what a study file made of it does not say.
 
     Parameters
@@ -49,18 +51,14 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
         The input.
     path
         Where it was read, for messages.
-
-    Returns
-    -------
-    list of str
-        A remark for each setting that is left out.
+    findings
+        Gets a remark for each setting that is left out.
 
     Raises
     ------
     InputError
         If FitSNAP refuses the input for a name that it does not know.
     """
-    notes = []
     solver = config.get("SOLVER", "solver", fallback="SVD").upper()
     for section in config.sections():
         if section == "RIDGE" and solver == "RIDGE":
@@ -70,7 +68,7 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
                         "FitSNAP has no such setting", file=path, key=f"RIDGE.{key}", value=value
                     )
         elif section in UNREAD:
-            notes.append(f"Section {section} is not translated.")
+            findings.note(f"Section {section} is not translated.")
         elif section not in TRANSLATED.keys() | OWN_NAMES | SILENT:
             known = TRANSLATED.keys() | OWN_NAMES | SILENT | UNREAD
             raise InputError(
@@ -81,10 +79,11 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
         for key, value in config.items(section) if config.has_section(section) else ():
             if key in left:
                 if value.lower() not in _OFF and not (key == "cov_nugget" and solver == "ANL"):
-                    notes.append(f"{section}.{key} = {value} is not translated.")
+                    tell = findings.lose if section in CHANGING else findings.note
+                    tell(f"{section}.{key} = {value} is not translated.")
             elif section == "REFERENCE":
                 if key not in translated and not key.startswith("pair_coeff"):
-                    notes.append(_ignored(f"{section}.{key}", value, nearest(key, translated)))
+                    findings.note(_ignored(f"{section}.{key}", value, nearest(key, translated)))
             elif key not in translated:
                 raise InputError(
                     "FitSNAP has no such setting and refuses it",
@@ -96,16 +95,15 @@ def left_out(config: ConfigParser, path: Path) -> list[str]:
     types = config.get("BISPECTRUM", "type", fallback="H").split()
     for key, value in config.items("ESHIFT") if config.has_section("ESHIFT") else ():
         if key not in types:
-            notes.append(_ignored(f"ESHIFT.{key}", value, nearest(key, types)))
+            findings.note(_ignored(f"ESHIFT.{key}", value, nearest(key, types)))
     if (
         config.has_section("TRAINSHIFT")
         and config.get("SCRAPER", "scraper", fallback="JSON").upper() != "VASP"
     ):
-        notes.append("Section TRAINSHIFT has no effect in FitSNAP, nor here: it is for the scraper VASP.")
+        findings.note("Section TRAINSHIFT has no effect in FitSNAP, nor here: it is for the scraper VASP.")
     for column in config.get("GROUPS", "group_sections", fallback="").split():
         if column not in COLUMNS:
-            notes.append(f"Column {column} of the groups is not translated: {nearest(column, COLUMNS)}.")
-    return notes
+            findings.note(f"Column {column} of the groups is not translated: {nearest(column, COLUMNS)}.")
 
 
 def _ignored(key: str, value: str, hint: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from configparser import ConfigParser
 
+from xpot_core.api import Findings
+
 _MODEL = {
     "solver": "SOLVER", "normweight": "SOLVER", "normratio": "SOLVER", "compute_testerrs": "SOLVER",
     "compute_dbvb": "CALCULATOR",
@@ -22,7 +24,7 @@ _GONE = {("OUTFILE", "configs")}
 _NUMBERED = ("wj", "radelem", "type", "twojmax", "sinner", "dinner")
 
 
-def of_today(config: ConfigParser, notes: list[str]) -> None:
+def of_today(config: ConfigParser, findings: Findings) -> None:
     """Rename, in place, what had another name or section."""
     if config.has_section("MODEL"):
         for key, value in config.items("MODEL"):
@@ -31,7 +33,7 @@ def of_today(config: ConfigParser, notes: list[str]) -> None:
                 config.add_section(section)
             config.set(section, key, value)
         config.remove_section("MODEL")
-        notes.append("Section MODEL of older versions is read as BISPECTRUM, SOLVER and CALCULATOR.")
+        findings.note("Section MODEL of older versions is read as BISPECTRUM, SOLVER and CALCULATOR.")
     for (section, old), new in _RENAMED.items():
         if config.has_option(section, old):
             config.set(section, new, config.get(section, old))

@@ -8,12 +8,12 @@ from typing import Any
 
 from ase.data import atomic_numbers
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_fitsnap.importing.values import is_number
 
 
 def reference_options(
-    config: configparser.ConfigParser, types: list[str], notes: list[str]
+    config: configparser.ConfigParser, types: list[str], findings: Findings
 ) -> dict[str, Any]:
     """``reference`` and the options that go with it."""
     if not config.has_section("REFERENCE"):
@@ -22,7 +22,7 @@ def reference_options(
     if section.get("units", "metal").lower() != "metal":
         raise InputError("only units metal can be translated", key="REFERENCE.units", value=section["units"])
     if section.get("atom_style", "atomic").lower() != "atomic":
-        notes.append(f"atom_style {section['atom_style']} is not supported: charges are lost.")
+        findings.lose(f"atom_style {section['atom_style']}: charges have no counterpart.")
     words = section.get("pair_style", "zero 10.0").split()
     order = {i + 1: sorted(types).index(t) + 1 for i, t in enumerate(types)}
     lines = [_renumbered(v, order) for k, v in section.items() if k.startswith("pair_coeff")]

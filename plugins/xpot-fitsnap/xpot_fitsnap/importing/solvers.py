@@ -5,7 +5,7 @@ from __future__ import annotations
 from configparser import ConfigParser
 from typing import Any
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_fitsnap.importing.values import to_flag, to_number
 
 _NETWORKS = {"PYTORCH", "JAX", "NETWORK", "TENSORFLOWSVD", "OPT"}
@@ -51,7 +51,7 @@ def refuse_others(config: ConfigParser) -> None:
         )
 
 
-def solver_options(config: ConfigParser, notes: list[str], lost: list[str]) -> dict[str, Any]:
+def solver_options(config: ConfigParser, findings: Findings) -> dict[str, Any]:
     """Options of the regression; FitSNAP keeps every direction of the data that QR of all rows keeps."""
     solver = config.get("SOLVER", "solver", fallback="SVD").upper()
     options: dict[str, Any] = {"ridge": 0.0, "solver": "qr"}
@@ -59,15 +59,15 @@ def solver_options(config: ConfigParser, notes: list[str], lost: list[str]) -> d
     if solver == "RIDGE":
         alpha = to_number(config.get("RIDGE", "alpha", fallback="1.0E-8"), "RIDGE.alpha")
         if to_flag(config.get("EXTRAS", "apply_transpose", fallback="0"), "EXTRAS.apply_transpose"):
-            lost.append(
+            findings.lose(
                 "With apply_transpose RIDGE adds alpha to the square of the normal equations, which has no counterpart."
             )
             alpha = 0.0
     elif solver == "ANL":
         alpha = to_number(config.get("SOLVER", "cov_nugget", fallback="0"), "SOLVER.cov_nugget")
-        notes.append("ANL: the coefficients are the same; its covariance is not computed in this form.")
+        findings.note("ANL: the coefficients are the same; its covariance is not computed in this form.")
     elif solver in _LOST:
-        lost.append(f"{solver} {_LOST[solver]}: the fit is plain least squares.")
+        findings.lose(f"{solver} {_LOST[solver]}: the fit is plain least squares.")
     elif solver not in ("SVD", "SCALAPACK"):
-        lost.append(f"Solver {solver} is not translated: the fit is plain weighted least squares.")
+        findings.lose(f"Solver {solver} is not translated: the fit is plain weighted least squares.")
     return options | ({"absolute_ridge": alpha} if alpha else {})

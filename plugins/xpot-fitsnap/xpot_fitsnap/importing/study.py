@@ -6,7 +6,7 @@ import configparser
 from pathlib import Path
 from typing import Any
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_fitsnap.importing.data.convert import convert
 from xpot_fitsnap.importing.keys import left_out
 from xpot_fitsnap.importing.older import of_today
@@ -65,15 +65,18 @@ def study_from_fitsnap(source: str) -> dict[str, Any]:
 
 
 def _translated(config: configparser.ConfigParser, path: Path) -> dict[str, Any]:
-    notes = [f"Translated from {path.name}. The values are fixed as they were: write `tune` to search one."]
-    of_today(config, notes)
+    findings = Findings()
+    findings.note(
+        f"Translated from {path.name}. The values are fixed as they were: write `tune` to search one."
+    )
+    of_today(config, findings)
     refuse_others(config)
     if not config.has_section("BISPECTRUM"):
         raise InputError("has no section BISPECTRUM", file=path, remedy="is it a FitSNAP input for SNAP?")
-    notes += left_out(config, path)
+    left_out(config, path, findings)
     types = config.get("BISPECTRUM", "type", fallback="H").split()
     options = _bispectrum(config, types)
-    options |= reference_options(config, types, notes)
+    options |= reference_options(config, types, findings)
     groups = groups_of(config, path)
     data: dict[str, Any] = {
         "train": f"{path.stem}_train.xyz",
@@ -81,22 +84,21 @@ def _translated(config: configparser.ConfigParser, path: Path) -> dict[str, Any]
         "keys": {"energy": "REF_energy", "forces": "REF_forces", "virial": "REF_virial"},
         "group_by": "config_type",
     }
-    converted = convert(config, path, groups, notes)
+    converted = convert(config, path, groups, findings)
     if converted.test:
         data["test"] = f"{path.stem}_test.xyz"
     options |= _energies(config, types)
-    options |= weight_options(config, trained(groups), converted.frames, options, notes)
-    lost: list[str] = []
-    options |= solver_options(config, notes, lost)
+    options |= solver_options(config, findings)
+    options |= weight_options(config, trained(groups), converted.frames, options, findings)
     told: dict[str, Any] = {}
     reported = metrics_file(config, path)
     if reported is not None:
         file = reported.relative_to(path.parent).as_posix()
         told = {"reference": [{"label": "FitSNAP", "file": file}]}
-        notes.append(f"xpot fit shows its errors beside those that FitSNAP wrote to {file}.")
+        findings.note(f"xpot fit shows its errors beside those that FitSNAP wrote to {file}.")
     return {
-        "#": notes,
-        "lost": lost,
+        "#": findings.notes,
+        "lost": findings.lost,
         "study": path.stem,
         "data": data,
         "fitter": {"snap": options},

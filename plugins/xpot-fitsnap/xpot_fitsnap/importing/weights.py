@@ -11,7 +11,7 @@ from typing import Any
 from ase import Atoms
 from xpot_linear.targets import BOLTZMANN
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_fitsnap.importing.values import one_if_equal, to_flag, to_number
 from xpot_fitsnap.writing.groups import BAR_PER_GPA
 
@@ -65,7 +65,7 @@ def weight_options(
     groups: Mapping[str, Mapping[str, float]],
     frames: Mapping[str, list[Atoms]],
     options: dict[str, Any],
-    notes: list[str],
+    findings: Findings,
 ) -> dict[str, Any]:
     """Weights by group, and the temperature of Boltzmann weights."""
     factors = {"eweight": 1.0, "fweight": 1.0, "vweight": BAR_PER_GPA}
@@ -80,13 +80,13 @@ def weight_options(
     temperature = _boltzmann_temperature(config)
     if temperature:
         result["boltzmann_temperature"] = temperature
-        _boltzmann(result, temperature, groups, frames, options, notes, energies=used["eweight"])
+        _boltzmann(result, temperature, groups, frames, options, findings, energies=used["eweight"])
     if to_flag(config.get("GROUPS", "smartweights", fallback="0"), "smartweights"):
-        _smart(result, frames, notes)
+        _smart(result, frames, findings)
     return {name: one_if_equal(value) for name, value in result.items()}
 
 
-def _smart(result: dict[str, Any], frames: Mapping[str, list[Atoms]], notes: list[str]) -> None:
+def _smart(result: dict[str, Any], frames: Mapping[str, list[Atoms]], findings: Findings) -> None:
     """FitSNAP divides weights by the number of structures of the group, and by the rows of each structure."""
     for group, own in frames.items():
         sizes = {len(atoms) for atoms in own}
@@ -94,12 +94,12 @@ def _smart(result: dict[str, Any], frames: Mapping[str, list[Atoms]], notes: lis
         result["fweight"][group] /= len(own) * 3 * (sum(map(len, own)) / len(own))
         result["vweight"][group] /= len(own) * 6
         if len(sizes) > 1:
-            notes.append(
+            findings.lose(
                 f"smartweights divides force weights by the size of each structure; in group {group} sizes differ, "
                 "and the mean is taken."
             )
     if not frames:
-        notes.append(
+        findings.lose(
             "smartweights divides every weight by the number of structures of its group, and force and virial "
             "weights by the rows of each structure; the weights below are those before that division."
         )
@@ -118,7 +118,7 @@ def _boltzmann(
     groups: Mapping[str, Mapping[str, float]],
     frames: Mapping[str, list[Atoms]],
     options: Mapping[str, Any],
-    notes: list[str],
+    findings: Findings,
     *,
     energies: bool,
 ) -> None:
@@ -140,10 +140,11 @@ def _boltzmann(
         if found:
             exponents[group] = (groups[group]["eweight"] - min(found)) / kt
         else:
-            notes.append(f"BOLTZ: eweight of group {group} needs its structures; it is left at 1.")
+            findings.lose(f"BOLTZ: eweight of group {group} needs its structures; it is left at 1.")
     largest = max(exponents.values(), default=0.0)
     if largest > _LARGEST:
-        notes.append(
+        tell = findings.lose if options.get("absolute_ridge") else findings.note
+        tell(
             f"BOLTZ: FitSNAP's weights reach exp({largest:.4g}), since it takes eweight as an energy in eV/atom; all "
             "are divided by the largest, which changes no fit without a ridge."
         )

@@ -89,14 +89,22 @@ def study_of(found: Mapping[str, Any]) -> ImportedStudy:
     numbers = {n for n, field in MaceOptions.model_fields.items() if field.annotation is float}
     options = {n: float(v) if n in numbers and isinstance(v, int) else v for n, v in options.items()}
     validate_options(MaceOptions, options)
-    if found.get("patience") is not None:
-        notes.append(
-            "patience has no counterpart: stop_early ends what is worse than the median of the study."
-        )
+    if found.get("patience") is not None and int(found["patience"]) < int(options["max_num_epochs"]):
+        lost.append(f"patience: {found['patience']}; stop_early ends what is worse than the study's median")
     other = sorted(set(found) - set(SAME) - _ELSEWHERE - _NO_MATTER - {"patience"})
-    lost += [f"{name}: {found[name]!r}" for name in other]
+    theirs = _their_defaults() if other else {}
+    lost[:0] = [f"{n}: {found[n]!r}" for n in other if n not in theirs or str(theirs[n]) != str(found[n])]
     study = {"study": "from-mace", "data": _data(given, notes), "fitter": {"mace": options}}
     return ImportedStudy(study, tuple(notes), tuple(lost))
+
+
+def _their_defaults() -> dict[str, Any]:
+    """Defaults of all arguments of ``mace_run_train``; none where mace is not installed."""
+    try:
+        from mace.tools import build_default_arg_parser
+    except ImportError:
+        return {}
+    return {action.dest: action.default for action in build_default_arg_parser()._actions}
 
 
 def _channels(irreps: str) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.io import write
 
-from xpot_core.api import InputError, listener, nearest, told
+from xpot_core.api import Findings, InputError, listener, nearest, told
 from xpot_fitsnap.importing.data.records import Entry, entries, reader
 from xpot_fitsnap.importing.data.sizes import Sizes
 
@@ -42,7 +42,7 @@ def convert(
     config: ConfigParser,
     path: Path,
     groups: Mapping[str, Mapping[str, float]],
-    notes: list[str],
+    findings: Findings,
 ) -> Converted:
     """Write the data of a FitSNAP input beside it, as ``NAME_train.xyz`` and ``NAME_test.xyz``.
 
@@ -52,7 +52,7 @@ def convert(
         The input, and where it was read.
     groups
         Group -> columns of its line as numbers.
-    notes
+    findings
         Gets a remark on what was done.
 
     Raises
@@ -81,9 +81,9 @@ def convert(
                 key="PATH.dataPath",
                 remedy=f"mend dataPath, or give {target.name} another name and write that under data.train",
             )
-        notes.append(f"{what}: name your files under data.train.")
+        findings.note(f"{what}: name your files under data.train.")
         return Converted()
-    sizes = Sizes(config, groups, notes)
+    sizes = Sizes(config, groups, findings)
     parts: tuple[list[tuple[str, tuple[Entry, ...]]], list[tuple[str, tuple[Entry, ...]]]] = ([], [])
     for group, own in found.items():
         if not own:
@@ -103,10 +103,10 @@ def convert(
         _stamp(e for own in found.values() for e in own or ()),
     )
     frames, text = _content(_Reading(read, tuple(parts[0]), key))
-    _write(target, text, frames, folder, notes)
+    _write(target, text, frames, folder, findings)
     if parts[1]:
         tested, text = _content(_Reading(read, tuple(parts[1]), key))
-        _write(path.with_name(f"{path.stem}_test.xyz"), text, tested, folder, notes)
+        _write(path.with_name(f"{path.stem}_test.xyz"), text, tested, folder, findings)
     return Converted(frames, bool(parts[1]))
 
 
@@ -139,13 +139,13 @@ def _stamp(found: Iterable[Entry]) -> tuple[tuple[str, int, int], ...]:
 
 
 def _write(
-    target: Path, content: bytes, frames: Mapping[str, list[Atoms]], folder: Path, notes: list[str]
+    target: Path, content: bytes, frames: Mapping[str, list[Atoms]], folder: Path, findings: Findings
 ) -> None:
     n = sum(map(len, frames.values()))
     try:
         if not target.exists():
             target.write_bytes(content)
-            notes.append(f"{n} structures were written to {target.name}.")
+            findings.note(f"{n} structures were written to {target.name}.")
         elif target.read_bytes() != content:
             raise InputError(
                 f"does not hold the {n} structures of {folder}, which would go there",
@@ -153,4 +153,4 @@ def _write(
                 remedy="move it elsewhere, or remove it",
             )
     except OSError as error:
-        notes.append(f"{target} cannot be written ({error.strerror}): convert the data yourself.")
+        findings.note(f"{target} cannot be written ({error.strerror}): convert the data yourself.")

@@ -7,7 +7,7 @@ from configparser import ConfigParser
 from random import Random
 from typing import TypeVar
 
-from xpot_core.api import InputError
+from xpot_core.api import Findings, InputError
 from xpot_fitsnap.importing.values import to_flag, to_number
 
 T = TypeVar("T")
@@ -22,12 +22,12 @@ class Sizes:
         The input.
     groups
         Group -> columns of its line as numbers.
-    notes
+    findings
         Gets a remark where FitSNAP draws structures by chance.
     """
 
     def __init__(
-        self, config: ConfigParser, groups: Mapping[str, Mapping[str, float]], notes: list[str]
+        self, config: ConfigParser, groups: Mapping[str, Mapping[str, float]], findings: Findings
     ) -> None:
         columns = config.get("GROUPS", "group_sections", fallback="name size eweight fweight vweight").split()
         types = config.get("GROUPS", "group_types", fallback="str float float float float").split()
@@ -38,7 +38,7 @@ class Sizes:
             seed = int(to_number(config.get("GROUPS", "random_seed", fallback="0"), "GROUPS.random_seed"))
             self._random = Random(seed)
             if not seed:
-                notes.append(
+                findings.note(
                     "random_sampling draws other structures in each run of FitSNAP; these are drawn with seed 0."
                 )
 
