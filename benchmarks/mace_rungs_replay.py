@@ -57,7 +57,7 @@ def recorded(args: argparse.Namespace) -> tuple[FloatArray, float, dict[str, Any
     whole = [t for t in opened.results.trials if t.loss is not None and len(t.curve) == args.epochs]
     curves = np.array([[point.loss for point in t.curve] for t in whole], dtype=float)
     seconds = [(t.finished - t.started) / args.epochs for t in whole if t.finished and t.started]
-    return curves, float(np.median(seconds)), whole[int(curves[:, -1].argmin())].values
+    return curves, float(np.median(seconds)), dict(whole[int(curves[:, -1].argmin())].values)
 
 
 def errors_of_winner(args: argparse.Namespace, values: dict[str, Any]) -> tuple[float, float]:
