@@ -190,8 +190,6 @@ def page(
         f"median with {middle:.1f} times fewer epochs than by full-length trials (quartiles {low:.1f} to {high:.1f};",
         "where it is not found that counts as 0).",
         "",
-        "![Lowest loss against epochs](mace_rungs_replay.png)",
-        "",
         f"The best point, trained with {args.winner_channels} channels for {args.winner_epochs} epochs, the last third",
         "of them stage two, on five sixths of all training structures, beside other potentials on the same test set:",
         "",
