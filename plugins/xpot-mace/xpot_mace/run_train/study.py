@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,19 +92,20 @@ def study_of(found: Mapping[str, Any]) -> ImportedStudy:
     if found.get("patience") is not None and int(found["patience"]) < int(options["max_num_epochs"]):
         lost.append(f"patience: {found['patience']}; stop_early ends what is worse than the study's median")
     other = sorted(set(found) - set(SAME) - _ELSEWHERE - _NO_MATTER - {"patience"})
-    theirs = _their_defaults() if other else {}
+    theirs = _their_defaults(other) if other else {}
     lost[:0] = [f"{n}: {found[n]!r}" for n in other if n not in theirs or str(theirs[n]) != str(found[n])]
     study = {"study": "from-mace", "data": _data(given, notes), "fitter": {"mace": options}}
     return ImportedStudy(study, tuple(notes), tuple(lost))
 
 
-def _their_defaults() -> dict[str, Any]:
-    """Defaults of all arguments of ``mace_run_train``; none where mace is not installed."""
+def _their_defaults(names: Iterable[str]) -> dict[str, Any]:
+    """Defaults of arguments of ``mace_run_train``; none where mace is not installed."""
     try:
         from mace.tools import build_default_arg_parser
     except ImportError:
         return {}
-    return {action.dest: action.default for action in build_default_arg_parser()._actions}
+    parser = build_default_arg_parser()
+    return {name: parser.get_default(name) for name in names}
 
 
 def _channels(irreps: str) -> tuple[int, int]:
