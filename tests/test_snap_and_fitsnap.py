@@ -124,6 +124,17 @@ CASES = {
         },
         30,
     ),
+    "InP-zbl": (
+        "inp/InP",
+        {
+            "twojmax": 2,
+            "rcutfac": 3.8,
+            "reference": "zbl",
+            "zbl_inner": {"In-In": 2.5, "In-P": 2.0, "P-P": 2.2},
+            "zbl_outer": {"In-In": 3.0, "In-P": 2.6, "P-P": 2.5},
+        },
+        10,
+    ),
     "InP-quadratic": ("inp/InP", {"twojmax": 4, "rcutfac": 3.8, "quadratic": True}, 40),
     "InP-bzero": ("inp/InP", {"twojmax": 4, "rcutfac": 3.8, "constant": False}, 60),
     "InP-chem": ("inp/InP", {"twojmax": 2, "rcutfac": 3.8, "chem": True, "bnorm": True}, 60),

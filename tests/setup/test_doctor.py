@@ -14,10 +14,14 @@ import yaml
 from ase import Atoms
 from ase.io import read, write
 
+from xpot_core.data.checks.forces import telling_components
 from xpot_core.errors import InputError
 from xpot_core.search.loop import Study
 from xpot_core.setup.doctor import examine
+from xpot_core.setup.doctor.data_checks import check_data
+from xpot_core.setup.doctor.findings import Findings
 from xpot_core.study_file.read import read_study
+from xpot_core.types.structures import Frame
 
 SILICON = Path(__file__).parents[2] / "examples/silicon"
 KBAR = 1602.1766 / 1.0
@@ -221,3 +225,33 @@ def test_fits_with_more_threads_than_cores_are_pointed_out(diagnose: Callable[..
     threads = (os.cpu_count() or 1) + 1
     warnings = diagnose(changes={"executor": {"serial": {"threads": threads}}})
     assert [w for w in warnings if f"{threads} threads" in w], warnings
+
+
+@pytest.mark.parametrize(("perfect", "told"), [(0, False), (9, False), (11, True), (20, True)])
+def test_few_forces_are_told(perfect: int, told: bool) -> None:
+    """Forces that symmetry makes vanish are many rows and no news."""
+    rng = np.random.default_rng(1)
+    frames = []
+    for i in range(20):
+        forces = rng.normal(size=(8, 3)) * (i >= perfect)
+        atoms = Atoms("Si8", positions=rng.uniform(0, 9, (8, 3)), cell=[9] * 3, pbc=True)
+        frames.append(Frame(atoms, 0.0, forces - forces.mean(axis=0), None, "all", f"f.xyz#{i}"))
+    findings = Findings()
+    check_data({"train": frames}, {}, findings)
+    counted = [f for f in findings.facts if "forces differ from zero" in f]
+    assert len(counted) == told
+    if told:
+        structures, components = telling_components(frames)
+        assert f"in {structures} of 20 training structures" in counted[0]
+        assert f"of 480 components {components} are distinct" in counted[0]
+        assert structures == 20 - perfect
+
+
+def test_forces_that_symmetry_makes_equal_are_told() -> None:
+    forces = np.tile([[0.3, 0.3, 0.3], [-0.3, -0.3, -0.3]], (4, 1))
+    atoms = Atoms("Si8", positions=np.random.default_rng(1).uniform(0, 9, (8, 3)), cell=[9] * 3, pbc=True)
+    findings = Findings()
+    check_data({"train": [Frame(atoms, 0.0, forces, None, "all", "f.xyz#0")]}, {}, findings)
+    assert any(
+        "in 1 of 1 training structures, and of 24 components 1 are distinct" in f for f in findings.facts
+    )

@@ -18,8 +18,11 @@ from xpot_core.options.declare import (
     OptionsModel,
     PerElement,
     PerGroup,
+    PerPair,
     Range,
     option,
+    pair_name,
+    resolve,
     undocumented,
     walk_options,
 )
@@ -56,6 +59,7 @@ class Model(OptionsModel):
     )
     wj: PerElement[float] = option(1.0, "Weight.", tune=Range(0.2, 2.0), per="element")
     both: float | dict[str, float] = option(1.0, "Both.", tune=Range(0, 1), per=("group", "element"))
+    apart: PerPair[float] = option(2.0, "Distance.", tune=Range(1, 3), per="pair", gt=0)
     order: PerGroup[int] = option(3, "Order.", tune=Range(1, 5), per="group", ge=1)
     radii: list[float] = option(lambda: [1.0, 2.0], "Radii.", tune=Range(0.5, 3.0))
     layers: list[int] = option(lambda: [8], "Layers.", choices=([8], [16, 16]))
@@ -282,6 +286,22 @@ ERRORS: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     ({"sigma": {"bulk": 1}}, "sigma", "gives no value for group v1.2 melt, surface", "name every group"),
     ({"sigma": {"nothing": 1}}, "sigma.nothing", "a mapping by group", "Known: bulk"),
+    ({"apart": {"Si": 1, "Ge": 1}}, "apart.Si", "a mapping by pair", "Ge-Ge"),
+    ({"apart": {"Ge-Ge": 1, "Ge-Sn": 1, "Si-Si": 2}}, "apart.Ge-Sn", "no pair 'Ge-Sn' in the data", "Ge-Si"),
+    ({"apart": {"Ge-Ge": 1, "Si-Si": 2}}, "apart", "gives no value for pair Ge-Si", "name every pair"),
+    (
+        {"apart": {"Ge-Ge": 1, "Ge-Si": 1, "Si-Ge": 2, "Si-Si": 2}},
+        "apart.Si-Ge",
+        "names the pair Ge-Si twice",
+        "once",
+    ),
+    ({"apart": {"Ge-Ge": 1, "Ge-Si": -1, "Si-Si": 2}}, "apart", "greater than 0", "Distance"),
+    (
+        {"apart": {"tune": True, "per": "element"}},
+        "apart.per",
+        "cannot be expanded per element",
+        "'per: pair'",
+    ),
     ({"extra": {"zeta": {"min": 2.5, "max": 6}}}, "extra.zeta.min", "must be an integer", ""),
     ({"solver": {"min": 1, "max": 2}}, "solver", "is not a number", "choices"),
     ({"name": {"min": 1, "max": 2}}, "name", "is not a number", "choices"),
@@ -326,6 +346,20 @@ def test_errors_name_key_fault_and_remedy(raw: dict[str, Any], key: str, message
     assert message in error.message
     assert error.remedy
     assert remedy in error.remedy
+
+
+def test_options_of_pairs_of_elements() -> None:
+    space = space_of({"apart": {"tune": True, "per": "pair"}})
+    assert [p.name for p in space] == ["apart.Ge-Ge", "apart.Ge-Si", "apart.Si-Si"]
+    space = space_of({"apart": {"Si-Si": 1.5, "Si-Ge": {"min": 1, "max": 2}, "Ge-Ge": "tune"}})
+    assert [p.name for p in space] == ["apart.Ge-Ge", "apart.Ge-Si"]
+    values = {"apart.Ge-Si": 1.25, "apart.Ge-Ge": 1.75}
+    assert space.options(values)["apart"] == {"Ge-Ge": 1.75, "Ge-Si": 1.25, "Si-Si": 1.5}
+    # given in Python, elements stand in either order
+    model = validate_options(Model, {"apart": {"Si-Ge": 1.0, "Ge-Ge": 2.0, "Si-Si": 3.0}})
+    assert resolve(model.apart, pair_name("Si", "Ge")) == resolve(model.apart, pair_name("Ge", "Si")) == 1.0
+    with pytest.raises(InputError, match="names the pair Ge-Si twice"):
+        validate_options(Model, {"apart": {"Si-Ge": 1.0, "Ge-Si": 2.0}})
 
 
 def test_per_without_members_is_an_error() -> None:

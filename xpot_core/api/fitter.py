@@ -7,7 +7,7 @@ from xpot_core.api.quick import __all__ as _quick
 from xpot_core.data.frame_labels import image_of
 from xpot_core.data.isolated_atoms import isolated_energies
 from xpot_core.deliver.run_examples import write_ase_example, write_lammps_example
-from xpot_core.options.declare import PerElement, PerGroup, Range, resolve
+from xpot_core.options.declare import PerElement, PerGroup, PerPair, Range, pair_name, resolve
 from xpot_core.plugins.interfaces import (
     DemandingLoss,
     Fitter,
@@ -53,6 +53,7 @@ __all__ = [
     "LossProvider",
     "PerElement",
     "PerGroup",
+    "PerPair",
     "Report",
     "PredictingDesign",
     "Predictor",
@@ -64,6 +65,7 @@ __all__ = [
     "UncertainDesign",
     "image_of",
     "isolated_energies",
+    "pair_name",
     "replaced_folder",
     "resolve",
     "write_ase_example",

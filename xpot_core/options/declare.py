@@ -29,8 +29,10 @@ PerGroup = Union[T, dict[str, T]]  # noqa: UP007 - a generic alias needs Union
 """One value, or one per group (config_type)."""
 PerElement = Union[T, dict[str, T]]  # noqa: UP007
 """One value, or one per chemical element."""
+PerPair = Union[T, dict[str, T]]  # noqa: UP007
+"""One value, or one per pair of chemical elements, under `pair_name`."""
 
-Expansion = Literal["group", "element"]
+Expansion = Literal["group", "element", "pair"]
 Stage = Literal["descriptors", "kernel", "regression"]
 _KEY = "xpot"
 
@@ -143,7 +145,8 @@ def option(
     choices
         The choices that ``tune`` stands for where the option is not a number.
     per
-        ``"group"`` and/or ``"element"``: the option may be given for each of these.
+        ``"group"``, ``"element"`` and/or ``"pair"`` (of elements, equal ones included): the option may be given for
+        each of these.
     stage
         In a staged fitter: whether the option changes the descriptors, what is made of them, or only the regression.
     converges
@@ -183,9 +186,48 @@ def option(
     bounds = {k: constraints.pop(k) for k in tuple(constraints) if info.per and k in _BOUNDS}
     given = {"default_factory": default} if callable(default) else {"default": default}
     field = Field(**given, description=description, json_schema_extra=extra, **constraints)
+    if "pair" in info.per:
+        field.metadata.append(AfterValidator(_in_order))
     if bounds:
         field.metadata.append(AfterValidator(_within(bounds)))
     return field
+
+
+def pair_name(first: str, second: str) -> str:
+    """Two elements as an option given per pair names them: ``In-P``, in alphabetical order."""
+    return "-".join(sorted((first, second)))
+
+
+def pair_names(elements: Sequence[str]) -> tuple[str, ...]:
+    """Every pair of elements, those of equal ones included."""
+    ordered = sorted(elements)
+    return tuple(pair_name(a, b) for i, a in enumerate(ordered) for b in ordered[i:])
+
+
+def ordered_pairs(value: dict[str, T]) -> dict[str, T]:
+    """A mapping by pairs with their elements in alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        If it names a pair twice; its second argument is the second name.
+    """
+    found: dict[str, T] = {}
+    for written, member in value.items():
+        name = pair_name(*parts) if len(parts := str(written).split("-")) == 2 else str(written)
+        if name in found:
+            raise ValueError(f"names the pair {name} twice", str(written))
+        found[name] = member
+    return found
+
+
+def _in_order(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    try:
+        return ordered_pairs(value)
+    except ValueError as error:
+        raise ValueError(error.args[0]) from error
 
 
 _BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
@@ -295,5 +337,5 @@ def undocumented(model: type[BaseModel]) -> list[str]:
 
 
 def resolve(value: float | dict[str, float], key: str) -> float:
-    """The value of an expanded option for one group or element."""
+    """The value of an expanded option for one group, element or `pair_name`."""
     return value[key] if isinstance(value, dict) else value

@@ -20,6 +20,8 @@ from xpot_core.options.declare import (
     Range,
     list_item,
     option_info,
+    ordered_pairs,
+    pair_names,
     scalar_type,
     submodel,
 )
@@ -40,7 +42,7 @@ def build_space(
     raw
         The block as plain data.
     groups, elements
-        What ``per: group`` and ``per: element`` expand to.
+        What ``per: group``, ``per: element`` and ``per: pair`` (of elements) expand to.
 
     Raises
     ------
@@ -79,7 +81,11 @@ class _Builder:
     """Walks options model and study file side by side and collects hyperparameters."""
 
     def __init__(self, groups: tuple[str, ...], elements: tuple[str, ...]) -> None:
-        self.members: dict[Expansion, tuple[str, ...]] = {"group": groups, "element": elements}
+        self.members: dict[Expansion, tuple[str, ...]] = {
+            "group": groups,
+            "element": elements,
+            "pair": pair_names(elements),
+        }
         self.parameters: list[Parameter] = []
         self.inherited: list[str] = []
 
@@ -127,6 +133,12 @@ class _Builder:
     def mapping(
         self, annotation: Any, info: OptionInfo, raw: dict[str, Any], key: str, default: Any = None
     ) -> Any:
+        if "pair" in info.per:
+            try:
+                raw = ordered_pairs(raw)
+            except ValueError as error:
+                message, name = error.args
+                raise InputError(message, key=f"{key}.{name}", remedy="name it once") from error
         expansion = self.expansion_of(info, raw, key)
         members = self.members[expansion]
         unknown = [k for k in raw if str(k) not in members]

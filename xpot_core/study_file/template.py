@@ -109,7 +109,8 @@ def _value(field: FieldInfo, info: OptionInfo, tune: bool) -> tuple[Any, bool]:
     """What the template writes for an option, and whether as a value or as a comment."""
     default = field.get_default(call_default_factory=True)
     # Options that are off by default (None) and those of single elements stay for the user to choose.
-    if tune and info.tune and not info.converges and default is not None and "element" not in info.per:
+    chemical = {"element", "pair"} & set(info.per)
+    if tune and info.tune and not info.converges and default is not None and not chemical:
         if isinstance(default, list):
             return ["tune"] * len(default), True
         return ({"tune": True, "per": "group"} if "group" in info.per else "tune"), True

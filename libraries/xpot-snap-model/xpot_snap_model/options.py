@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from xpot_core.api import OptionsModel, PerElement, Range, option
+from xpot_core.api import OptionsModel, PerElement, PerPair, Range, option
 
 
 class SnapModelOptions(OptionsModel):
@@ -120,11 +120,23 @@ class SnapModelOptions(OptionsModel):
         stage="descriptors",
         tunable=False,
     )
-    zbl_inner: float = option(
-        4.0, "Where ZBL starts to be switched off (reference: zbl).", unit="Å", stage="descriptors", gt=0.0
+    zbl_inner: PerPair[float] = option(
+        4.0,
+        "Distance at which ZBL starts to be switched off, one for all or one for each pair of elements: "
+        "{In-In: 2.1, In-P: 1.6, P-P: 1.8} (reference: zbl).",
+        unit="Å",
+        per="pair",
+        stage="descriptors",
+        gt=0.0,
     )
-    zbl_outer: float = option(
-        4.8, "Where ZBL is zero (reference: zbl).", unit="Å", stage="descriptors", gt=0.0
+    zbl_outer: PerPair[float] = option(
+        4.8,
+        "Distance from which on ZBL is zero, above zbl_inner: one for all or one for each pair of elements "
+        "(reference: zbl).",
+        unit="Å",
+        per="pair",
+        stage="descriptors",
+        gt=0.0,
     )
     pair_style: str | None = option(
         None,
@@ -141,10 +153,22 @@ class SnapModelOptions(OptionsModel):
         needs_trust=True,
     )
 
+    @field_validator("zbl_outer")
+    @classmethod
+    def _outside_of_inner(cls, outer: PerPair[float], info: ValidationInfo) -> PerPair[float]:
+        inner = info.data.get("zbl_inner")
+        if inner is None:  # it has a fault of its own
+            return outer
+        pairs = [*(inner if isinstance(inner, dict) else ()), *(outer if isinstance(outer, dict) else ())]
+        for pair in pairs or [""]:
+            low, high = (v.get(pair) if isinstance(v, dict) else v for v in (inner, outer))
+            if low is not None and high is not None and low >= high:
+                of = f" for {pair}" if pair else ""
+                raise ValueError(f"zbl_inner {low} must be below zbl_outer {high}{of}")
+        return outer
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.zbl_inner >= self.zbl_outer:
-            raise ValueError(f"zbl_inner {self.zbl_inner} must be below zbl_outer {self.zbl_outer}")
         if self.reference == "lammps" and not self.pair_style:
             raise ValueError("reference 'lammps' needs pair_style (and pair_coeff)")
         if self.reference != "lammps" and (self.pair_style or self.pair_coeff):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 from ase.data import atomic_numbers
 
-from xpot_core.api import InputError, resolve
+from xpot_core.api import InputError, PerPair, pair_name, resolve
 from xpot_snap_model.options import SnapModelOptions
 from xpot_snap_model.settings import DescriptorSettings, Reference
 
@@ -49,10 +50,7 @@ def reference_potential(options: SnapModelOptions, elements: Sequence[str]) -> R
     if options.reference == "none":
         return Reference()
     if options.reference == "zbl":
-        z = [atomic_numbers[e] for e in elements]
-        pairs = [(i, j) for i in range(len(z)) for j in range(i, len(z))]
-        lines = tuple(f"{i + 1} {j + 1} zbl {z[i]} {z[j]}" for i, j in pairs)
-        return Reference((f"zbl {float(options.zbl_inner)!r} {float(options.zbl_outer)!r}",), lines)
+        return _zbl(options, elements)
     words = (options.pair_style or "").split()
     lines = tuple(options.pair_coeff or ())
     if words[0].startswith("hybrid"):
@@ -68,6 +66,35 @@ def reference_potential(options: SnapModelOptions, elements: Sequence[str]) -> R
         return Reference()
     named = tuple(" ".join([*line.split()[:2], words[0], *line.split()[2:]]) for line in lines)
     return Reference((" ".join(words),), named)
+
+
+def _zbl(options: SnapModelOptions, elements: Sequence[str]) -> Reference:
+    """ZBL between all elements; LAMMPS' style has one pair of radii, so others are styles of their own."""
+
+    def radius(value: PerPair[float], pair: str, key: str) -> float:
+        try:
+            return float(resolve(value, pair))
+        except KeyError:
+            raise InputError(
+                f"gives no value for pair {pair}", key=key, value=value, remedy="name every pair of elements"
+            ) from None
+
+    pairs = list(combinations_with_replacement(range(len(elements)), 2))
+    styles = []
+    for i, j in pairs:
+        name = pair_name(elements[i], elements[j])
+        inner = radius(options.zbl_inner, name, "zbl_inner")
+        outer = radius(options.zbl_outer, name, "zbl_outer")
+        styles.append(f"zbl {inner!r} {outer!r}")
+    different = list(dict.fromkeys(styles))
+    lines = []
+    for (i, j), style in zip(pairs, styles, strict=True):
+        # LAMMPS wants a number exactly where a style is there more than once
+        number = f" {different.index(style) + 1}" if len(different) > 1 else ""
+        lines.append(
+            f"{i + 1} {j + 1} zbl{number} {atomic_numbers[elements[i]]} {atomic_numbers[elements[j]]}"
+        )
+    return Reference(tuple(different), tuple(lines))
 
 
 def _without_zero(styles: str, lines: Sequence[str]) -> Reference:

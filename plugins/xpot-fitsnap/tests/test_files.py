@@ -38,6 +38,12 @@ def imported(study):
         {"sinner": {"In": 2.0, "P": 1.5}, "dinner": 0.2, "radelem": {"In": 0.5, "P": 0.4}},
         {"reference": "zbl", "zbl_inner": 2.0, "zbl_outer": 2.9},
         {
+            "reference": "zbl",
+            "zbl_inner": {"In-In": 2.1, "In-P": 1.6, "P-P": 1.9},
+            "zbl_outer": {"In-In": 2.6, "In-P": 1.9, "P-P": 2.2},
+        },
+        {"reference": "zbl", "zbl_inner": 1.5, "zbl_outer": {"In-In": 2.6, "In-P": 1.9, "P-P": 2.6}},
+        {
             "reference": "lammps",
             "pair_style": "hybrid/overlay zbl 2.0 2.9 lj/cut 4.0",
             "pair_coeff": ["1 1 zbl 49 49", "* * lj/cut 0.01 2.0"],
@@ -315,3 +321,55 @@ def test_boltzmann_import_without_energies(tmp_path):
 def test_groups_that_are_folders_already(group):
     names, _ = plan_of([replace(f, group=group) for f in small_data(9, 0, 0).frames])
     assert all(name.strip(".") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("style", "lines", "expected"),
+    [
+        (
+            "hybrid/overlay zero 10.0 zbl 1.6 1.9 zbl 2.1 2.6",
+            ["* * zero", "1 1 zbl 1 15 15", "1 2 zbl 2 15 49", "2 2 zbl 2 49 49"],
+            # types are P In
+            ("zbl", {"In-In": 2.1, "In-P": 2.1, "P-P": 1.6}, {"In-In": 2.6, "In-P": 2.6, "P-P": 1.9}),
+        ),
+        (
+            "hybrid/overlay zbl 1.6 1.9 zbl 1.6 2.6",
+            ["1 1 zbl 1 15 15", "1 2 zbl 2 15 49", "2 2 zbl 2 49 49"],
+            ("zbl", 1.6, {"In-In": 2.6, "In-P": 2.6, "P-P": 1.9}),
+        ),
+        # two styles on one pair are added: no radii say that
+        (
+            "hybrid/overlay zbl 1.6 1.9 zbl 2.1 2.6",
+            ["1 1 zbl 1 15 15", "1 1 zbl 2 15 15", "1 2 zbl 2 15 49", "2 2 zbl 2 49 49"],
+            ("lammps", None, None),
+        ),
+        # a pair without repulsion, wrong atomic numbers, a number that no style has
+        (
+            "hybrid/overlay zbl 1.6 1.9 zbl 2.1 2.6",
+            ["1 1 zbl 1 15 15", "2 2 zbl 2 49 49"],
+            ("lammps", None, None),
+        ),
+        (
+            "hybrid/overlay zbl 1.6 1.9 zbl 2.1 2.6",
+            ["1 1 zbl 1 15 15", "1 2 zbl 2 15 15", "2 2 zbl 2 49 49"],
+            ("lammps", None, None),
+        ),
+        (
+            "hybrid/overlay zbl 1.6 1.9 zbl 2.1 2.6",
+            ["1 1 zbl 1 15 15", "1 2 zbl 3 15 49", "2 2 zbl 2 49 49"],
+            ("lammps", None, None),
+        ),
+    ],
+)
+def test_import_of_several_zbl(style, lines, expected, tmp_path):
+    head, _, rest = FITSNAP_INPUT.partition("[REFERENCE]")
+    given = [f"pair_style = {style}", *(f"pair_coeff{i} = {line}" for i, line in enumerate(lines, 1))]
+    tail = rest[rest.index("[GROUPS]") :]
+    text = "\n".join([f"{head}[REFERENCE]", "units = metal", *given, tail])
+    (tmp_path / "InP.in").write_text(text)
+    study = study_from_fitsnap(str(tmp_path / "InP.in"))
+    options = study["fitter"]["snap"]
+    assert (options["reference"], options.get("zbl_inner"), options.get("zbl_outer")) == expected
+    if expected[0] == "lammps":
+        reference = fitsnap_settings(imported(study), ("In", "P")).reference
+        assert (len(reference.styles), len(reference.coefficients)) == (1, len(lines))

@@ -171,6 +171,8 @@ def test_a_text_is_an_input_of_the_working_folder(tmp_path, monkeypatch):
 
 numbers = st.floats(0.3, 3.0).map(lambda x: round(x, 6))
 by_element = numbers | st.fixed_dictionaries({"In": numbers, "P": numbers})
+farther = st.floats(3.1, 4.0).map(lambda x: round(x, 6))
+PAIRS = ("In-In", "In-P", "P-P")
 
 
 @given(
@@ -192,7 +194,8 @@ by_element = numbers | st.fixed_dictionaries({"In": numbers, "P": numbers})
             "constant": st.booleans(),
             "sinner": st.none() | by_element,
             "dinner": by_element,
-            "zbl_inner": numbers,
+            "zbl_inner": numbers | st.fixed_dictionaries(dict.fromkeys(PAIRS, numbers)),
+            "zbl_outer": farther | st.fixed_dictionaries(dict.fromkeys(PAIRS, farther)),
             "eweight": numbers,
             "fweight": st.fixed_dictionaries(dict.fromkeys(("bulk", "cluster", "strained"), numbers)),
             "vweight": numbers,

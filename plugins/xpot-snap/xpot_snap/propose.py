@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations_with_replacement
 from typing import Any
+
+from xpot_core.api import pair_name
 
 _COMPONENTS = 30
 """Bispectrum components of twojmax 6."""
 _ROWS_EACH = 3
-"""Rows of the least squares for each coefficient, below which the quadratic form is not worth it."""
+"""Rows that tell something for each coefficient, below which the quadratic form is not worth it."""
 _ANGLES = {"min": 0.4, "max": 1.2, "log": False}
 """For rfac0: the best of Si, Mo and Cu have 0.5 to 1.1."""
 _RIDGE = {"min": 1.0e-13, "max": 1.0e-6, "log": True}
@@ -33,6 +36,8 @@ def propose(
     atoms: int,
     neighbour: float,
     shortest: float = math.inf,
+    pairs: Mapping[str, tuple[float, float]] | None = None,
+    components: int | None = None,
     virials: bool = False,
     **others: Any,
 ) -> dict[str, Any]:
@@ -46,6 +51,12 @@ def propose(
         Distance to the nearest neighbour of a typical atom, Å; NaN where there is none.
     shortest
         The shortest distance of all, Å.
+    pairs
+        The same two distances for each pair of elements, under its `pair_name`; at most the ones up to which
+        neighbours were looked for.
+    components
+        Components of forces that are distinct and not zero: what symmetry makes vanish or repeats is a row without
+        news. None takes all.
     virials
         Whether any structure has a virial.
     **others
@@ -56,12 +67,22 @@ def propose(
     found: dict[str, Any] = {"twojmax": 6, "rfac0": dict(_ANGLES), "rmin0": None}
     if virials:
         found["vweight"] = dict(_VIRIALS)
-    if frames + 3 * atoms > _ROWS_EACH * quadratic:
+    if frames + (3 * atoms if components is None else components) > _ROWS_EACH * quadratic:
         found["quadratic"] = True
         found["ridge"] = dict(_RIDGE)
     if not math.isnan(neighbour):
         found["reference"] = "zbl"
-        outer = min(_OUTER * neighbour, _BELOW * shortest)
-        found["zbl_inner"] = round(_INNER * outer, 2)
-        found["zbl_outer"] = round(outer, 2)
+        found["zbl_inner"], found["zbl_outer"] = _radii(neighbour, shortest)
+    if not math.isnan(neighbour) and len(elements) > 1 and pairs:
+        # what ends before the shortest pair leaves the larger atoms bare
+        names = [pair_name(a, b) for a, b in combinations_with_replacement(elements, 2)]
+        radii = {name: _radii(*pairs.get(name, (neighbour, shortest))) for name in names}
+        found["zbl_inner"] = {name: inner for name, (inner, _) in radii.items()}
+        found["zbl_outer"] = {name: outer for name, (_, outer) in radii.items()}
     return found
+
+
+def _radii(neighbour: float, shortest: float) -> tuple[float, float]:
+    """Where ZBL starts to be switched off and where it ends, Å."""
+    outer = min(_OUTER * neighbour, _BELOW * shortest)
+    return round(_INNER * outer, 2), round(outer, 2)

@@ -76,7 +76,7 @@ _HYPERPARAMETER: dict[str, Any] = {
                 "max": {"type": "number"},
                 "log": {"type": "boolean"},
                 "choices": {"type": "array", "minItems": 1},
-                "per": {"enum": ["group", "element"]},
+                "per": {"enum": ["group", "element", "pair"]},
             },
             "additionalProperties": False,
         },

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from xpot_core.data.checks.forces import telling_components
 from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.data.isolated_atoms import is_isolated
 from xpot_core.setup.doctor.findings import Findings, named
@@ -17,6 +18,10 @@ Sets = Mapping[str, Sequence[Frame]]
 
 _CLOSE = 0.6
 """Part of the sum of covalent radii below which two atoms are on top of each other."""
+_FEW_STRUCTURES = 0.5
+"""Part of the structures with forces, below which the doctor tells it."""
+_FEW_COMPONENTS = 0.1
+"""Part of the components of forces that are distinct and not zero, below which the doctor tells it."""
 _NET_FORCE = 0.05
 """eV/Å per atom: forces on a structure add up to zero but for the noise of the method."""
 _ENERGY_OUTLIER = 30.0
@@ -41,6 +46,7 @@ def check_data(sets: Sets, isolated: Mapping[str, float], findings: Findings) ->
     """
     train = sets["train"]
     _small_groups(train, findings)
+    _few_forces(train, findings)
     _isolated_atoms(train, isolated, findings)
     for name, frames in sets.items():
         _distances(name, frames, findings)
@@ -56,6 +62,21 @@ def _small_groups(frames: Sequence[Frame], findings: Findings) -> None:
         own = [f for f in frames if f.group == group]
         if len(own) == 1 and not is_isolated(own[0].atoms):
             findings.warn(f"group '{group}' has a single training structure")
+
+
+def _few_forces(frames: Sequence[Frame], findings: Findings) -> None:
+    """Forces that symmetry makes vanish or equal are rows of a fit that tell nothing."""
+    with_forces = [f for f in frames if f.forces is not None and not is_isolated(f.atoms)]
+    if not with_forces:
+        return
+    structures, components = telling_components(with_forces)
+    every = sum(f.counted.size for f in with_forces if f.counted is not None)
+    if structures < _FEW_STRUCTURES * len(with_forces) or components < _FEW_COMPONENTS * every:
+        findings.facts.append(
+            f"forces differ from zero in {structures} of {len(with_forces)} training structures, and of {every} "
+            f"components {components} are distinct: by the symmetry of perfect and strained crystals the others tell a "
+            "fit nothing, so that models with many coefficients are badly determined"
+        )
 
 
 def _isolated_atoms(frames: Sequence[Frame], isolated: Mapping[str, float], findings: Findings) -> None:

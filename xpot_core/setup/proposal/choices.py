@@ -88,6 +88,8 @@ def chosen_by(propose: Callable[..., Mapping[str, Any]], facts: DataFacts) -> Ma
         atoms=facts.atoms,
         neighbour=facts.neighbour,
         shortest=facts.shortest,
+        pairs={name: (pair.neighbour, pair.shortest) for name, pair in facts.pairs.items()},
+        components=facts.components,
         cutoff={"min": low, "max": high},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from xpot_core.data.checks.cells import volume_of
-from xpot_core.data.checks.neighbours import neighbours
+from xpot_core.data.checks.forces import telling_components
+from xpot_core.data.checks.neighbours import Neighbours, neighbours
 from xpot_core.data.files.structure_files import frames_of, read_images
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
+from xpot_core.options.declare import pair_name
 from xpot_core.setup.proposal.keys import GROUP_KEYS, Ask, Given, group_key, reference_keys, tensors
 from xpot_core.study_file.schema import DataConfig, Keys
-from xpot_core.types.structures import elements_of
+from xpot_core.types.structures import FloatArray, elements_of
 
 _GAS = 200.0
 """Å^3 per atom above which a frame is a molecule in a box and not condensed."""
@@ -46,6 +48,25 @@ class GroupFacts:
 
 
 @dataclass(frozen=True)
+class PairFacts:
+    """Distances between two elements, Å; where there is none, the one up to which neighbours were looked for.
+
+    Attributes
+    ----------
+    neighbour
+        From a typical condensed atom of one to the nearest of the other.
+    shortest
+        The shortest of all.
+    seen
+        Whether the two were found near each other at all.
+    """
+
+    neighbour: float
+    shortest: float
+    seen: bool
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What the training files hold.
 
@@ -63,6 +84,12 @@ class DataFacts:
         Element -> energy of its isolated atom, eV.
     measured
         In how many structures distances were measured; 0 for all.
+    pairs
+        `pair_name` of two elements that stand in one structure -> their distances.
+    forceful
+        In how many structures a force differs from zero.
+    components
+        How many components of forces are distinct and not zero, see `telling_components`.
     """
 
     files: tuple[str, ...]
@@ -79,6 +106,9 @@ class DataFacts:
     shortest: float
     isolated: Mapping[str, float] = field(default_factory=dict)
     measured: int = 0
+    pairs: Mapping[str, PairFacts] = field(default_factory=dict)
+    forceful: int = 0
+    components: int = 0
 
     @property
     def has_virials(self) -> bool:
@@ -103,6 +133,9 @@ class DataFacts:
             found.append(
                 f"nearest neighbours at {self.neighbour:.2f} Å, shortest distance {self.shortest:.2f} Å{of}"
             )
+            near = {n: p.shortest for n, p in self.pairs.items() if p.seen}
+            if len(self.elements) > 1 and near:
+                found.append("shortest distances: " + ", ".join(f"{n} {d:.2f} Å" for n, d in near.items()))
         missing = [e for e in self.elements if e not in self.isolated]
         atoms = ", ".join(f"{e} {v:.6g} eV" for e, v in self.isolated.items())
         found.append(
@@ -155,7 +188,8 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         )
         for name, own in sorted(by_group.items())
     )
-    neighbour, shortest, measured = _distances(frames)
+    distances = _distances(frames)
+    forceful, components = telling_components(labelled)
     return DataFacts(
         tuple(map(str, files)),
         len(frames),
@@ -167,10 +201,13 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         stress,
         group_by,
         groups,
-        neighbour,
-        shortest,
+        distances.neighbour,
+        distances.shortest,
         dict(sorted(isolated.items())),
-        measured,
+        distances.measured,
+        distances.pairs,
+        forceful,
+        components,
     )
 
 
@@ -184,17 +221,25 @@ def _in_vacuum(atoms: Any) -> bool:
     return not atoms.pbc.all() or volume is None or volume / len(atoms) > _GAS
 
 
-def _distances(frames: Sequence[Any]) -> tuple[float, float, int]:
-    """Nearest-neighbour distance of the typical condensed atom, shortest distance, how many structures tell them.
+@dataclass(frozen=True)
+class _Distances:
+    """See `DataFacts`."""
 
-    The last is 0 where all of them do.
-    """
+    neighbour: float
+    shortest: float
+    measured: int
+    pairs: dict[str, PairFacts]
+
+
+def _distances(frames: Sequence[Any]) -> _Distances:
+    """Distances of nearest neighbours, of all atoms and of each pair of elements."""
     chosen, measured = [a for a in frames if not is_isolated(a)], 0
     if len(chosen) > _MOST:
         order = np.random.default_rng(0).choice(len(chosen), _MOST, replace=False)
         chosen, measured = [chosen[i] for i in sorted(order)], _MOST
     nearest: list[float] = []
     condensed: list[float] = []
+    by_pair: dict[str, _PairDistances] = {}
     for atoms in chosen:
         own = np.full(len(atoms), np.inf)
         for reach in _REACHES:
@@ -205,6 +250,43 @@ def _distances(frames: Sequence[Any]) -> tuple[float, float, int]:
         kept = own[np.isfinite(own)].tolist()
         nearest += kept
         condensed += [] if _in_vacuum(atoms) else kept
+        for name, found in _of_pairs(atoms, near, reach):
+            by_pair.setdefault(name, _PairDistances()).add(found, reach, condensed=not _in_vacuum(atoms))
     if not nearest:
-        return math.nan, math.nan, measured
-    return float(np.median(condensed or nearest)), min(nearest), measured
+        return _Distances(math.nan, math.nan, measured, {})
+    pairs = {name: by_pair[name].facts() for name in sorted(by_pair)}
+    return _Distances(float(np.median(condensed or nearest)), min(nearest), measured, pairs)
+
+
+def _of_pairs(atoms: Any, near: Neighbours, reach: float) -> Iterator[tuple[str, FloatArray]]:
+    """For each pair of elements: from every atom of one to the nearest of the other, Å, at most `reach`."""
+    elements = sorted(set(atoms.symbols))
+    kinds = np.array([elements.index(s) for s in atoms.symbols])
+    to = np.full((len(elements), len(atoms)), reach)
+    np.minimum.at(to, (kinds[near.second], near.first), near.distance)
+    for i, first in enumerate(elements):
+        for j in range(i, len(elements)):
+            found = to[j, kinds == i] if i == j else np.concatenate([to[j, kinds == i], to[i, kinds == j]])
+            yield pair_name(first, elements[j]), found
+
+
+class _PairDistances:
+    """Gathers distances of one pair of elements."""
+
+    def __init__(self) -> None:
+        self._all: list[FloatArray] = []
+        self._condensed: list[FloatArray] = []
+        self._seen = False
+
+    def add(self, found: FloatArray, reach: float, *, condensed: bool) -> None:
+        """Take the distances of one structure."""
+        self._all.append(found)
+        self._seen |= bool((found < reach).any())
+        if condensed:
+            self._condensed.append(found)
+
+    def facts(self) -> PairFacts:
+        """What is known of the pair."""
+        every = np.concatenate(self._all)
+        typical = np.concatenate(self._condensed or self._all)
+        return PairFacts(float(np.median(typical)), float(every.min()), self._seen)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ase.data import atomic_numbers
 
-from xpot_core.api import Findings, InputError
+from xpot_core.api import Findings, InputError, pair_name
 from xpot_fitsnap.importing.values import is_number
 
 
@@ -30,9 +30,10 @@ def reference_options(
     styles = [s for s in parts if not s.startswith("zero")]
     if not styles:
         return {"reference": "none"}
-    if len(styles) == 1 and styles[0].split()[0] == "zbl" and _is_plain_zbl(lines, sorted(types)):
-        _, inner, outer = styles[0].split()
-        return {"reference": "zbl", "zbl_inner": float(inner), "zbl_outer": float(outer)}
+    if all(style.split()[0] == "zbl" and len(style.split()) == 3 for style in styles):
+        own = _zbl_styles(lines, sorted(types), len(styles))
+        if own is not None:
+            return {"reference": "zbl", **_radii(styles, own)}
     kept = [line for line in lines if len(line.split()) < 3 or line.split()[2] != "zero"]
     return {
         "reference": "lammps",
@@ -63,23 +64,43 @@ def _renumbered(line: str, order: Mapping[int, int]) -> str:
     return " ".join([i, j, *rest])
 
 
-def _is_plain_zbl(lines: list[str], elements: list[str]) -> bool:
-    """Whether pair_coeff lines give every pair its own atomic numbers."""
-    given = set()
+def _zbl_styles(lines: list[str], elements: list[str], count: int) -> dict[str, int] | None:
+    """Which of several styles zbl each pair of elements has, from 0.
+
+    None unless every pair has one of them, once and with its own atomic numbers: anything else is no plain ZBL.
+    """
+    found: dict[str, int] = {}
     for line in lines:
         words = [w for w in line.split() if w != "zbl"]
         if "zero" in words:
             continue
+        number = 1
+        if count > 1:  # LAMMPS tells styles of one name apart by a number, which stands only there
+            if len(words) < 3 or not words[2].isdigit() or not 1 <= int(words[2]) <= count:
+                return None
+            number = int(words.pop(2))
         if len(words) != 4:
-            return False
+            return None
         if words[:2] == ["*", "*"] and len(elements) == 1:
             words[:2] = ["1", "1"]
         if not (words[0].isdigit() and words[1].isdigit()):
-            return False
-        i, j = int(words[0]) - 1, int(words[1]) - 1
-        expected = sorted(atomic_numbers[elements[k]] for k in (i, j))
+            return None
+        pair = [elements[int(w) - 1] for w in words[:2]]
         # the order of the two numbers does not matter, and types may have been renumbered
-        if sorted([float(words[2]), float(words[3])]) != expected:
-            return False
-        given.add((i, j))
-    return len(given) == len(elements) * (len(elements) + 1) // 2
+        if sorted(map(float, words[2:])) != sorted(float(atomic_numbers[e]) for e in pair):
+            return None
+        name = pair_name(*pair)
+        if count > 1 and name in found:  # of one style the last line counts, two styles are added
+            return None
+        found[name] = number - 1
+    return found if len(found) == len(elements) * (len(elements) + 1) // 2 else None
+
+
+def _radii(styles: list[str], own: Mapping[str, int]) -> dict[str, Any]:
+    """``zbl_inner`` and ``zbl_outer``: one number where all pairs have the same."""
+    found: dict[str, Any] = {}
+    for place, name in ((1, "zbl_inner"), (2, "zbl_outer")):
+        values = {pair: float(styles[k].split()[place]) for pair, k in own.items()}
+        one = set(values.values())
+        found[name] = one.pop() if len(one) == 1 else values
+    return found
