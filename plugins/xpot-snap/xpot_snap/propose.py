@@ -55,8 +55,8 @@ def propose(
         The same two distances for each pair of elements, under its `pair_name`; at most the ones up to which
         neighbours were looked for.
     components
-        Components of forces that are distinct and not zero: what symmetry makes vanish or repeats is a row without
-        news. None takes all.
+        Components of forces and virials that are distinct and not zero: what symmetry makes vanish or repeats is a
+        row without news. None takes those of all forces.
     virials
         Whether any structure has a virial.
     **others

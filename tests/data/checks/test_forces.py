@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
 
-from xpot_core.data.checks.forces import telling_components
+from xpot_core.data.checks.forces import telling_components, telling_virials
 from xpot_core.types.structures import Frame
 
 
@@ -42,3 +44,12 @@ def test_structures_add_up_and_masked_forces_do_not_count() -> None:
         frame(one, [False, False]),
     ]
     assert telling_components(frames) == (3, 15)
+
+
+def test_virials_are_counted_by_atom_and_by_their_six_components() -> None:
+    two = [[0, 0, 0], [0, 0, 0]]
+    equal, sheared, none = np.eye(3) * 2.0, np.eye(3) * 2.0, np.eye(3) * 0.0015
+    sheared[0, 1] = sheared[1, 0] = -0.5
+    frames = [replace(frame(two), virial=v) for v in (equal, sheared, none, None)]
+    assert [telling_virials([f]) for f in frames] == [1, 2, 0, 0]
+    assert telling_virials(frames) == 3

@@ -1,4 +1,4 @@
-"""How many of the forces of a data set tell a fit something."""
+"""How many of the forces and virials of a data set tell a fit something."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from xpot_core.types.structures import Frame
+from xpot_core.types.structures import FloatArray, Frame
 
 _ZERO = 1e-3
-"""eV/Å below which a force is the noise of the method, and to which two are equal."""
+"""eV/Å below which a force is the noise of the method, and to which two are equal; eV/atom for virials."""
 
 
 def telling_components(frames: Iterable[Frame]) -> tuple[int, int]:
@@ -28,8 +28,18 @@ def telling_components(frames: Iterable[Frame]) -> tuple[int, int]:
     for frame in frames:
         if frame.counted is None:
             continue
-        sizes = np.abs(frame.counted)
-        distinct = len(np.unique(np.round(sizes[sizes > _ZERO] / _ZERO)))
+        distinct = _distinct(frame.counted)
         structures += distinct > 0
         components += distinct
     return structures, components
+
+
+def telling_virials(frames: Iterable[Frame]) -> int:
+    """Distinct components of virials, by the same rule: those of one structure, above 0.001 eV/atom."""
+    above = np.triu_indices(3)
+    return sum(_distinct(f.virial[above] / f.n_atoms) for f in frames if f.virial is not None)
+
+
+def _distinct(values: FloatArray) -> int:
+    sizes = np.abs(values)
+    return len(np.unique(np.round(sizes[sizes > _ZERO] / _ZERO)))

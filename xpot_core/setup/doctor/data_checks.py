@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from xpot_core.data.checks.forces import telling_components
+from xpot_core.data.checks.forces import telling_components, telling_virials
 from xpot_core.data.checks.neighbours import neighbours
 from xpot_core.data.isolated_atoms import is_isolated
 from xpot_core.setup.doctor.findings import Findings, named
@@ -72,10 +72,12 @@ def _few_forces(frames: Sequence[Frame], findings: Findings) -> None:
     structures, components = telling_components(with_forces)
     every = sum(f.counted.size for f in with_forces if f.counted is not None)
     if structures < _FEW_STRUCTURES * len(with_forces) or components < _FEW_COMPONENTS * every:
+        virials = telling_virials(with_forces)
+        besides = f"; their virials have {virials} distinct components" if virials else ""
         findings.facts.append(
             f"forces differ from zero in {structures} of {len(with_forces)} training structures, and of {every} "
-            f"components {components} are distinct: by the symmetry of perfect and strained crystals the others tell a "
-            "fit nothing, so that models with many coefficients are badly determined"
+            f"components {components} are distinct, since symmetry makes the others vanish or repeat: count these "
+            f"when you choose how many coefficients a model has{besides}"
         )
 
 

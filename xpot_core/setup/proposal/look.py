@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from xpot_core.data.checks.cells import volume_of
-from xpot_core.data.checks.forces import telling_components
+from xpot_core.data.checks.forces import telling_components, telling_virials
 from xpot_core.data.checks.neighbours import Neighbours, neighbours
 from xpot_core.data.files.structure_files import frames_of, read_images
 from xpot_core.data.isolated_atoms import is_isolated, isolated_energies
@@ -88,8 +88,8 @@ class DataFacts:
         `pair_name` of two elements that stand in one structure -> their distances.
     forceful
         In how many structures a force differs from zero.
-    components
-        How many components of forces are distinct and not zero, see `telling_components`.
+    components, virial_components
+        How many components of forces and of virials are distinct and not zero, see `telling_components`.
     """
 
     files: tuple[str, ...]
@@ -109,6 +109,7 @@ class DataFacts:
     pairs: Mapping[str, PairFacts] = field(default_factory=dict)
     forceful: int = 0
     components: int = 0
+    virial_components: int = 0
 
     @property
     def has_virials(self) -> bool:
@@ -208,6 +209,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         distances.pairs,
         forceful,
         components,
+        telling_virials(labelled),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from xpot_core.options.check import validate_options
+from xpot_core.options.declare import pair_names
 from xpot_core.space.read import build_space
 from xpot_core.testing.contracts.cause import ProcessError
 from xpot_core.testing.contracts.contract import NotApplicable, environment, scratch
@@ -88,7 +89,8 @@ class FitRules(FitterBench):
         data = self.data(self.most)
         faults = self._compare(leaf, options, spec, {leaf.name: base}, [{leaf.name: other}], folder / "one")
         for expansion in leaf.info.per:
-            members = data.groups if expansion == "group" else data.elements
+            every = {"group": data.groups, "element": data.elements, "pair": pair_names(data.elements)}
+            members = every[expansion]
             names = [f"{leaf.name}.{m}" for m in members]
             start = dict.fromkeys(names, base)
             changes = [{**start, name: other} for name in names]
