@@ -131,7 +131,8 @@ def compare(gap: dict[str, object], data: TrainingData, folder: Path) -> Differe
             virial = atoms.get_stress() * atoms.get_volume() if atoms.pbc.all() else np.zeros(6)
             values.append((atoms.get_potential_energy(), atoms.get_forces(), virial))
         found.append(values)
-        condition = float(potential.metadata["condition"])
+        # of the kernel's own basis, in which gap_fit solves
+        condition = designs[-1]._white.exact(np.sqrt(designs[-1]._row_weights(chosen, None)))[1]
     if len(refusals) == 2:
         return None
     if refusals:

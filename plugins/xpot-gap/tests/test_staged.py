@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gap_cases import make_data, make_options, make_request
+from scipy.linalg import solve_triangular
 from xpot_gap.fitter import GapFitter
 from xpot_gap.linear_system.dump import read_dump
+from xpot_gap.options import GapOptions
 from xpot_gap.potential.predictor import GapPredictor
 from xpot_gap.regression.design import GapDesign
 
@@ -19,6 +21,7 @@ from xpot_core.api import (
     DifferentiableDesign,
     ErrorTable,
     FitError,
+    FloatArray,
     Limits,
     PluginError,
     Predictions,
@@ -106,6 +109,40 @@ def test_errors_are_those_of_the_written_potential(
                     assert ours.count == theirs.count
                     assert ours.rmse == pytest.approx(theirs.rmse, rel=1e-4)
                     assert ours.mae == pytest.approx(theirs.mae, rel=1e-4)
+
+
+def step_to_optimum(design: GapDesign, options: GapOptions, alpha: FloatArray) -> float:
+    """How far the coefficients are from the smallest sum of squares, relative, from residuals of 80 bits."""
+    white, weight = design._white, np.sqrt(design._row_weights(options, None))
+    rows = np.concatenate(list(white.weighted_rows(weight)))
+    triangle = np.linalg.qr(np.concatenate([rows[:, :-1], white.factor.T]), mode="r")
+    exact, factor = rows.astype(np.longdouble), white.factor.astype(np.longdouble)
+    residual = exact[:, -1] - exact[:, :-1] @ alpha
+    slope = (exact[:, :-1].T @ residual - factor @ (factor.T @ alpha)).astype(float)
+    step = solve_triangular(triangle, slope, trans="T")
+    return float(np.linalg.norm(step) / np.linalg.norm(triangle @ alpha))
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 0.05])
+def test_sums_are_as_exact_as_rows(design: GapDesign, sigma: float) -> None:
+    options = make_options(sigma_energy=sigma, sigma_force=sigma)
+    design._gram_bytes = 1e9
+    found = design._solve(options, None)
+    assert found.solution is not None
+    by_rows, _ = design._white.exact(np.sqrt(design._row_weights(options, None)))
+    limit = max(10 * step_to_optimum(design, options, by_rows), 1e-9)
+    assert step_to_optimum(design, options, found.alpha) < limit < 1e-6
+
+
+def test_what_sums_cannot_solve_rows_do(design: GapDesign, tmp_path: Path) -> None:
+    """Eleven energies that weigh 1e20 times the prior make the normal matrix singular in double precision."""
+    options = make_options(sigma_energy=1e-10, sigma_force=1e4, sigma_virial=1e4)
+    design._gram_bytes = 1e9
+    potential = design.fit(options, directory=tmp_path)
+    assert "the fast solver failed; solved by QR" in potential.notes
+    by_rows, condition = design._white.exact(np.sqrt(design._row_weights(options, None)))
+    assert potential.metadata["condition"] == condition
+    assert step_to_optimum(design, options, by_rows) < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel
@@ -62,6 +63,15 @@ _SHARE_OF_LIMIT = 0.5
 _GRAM_BYTES = 2_000_000_000
 
 
+class _Regression(NamedTuple):
+    """Coefficients (m,), the condition of what was solved, and the solution where sums were used."""
+
+    alpha: FloatArray
+    condition: float
+    notes: tuple[str, ...]
+    solution: Solution | None = None
+
+
 class GapDesign:
     """Kernels of all frames; see the module for what is exact.
 
@@ -105,6 +115,9 @@ class GapDesign:
         self._held_rows = row_map(evaluation.frames, evaluation.folds, data.groups)
         self._white = WhiteKernel(trained.sparse, trained.kernel, trained.target)
         self._gram_bytes = gram_bytes
+        self._gram_need = GramBlocks.bytes_needed(
+            len(self._white.factor), self._rows.block(self._width), self._rows.fold
+        )
         self._grams: GramBlocks | None = None
         self._finalists: tuple[bytes, tuple[LeftOut, PredictiveVariance]] | None = None
 
@@ -131,13 +144,12 @@ class GapDesign:
     def fit(
         self, options: BaseModel, *, directory: Path, leave_out: int | None = None, final: bool = False
     ) -> FittedPotential:
-        """Solve as gap_fit does, by QR, and write the potential."""
+        """Solve, and write the potential."""
         start = time.perf_counter()
         chosen = self._checked(options)
-        weight = np.sqrt(self._row_weights(chosen, leave_out))
-        alpha, condition = self._white.exact(weight)
+        found = self._solve(chosen, leave_out)
         solved = time.perf_counter()
-        text = xml.with_coefficients(self._trained.text, alpha)
+        text = xml.with_coefficients(self._trained.text, found.alpha)
         text = xml.with_stable_label(xml.with_sigmas(text, sigma_arguments(chosen, self.plan.names)))
         if final:  # so that the command of the log can be run where it stands
             frames = self._request.data.training().frames
@@ -147,15 +159,15 @@ class GapDesign:
             text,
             self._elements,
             seconds={"solve": solved - start, "write": time.perf_counter() - solved},
-            notes=self.plan.notes,
+            notes=found.notes,
             metadata={
                 "command": [
                     "gap_fit",
                     *self.plan.arguments(DATA, sigma_arguments(chosen, self.plan.names)),
                 ],
-                "n_sparse": len(alpha),
-                "rows": int(np.count_nonzero(weight)),
-                "condition": condition,
+                "n_sparse": len(found.alpha),
+                "rows": int(np.count_nonzero(self._row_weights(chosen, leave_out))),
+                "condition": found.condition,
                 "e0": self.plan.e0,
                 "left_out": leave_out,
             },
@@ -238,9 +250,9 @@ class GapDesign:
         self, options: GapOptions, leave_out: int | None
     ) -> tuple[DesignErrors, Solution | None, tuple[RowMap, FloatArray]]:
         start = time.perf_counter()
-        alpha, solution, notes = self._solve(options, leave_out)
+        found = self._solve(options, leave_out)
         solved = time.perf_counter()
-        residual = self._trained.target - self._trained.kernel @ alpha
+        residual = self._trained.target - self._trained.kernel @ found.alpha
         outside = (
             self._rows.fold == leave_out if leave_out is not None else np.zeros(len(residual), dtype=bool)
         )
@@ -249,32 +261,29 @@ class GapDesign:
         if leave_out is not None:
             unseen = (self._rows.take(outside), residual[outside])
         elif self._held is not None:
-            unseen = (self._held_rows, self._held.target - self._held.kernel @ alpha)
+            unseen = (self._held_rows, self._held.target - self._held.kernel @ found.alpha)
         else:
             unseen = (self._held_rows, np.zeros(0))
         validation = error_table(unseen[1], unseen[0], self._groups)
         seconds = {"solve": solved - start, "predict": time.perf_counter() - solved}
-        return DesignErrors(train, validation, seconds, {"n_sparse": len(alpha)}, notes), solution, unseen
+        errors = DesignErrors(train, validation, seconds, {"n_sparse": len(found.alpha)}, found.notes)
+        return errors, found.solution, unseen
 
-    def _solve(
-        self, options: GapOptions, leave_out: int | None
-    ) -> tuple[FloatArray, Solution | None, tuple[str, ...]]:
+    def _solve(self, options: GapOptions, leave_out: int | None) -> _Regression:
         notes = self.plan.notes
         grams = self._gram(leave_out)
         if grams is not None:
             try:
                 solution = grams.solve(self._block_weights(options), leave_out)
-                return self._white.alpha(solution), solution, notes
+                return _Regression(self._white.alpha(solution), solution.condition, notes, solution)
             except FitError:
                 notes += ("the fast solver failed; solved by QR",)
-        weight = np.sqrt(self._row_weights(options, leave_out))
-        return self._white.exact(weight)[0], None, notes
+        return _Regression(*self._white.exact(np.sqrt(self._row_weights(options, leave_out))), notes)
 
     def _gram(self, leave_out: int | None) -> GramBlocks | None:
         if leave_out is not None and leave_out not in self._folds:
             raise PluginError(f"there is no fold {leave_out} in the data")
-        n_blocks = self.n_blocks * max(1, len(self._folds))
-        if GramBlocks.bytes_needed(len(self._white.factor), n_blocks) > self._gram_bytes:
+        if self._gram_need > self._gram_bytes:
             return None
         if self._grams is None:
             block = self._rows.block(self._width)

@@ -26,7 +26,7 @@ from xpot_gap.linear_system.stored import KernelMatrix
 IntArray = npt.NDArray[np.int64]
 
 PRIOR = Penalty(absolute=1.0)
-_CHUNK_ROWS = 4096
+_CHUNK_ROWS = 1024
 
 
 class WhiteKernel:
@@ -50,13 +50,18 @@ class WhiteKernel:
             ) from None
         self.kernel, self.target = kernel, target
 
-    def rows(self, scale: FloatArray) -> Iterator[FloatArray]:
-        """Rows ``[Z y]`` times their factors (n,), a few thousand at a time; those of zero are left out."""
-        used = np.flatnonzero(scale)
+    def rows(self, scale: FloatArray, used: IntArray) -> Iterator[FloatArray]:
+        """Rows ``[Z y]`` at the places `used` times their factors (n,), a thousand at a time."""
         for start in range(0, len(used), _CHUNK_ROWS):
             index = used[start : start + _CHUNK_ROWS]
-            white = solve_triangular(self.factor, self.kernel[index].T, lower=True, check_finite=False)
-            yield np.column_stack([white.T, self.target[index]]) * scale[index, None]
+            # in place where that can be: each copy costs as much as a tenth of the solve
+            white = solve_triangular(
+                self.factor, self.kernel[index].T, lower=True, overwrite_b=True, check_finite=False
+            )
+            rows = np.empty((len(index), len(white) + 1))
+            np.multiply(white.T, scale[index, None], out=rows[:, :-1])
+            rows[:, -1] = self.target[index] * scale[index]
+            yield rows
 
     def alpha(self, solution: Solution) -> FloatArray:
         """Coefficients of the kernel, shape (m,)."""
@@ -75,7 +80,8 @@ class WhiteKernel:
     def exact(self, sqrt_weight: FloatArray) -> tuple[FloatArray, float]:
         """Coefficients of the kernel and condition by QR, for 1/sqrt(variance) of each row.
 
-        In the kernel's own basis, with the prior as further rows: whitening costs digits.
+        In the kernel's own basis, with the prior as further rows, as gap_fit does. It needs no sums, and rows that the
+        normal equations cannot resolve do not stop it; where they can, they are the more exact of the two.
         """
         prior = np.hstack([self.factor.T, np.zeros((len(self.factor), 1))])
 
@@ -91,6 +97,8 @@ class WhiteKernel:
 class GramBlocks:
     """Sums over the rows of each block (one group, one kind of value) of each fold.
 
+    Of a block with few rows the rows themselves are kept: they take less memory than their sums.
+
     Parameters
     ----------
     white
@@ -104,38 +112,55 @@ class GramBlocks:
     def __init__(self, white: WhiteKernel, scale: FloatArray, block: IntArray, fold: IntArray) -> None:
         self._white = white
         self._width = len(white.factor) + 1
-        keys = sorted(set(zip(fold.tolist(), block.tolist(), strict=True)))
-        self._fold, self._block = np.array(keys, dtype=np.intp).reshape(-1, 2).T
-        self._packed = np.empty((len(keys), packed_size(self._width)))
-        for packed, key in zip(self._packed, keys, strict=True):
-            own = (fold == key[0]) & (block == key[1])
-            grams = (gram_of(rows) for rows in white.rows(np.where(own, scale, 0.0)))
-            packed[:] = next(grams, 0.0)  # not added to zeros: each pass over so much memory counts
+        keys, key_of_row, counts = _keys_of(block, fold)
+        self._fold, self._block = keys.T
+        few = counts <= _few_rows(self._width)
+        # of each sum and of each row that is kept, the place of its key
+        self._key_of_sum = np.flatnonzero(~few)
+        kept = np.flatnonzero(few[key_of_row])
+        self._key_of_row = key_of_row[kept]
+        self._rows = np.empty((len(kept), self._width))
+        self._packed = np.empty((len(self._key_of_sum), packed_size(self._width)))
+        place = 0
+        for rows in white.rows(scale, kept):
+            self._rows[place : place + len(rows)] = rows
+            place += len(rows)
+        for packed, key in zip(self._packed, self._key_of_sum, strict=True):
+            grams = (gram_of(rows) for rows in white.rows(scale, np.flatnonzero(key_of_row == key)))
+            packed[:] = next(grams)  # not added to zeros: each pass over so much memory counts
             for gram in grams:
                 packed += gram
         self._last: tuple[bytes, dict[int | None, FloatArray]] = b"", {}
 
     @property
     def nbytes(self) -> int:
-        """Memory of the sums."""
-        return self._packed.nbytes
+        """Memory of the sums and rows."""
+        return self._packed.nbytes + self._rows.nbytes
+
+    @staticmethod
+    def bytes_needed(m: int, block: IntArray, fold: IntArray) -> int:
+        """Memory of all blocks of all folds for m sparse points."""
+        _, _, counts = _keys_of(block, fold)
+        few = counts <= _few_rows(m + 1)
+        return 8 * int(counts[few].sum() * (m + 1) + np.count_nonzero(~few) * packed_size(m + 1))
 
     def _total(self, weight: FloatArray, leave_out: int | None) -> FloatArray:
         """The weighted sum of all blocks; of all folds together, since each block is then read once."""
         if self._last[0] != weight.tobytes() or leave_out not in self._last[1]:
             outs = [None] if leave_out is None else sorted(set(self._fold.tolist()) - {-1})
-            sums = np.array([self._weights(weight, out) for out in outs]) @ self._packed
+            weights = np.array([self._weights(weight, out) for out in outs])
+            sums = weights[:, self._key_of_sum] @ self._packed
+            for total, of_key in zip(sums, weights, strict=True):
+                used = np.flatnonzero(of_key[self._key_of_row])
+                if len(used):
+                    total += gram_of(self._rows[used] * np.sqrt(of_key[self._key_of_row[used], None]))
             self._last = weight.tobytes(), dict(zip(outs, sums, strict=True))
         return self._last[1][leave_out]
 
     def _weights(self, weight: FloatArray, leave_out: int | None) -> FloatArray:
+        """Of each key."""
         used: FloatArray = weight[self._block]
         return used if leave_out is None else used * (self._fold != leave_out)
-
-    @staticmethod
-    def bytes_needed(m: int, n_blocks: int) -> int:
-        """Memory of all blocks of all folds."""
-        return 8 * n_blocks * packed_size(m + 1)
 
     def solve(self, weight: FloatArray, leave_out: int | None) -> Solution:
         """Solve for one weight (1/sigma^2) per block.
@@ -163,11 +188,24 @@ class GramBlocks:
             solve_triangular(self._white.factor, direction, lower=True, check_finite=False)
         )
         vector = np.append(solution.coefficients, -1.0)
-        gradient = np.zeros(len(weight))
-        for block, own, packed in zip(
-            self._block, self._weights(weight, leave_out), self._packed, strict=True
-        ):
-            if own:
+        own = self._weights(weight, leave_out)
+        by_row = (self._rows @ vector) * (self._rows[:, :-1] @ adjoint)
+        slopes = np.bincount(self._key_of_row, by_row, minlength=len(own)).astype(float)
+        for key, packed in zip(self._key_of_sum, self._packed, strict=True):
+            if own[key]:
                 slope = blas.dspmv(self._width, 1.0, packed, vector, lower=0)
-                gradient[block] -= own * float(slope[:-1] @ adjoint)
-        return gradient
+                slopes[key] = slope[:-1] @ adjoint
+        return -np.bincount(self._block, own * slopes, minlength=len(weight)).astype(float)
+
+
+def _few_rows(width: int) -> int:
+    """Rows that are cheaper to keep than their sums, which take half of ``width**2``."""
+    return width // 4
+
+
+def _keys_of(block: IntArray, fold: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """All pairs of fold and block, shape (n_keys, 2), which of them each row has, and their numbers of rows."""
+    keys, key_of_row, counts = np.unique(
+        np.column_stack([fold, block]), axis=0, return_inverse=True, return_counts=True
+    )
+    return keys, key_of_row.ravel(), counts
