@@ -233,16 +233,14 @@ class GapDesign:
     def _white_rows(self, factor: Factor, frames: Sequence[Frame]) -> Iterator[FloatArray]:
         """``R^-T a`` for the energy (eV/atom) and the forces of each frame, shapes (m, 1 + 3 n)."""
         for rows in rows_at(self.plan, self._request, self._trained.text, frames):
-            yield factor.whitened(rows)
+            yield factor.whitened(self._white.whitened(rows))
 
     def _finalist(self, options: GapOptions) -> tuple[LeftOut, PredictiveVariance]:
         """Leave-one-out and variances of one fit; those of the last one are kept."""
         weight = np.sqrt(self._row_weights(options, None))
         if self._finalists is None or self._finalists[0] != weight.tobytes():
             weight_of = weights_of(all_sigmas(options, self._groups))
-            found = finalist(
-                self._trained, self._white, self._rows, weight, self._request.data.frames, weight_of
-            )
+            found = finalist(self._white, self._rows, weight, self._request.data.frames, weight_of)
             self._finalists = weight.tobytes(), found
         return self._finalists[1]
 

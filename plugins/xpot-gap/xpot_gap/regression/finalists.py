@@ -1,8 +1,8 @@
 """How sure a fit is: leave-one-structure-out, variances, leverage, by the triangle of `xpot_linear.finalists`.
 
-A GAP is a linear model whose rows are those of the kernel and whose prior has the kernel of the sparse points as its
-precision. The variance of an energy is then that of the sum over all atoms, correlations included. Sparse points,
-length scales and e0 stay those of all training structures.
+A GAP is a linear model whose rows are those of the kernel, here in the basis where its prior is the unit matrix. The
+variance of an energy is then that of the sum over all atoms, correlations included. Sparse points, length scales and
+e0 stay those of all training structures.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ import numpy as np
 from xpot_linear.finalists.left_out import Factor, FrameRows, leave_out_rows
 from xpot_linear.finalists.uncertainty import PredictiveVariance, WeightOf, summary
 from xpot_linear.solve.rows import solve_rows, triangle_of
-from xpot_linear.solve.solution import Penalty
 
 from xpot_core.api import FloatArray, Frame, LeftOut
 from xpot_gap.gap_fit.sigmas import Sigmas
 from xpot_gap.linear_system.rows import ENERGY, FORCE, KINDS, VIRIAL, RowMap
-from xpot_gap.linear_system.stored import Stored
-from xpot_gap.regression.solve import WhiteKernel
+from xpot_gap.regression.solve import PRIOR, WhiteKernel
 
 
 def finalist(
-    system: Stored,
     white: WhiteKernel,
     rows: RowMap,
     sqrt_weight: FloatArray,
@@ -34,7 +31,7 @@ def finalist(
 
     Parameters
     ----------
-    system, white
+    white
         The linear system of the training frames.
     rows
         What its rows are.
@@ -45,19 +42,19 @@ def finalist(
     weight_of
         Weights in the scaling of errors.
     """
-    prior = Penalty(prior=system.sparse)
 
     def weighted(weight: FloatArray) -> tuple[Iterator[FloatArray], FloatArray]:
-        diagonal = sum(np.einsum("ij,ij->j", part, part) for part in white.weighted_rows(weight))[:-1]
-        return white.weighted_rows(weight), diagonal
+        used = np.flatnonzero(weight)
+        diagonal = sum(np.einsum("ij,ij->j", part, part) for part in white.rows(weight, used))[:-1]
+        return white.rows(weight, used), diagonal
 
-    factor = Factor.from_triangle(triangle_of(*weighted(sqrt_weight), prior))
+    factor = Factor.from_triangle(triangle_of(*weighted(sqrt_weight), PRIOR))
 
     def anew(own: FrameRows, _: FloatArray) -> FloatArray:
         others = np.where(rows.frame == own.frame, 0.0, sqrt_weight)
-        return solve_rows(*weighted(others), prior).coefficients
+        return solve_rows(*weighted(others), PRIOR).coefficients
 
-    found = leave_out_rows(_rows_by_frame(system, rows, sqrt_weight), factor, anew)
+    found = leave_out_rows(_rows_by_frame(white, rows, sqrt_weight), factor, anew)
     left_out, calibration = summary(found, lambda frame: frames[frame].group, [f.n_atoms for f in frames])
     return left_out, PredictiveVariance(factor, calibration, weight_of)
 
@@ -74,14 +71,14 @@ def weights_of(sigmas: Mapping[str, Sigmas]) -> WeightOf:
     return weight
 
 
-def _rows_by_frame(system: Stored, rows: RowMap, sqrt_weight: FloatArray) -> Iterator[FrameRows]:
+def _rows_by_frame(white: WhiteKernel, rows: RowMap, sqrt_weight: FloatArray) -> Iterator[FrameRows]:
     """All rows of each training frame, energy and virial divided by the number of atoms."""
     order = np.lexsort((np.array([0, 2, 1])[rows.kind], rows.frame))  # the energy, the virial, the forces
     ends = np.flatnonzero(np.diff(rows.frame[order])) + 1
     for index in np.split(order, ends):
         kind = rows.kind[index]
         scale = np.where(kind == FORCE, 1.0, rows.n_atoms[index])
-        own = np.column_stack([system.kernel[index], system.target[index]]) / scale[:, None]
+        own = np.column_stack([white.whitened(white.kernel[index]), white.target[index]]) / scale[:, None]
         to_fit = np.diag(sqrt_weight[index] * scale)
         n_energy, n_virial = (int(np.count_nonzero(kind == one)) for one in (ENERGY, VIRIAL))
         yield FrameRows(int(rows.frame[index[0]]), own, n_energy, n_virial, to_fit[to_fit.any(axis=1)])
