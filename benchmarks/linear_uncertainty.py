@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import platform
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,8 @@ def main() -> None:
     lines = [
         "# Uncertainty of linear fits",
         "",
-        f"`python benchmarks/linear_uncertainty.py --seeds {asked.seeds}`, {datetime.date.today()}.",
+        f"`python benchmarks/linear_uncertainty.py --seeds {asked.seeds}`, {datetime.date.today()}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, one thread.",
         "",
     ]
     only = (asked.only,) if asked.only else ("coverage", "splits", "selection")
