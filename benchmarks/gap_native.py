@@ -114,7 +114,6 @@ def child(structures: int, n_sparse: int, threads: int, kernels: bool) -> dict[s
         design.fit(chosen, directory=Path(folder), final=True)
         found["fit"] = time.process_time() - begin
         begin = time.process_time()
-        design.errors(chosen)
         for fold in range(FOLDS):
             design.errors(chosen, leave_out=fold)
         found["folds"] = time.process_time() - begin

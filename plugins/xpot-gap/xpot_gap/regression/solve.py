@@ -154,10 +154,14 @@ class GramBlocks:
             outs = [None] if leave_out is None else sorted(set(self._fold.tolist()) - {-1})
             weights = np.array([self._weights(weight, out) for out in outs])
             sums = weights[:, self._key_of_sum] @ self._packed
-            for total, of_key in zip(sums, weights, strict=True):
-                used = np.flatnonzero(of_key[self._key_of_row])
-                if len(used):
-                    total += gram_of(self._rows[used] * np.sqrt(of_key[self._key_of_row[used], None]))
+            root = np.sqrt(weight[self._block])[self._key_of_row]
+            fold = self._fold[self._key_of_row]
+            for own in np.unique(fold[root > 0.0]):  # each row is then multiplied once for all folds
+                used = np.flatnonzero((fold == own) & (root > 0.0))
+                gram = gram_of(self._rows[used] * root[used, None])
+                for out, total in zip(outs, sums, strict=True):
+                    if out != own:
+                        total += gram
             self._last = weight.tobytes(), dict(zip(outs, sums, strict=True))
         return self._last[1][leave_out]
 
