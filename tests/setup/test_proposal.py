@@ -17,7 +17,6 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
-from ase.neighborlist import neighbor_list
 from click.testing import CliRunner
 
 from xpot_core.cli.group import cli
@@ -366,51 +365,3 @@ def test_compounds_get_options_of_their_elements(registry: Registry, tmp_path: P
     assert facts.pairs["In-In"].shortest == facts.pairs["P-P"].neighbour == 3.2
     assert bond < outer["In-In"] == outer["P-P"] < 3.2
     assert "shortest distances: In-P 2.51 Å\n" in text
-
-
-def test_every_pair_has_its_own_shortest_distance(tmp_path: Path) -> None:
-    frames = [labelled(bulk("InP", "zincblende", a=5.8, cubic=True)) for _ in range(3)]
-    indium = np.flatnonzero(frames[0].symbols == "In")
-    frames[0].positions[indium[1]] = frames[0].positions[indium[0]] + [2.4, 0.3, 0.1]
-    loose = labelled(Atoms("P2", positions=[(0, 0, 0), (0, 0, 1.9)], cell=[20] * 3, pbc=True))
-    write(tmp_path / "inp.xyz", [*frames, loose])
-    pairs = look_at([tmp_path / "inp.xyz"]).pairs
-    for name, pair in pairs.items():
-        first, second = name.split("-")
-        found = []
-        for atoms in [*frames, loose]:
-            i, j, d = neighbor_list("ijd", atoms, 3.2)
-            found += [
-                x for a, b, x in zip(i, j, d, strict=True) if {*atoms.symbols[[a, b]]} == {first, second}
-            ]
-        assert pair.shortest == pytest.approx(min(found)), name
-        assert pair.seen
-    # the pair in vacuum is short, and not typical
-    assert pairs["P-P"].neighbour > 2.5
-    assert look_at([tmp_path / "inp.xyz"]).shortest == min(p.shortest for p in pairs.values())
-
-
-def test_the_distances_of_one_element_are_those_of_its_pair() -> None:
-    facts = look_at([SILICON / "silicon_train.xyz"])
-    assert facts.pairs["Si-Si"].shortest == facts.shortest
-    assert facts.pairs["Si-Si"].neighbour == facts.neighbour
-
-
-def test_rows_that_say_nothing_do_not_ask_for_many_coefficients(registry: Registry, tmp_path: Path) -> None:
-    """Strained perfect crystals have thousands of forces, all zero; thermal cells have as many different ones."""
-    if "snap" not in registry.names("fitter"):
-        pytest.skip("snap is not installed")
-    rng = np.random.default_rng(3)
-    for name, amount in (("perfect", 0.0), ("thermal", 0.3)):
-        frames = []
-        for i in range(20):
-            atoms = labelled(bulk("Si", cubic=True, a=5.4 + 0.01 * i) * 2)
-            half = rng.normal(scale=amount or 1.0, size=(32, 3)) * (amount > 0)
-            atoms.arrays["REF_forces"] = np.concatenate([half, -half])
-            frames.append(atoms)
-        write(tmp_path / f"{name}.xyz", frames, format="extxyz")
-        facts = look_at([tmp_path / f"{name}.xyz"])
-        assert (facts.forceful, facts.components > 0) == (20 * (amount > 0), amount > 0)
-        wishes = Wishes((tmp_path / f"{name}.xyz",), fitter="snap", folder=tmp_path)
-        options = yaml.safe_load(propose_study(facts, wishes, registry).text)["fitter"]["snap"]
-        assert ("quadratic" in options) == (amount > 0)

@@ -89,7 +89,7 @@ def chosen_by(propose: Callable[..., Mapping[str, Any]], facts: DataFacts) -> Ma
         neighbour=facts.neighbour,
         shortest=facts.shortest,
         pairs={name: (pair.neighbour, pair.shortest) for name, pair in facts.pairs.items()},
-        components=facts.components + facts.virial_components,
+        components=facts.components,
         cutoff={"min": low, "max": high},
     )
 

@@ -86,10 +86,8 @@ class DataFacts:
         In how many structures distances were measured; 0 for all.
     pairs
         `pair_name` of two elements that stand in one structure -> their distances.
-    forceful
-        In how many structures a force differs from zero.
-    components, virial_components
-        How many components of forces and of virials are distinct and not zero, see `telling_components`.
+    components
+        How many components of forces and virials are distinct and not zero, see `telling_components`.
     """
 
     files: tuple[str, ...]
@@ -107,9 +105,7 @@ class DataFacts:
     isolated: Mapping[str, float] = field(default_factory=dict)
     measured: int = 0
     pairs: Mapping[str, PairFacts] = field(default_factory=dict)
-    forceful: int = 0
     components: int = 0
-    virial_components: int = 0
 
     @property
     def has_virials(self) -> bool:
@@ -190,7 +186,6 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         for name, own in sorted(by_group.items())
     )
     distances = _distances(frames)
-    forceful, components = telling_components(labelled)
     return DataFacts(
         tuple(map(str, files)),
         len(frames),
@@ -207,9 +202,7 @@ def look_at(files: Sequence[Path], given: Given | None = None, ask: Ask | None =
         dict(sorted(isolated.items())),
         distances.measured,
         distances.pairs,
-        forceful,
-        components,
-        telling_virials(labelled),
+        telling_components(labelled)[1] + telling_virials(labelled),
     )
 
 

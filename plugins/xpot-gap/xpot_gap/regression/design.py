@@ -122,11 +122,6 @@ class GapDesign:
         self._finalists: tuple[bytes, tuple[LeftOut, PredictiveVariance]] | None = None
 
     @property
-    def n_blocks(self) -> int:
-        """Number of sigmas: for each kind of value one in each group, and one where frames bring theirs."""
-        return len(KINDS) * self._width
-
-    @property
     def nbytes(self) -> int:
         """Memory that it keeps: kernel rows, those for further kernels among them, and sums."""
         systems = [s for s in (self._trained, self._held) if s is not None]

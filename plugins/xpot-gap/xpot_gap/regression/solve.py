@@ -186,7 +186,7 @@ class GramBlocks:
     def log_weight_gradient(
         self, solution: Solution, weight: FloatArray, direction: FloatArray, leave_out: int | None
     ) -> FloatArray:
-        """d(f)/d(ln weight) of each block, shape (n_blocks,), for d(f)/d(alpha) in `direction`, shape (m,).
+        """d(f)/d(ln weight) of each block, shaped as `weight`, for d(f)/d(alpha) in `direction`, shape (m,).
 
         From ``(1 + sum w G) beta = sum w c``: d(beta)/d(ln w_b) = w_b A^-1 (c_b - G_b beta).
         """
