@@ -5,15 +5,19 @@
 Data: ``$XPOT_DATA/zuo2020/Si_*.xyz`` (every ``--every``-th training structure). Both studies search the same five
 hyperparameters of the same small network by random points, two workers, and select by a sixth of the structures that is
 held out; the test set is evaluated for the winner. A trial at full length is the only one that can win. Epochs are
-those that were trained: a promoted trial goes on from its checkpoint. Writes ``results/mace_rungs.md`` and ``.png``;
-errors of other potentials on the same test set stand in ``published_table.md``.
+those that were trained: a promoted trial goes on from its checkpoint. Each pair of studies is added to
+``results/mace_rungs.json``, in place of an earlier one of the same seed, and ``mace_rungs.md`` and ``.png`` are made
+anew: seeds can be run one by one, as long as the other settings stay the same. Errors of other potentials on the same
+test set stand in ``published_table.md``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -115,21 +119,23 @@ def epochs_to(points: FloatArray, loss: float) -> float:
     return float(reached[0, 1]) if len(reached) else float("nan")
 
 
-def page(found: dict[str, list[Outcome]], args: argparse.Namespace, count: int) -> str:
+def page(found: dict[int, dict[str, Outcome]], settings: dict[str, Any]) -> str:
     """The table."""
+    epochs = settings["epochs"]
     lines = [
         "# Rungs of epochs against full-length trials: MACE on silicon",
         "",
-        f"{count} training structures of Zuo et al. (2020), {args.channels} channels, one layer, {args.epochs} epochs",
-        f"at full length, rungs {rungs(args.epochs)}; {args.minutes:g} minutes each, two workers; {platform.machine()}",
-        f"with {os.cpu_count()} cores, shared with other work; {date.today()}.",
+        f"{settings['structures']} training structures of Zuo et al. (2020), {settings['channels']} channels,",
+        f"one layer, {epochs} epochs at full length, rungs {rungs(epochs)}; {settings['minutes']:g} minutes each,",
+        f"two workers; {platform.machine()} with {os.cpu_count()} cores, shared with other work; {date.today()}.",
+        "`python benchmarks/mace_rungs.py`.",
         "",
         "| seed | study | points begun | at full length | epochs | lowest loss | test: meV/atom, eV/Å |",
         "|---|---|---|---|---|---|---|",
     ]
-    for i, seed in enumerate(args.seeds):
+    for seed, outcomes in found.items():
         for kind, name in NAMES.items():
-            one = found[kind][i]
+            one = outcomes[kind]
             loss = f"{one.points[-1, 2]:.4f}" if len(one.points) else "none"
             lines.append(
                 f"| {seed} | {name} | {one.begun} | {one.finished} | {one.epochs} | {loss} "
@@ -137,8 +143,8 @@ def page(found: dict[str, list[Outcome]], args: argparse.Namespace, count: int) 
             )
     lines += ["", "Epochs until the lowest loss of the full-length study is reached:", ""]
     lines += ["| seed | full length | with rungs | ratio |", "|---|---|---|---|"]
-    for i, seed in enumerate(args.seeds):
-        full, some = found["full"][i].points, found["rungs"][i].points
+    for seed, outcomes in found.items():
+        full, some = outcomes["full"].points, outcomes["rungs"].points
         if not len(full):
             lines.append(f"| {seed} | no trial ended | | |")
             continue
@@ -150,7 +156,7 @@ def page(found: dict[str, list[Outcome]], args: argparse.Namespace, count: int) 
     return "\n".join([*lines, "", "![Lowest loss against minutes](mace_rungs.png)", ""])
 
 
-def figure(found: dict[str, list[Outcome]], path: Path) -> None:
+def figure(found: dict[int, dict[str, Outcome]], path: Path) -> None:
     """Lowest loss against minutes and against epochs, a line for each seed."""
     import matplotlib
 
@@ -160,7 +166,7 @@ def figure(found: dict[str, list[Outcome]], path: Path) -> None:
     drawn, axes = pyplot.subplots(1, 2, figsize=(9, 3.5), sharey=True)
     for column, (axis, label) in enumerate(zip(axes, ("minutes", "epochs trained"), strict=True)):
         for colour, (kind, name) in zip(("C0", "C1"), NAMES.items(), strict=True):
-            for i, one in enumerate(found[kind]):
+            for i, one in enumerate(outcomes[kind] for outcomes in found.values()):
                 axis.step(
                     one.points[:, column],
                     one.points[:, 2],
@@ -177,8 +183,36 @@ def figure(found: dict[str, list[Outcome]], path: Path) -> None:
     drawn.savefig(path, dpi=150)
 
 
+def read_outcomes(path: Path, settings: dict[str, Any]) -> dict[int, dict[str, Outcome]]:
+    """The pairs of studies so far, by seed; ends the program if they had other settings."""
+    if not path.is_file():
+        return {}
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if stored["settings"] != settings:
+        sys.exit(f"{path} has other settings, {stored['settings']}: use --results for another folder")
+    return {
+        int(seed): {
+            kind: Outcome(
+                **{**one, "points": np.array(one["points"]).reshape(-1, 3), "test": tuple(one["test"])}
+            )
+            for kind, one in outcomes.items()
+        }
+        for seed, outcomes in stored["seeds"].items()
+    }
+
+
+def write_outcomes(path: Path, settings: dict[str, Any], found: dict[int, dict[str, Outcome]]) -> None:
+    """What `read_outcomes` reads."""
+    seeds = {
+        seed: {kind: {**vars(one), "points": one.points.tolist()} for kind, one in outcomes.items()}
+        for seed, outcomes in found.items()
+    }
+    text = json.dumps({"settings": settings, "seeds": seeds}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
 def main() -> None:
-    """Run all studies and write the table and the figure."""
+    """Run the studies; table and figure are written after each pair."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -191,19 +225,24 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     args.runs.mkdir(parents=True, exist_ok=True)
+    args.results.mkdir(parents=True, exist_ok=True)
     train = (args.runs / f"Si_train_{args.every}.xyz").resolve()
     images = read(DATA / "Si_train.xyz", ":")[:: args.every]
     write(train, images, format="extxyz")
-    found: dict[str, list[Outcome]] = {kind: [] for kind in NAMES}
+    settings = {k: getattr(args, k) for k in ("minutes", "epochs", "channels")} | {"structures": len(images)}
+    stored = args.results / "mace_rungs.json"
+    found = read_outcomes(stored, settings)
     for seed in args.seeds:
-        for kind in NAMES:
-            opened = xpot.run(study(kind, seed, args, train), runs=args.runs, progress=False)
-            found[kind].append(outcome(opened))
-    args.results.mkdir(parents=True, exist_ok=True)
-    text = page(found, args, len(images))
-    (args.results / "mace_rungs.md").write_text(text, encoding="utf-8")
-    figure(found, args.results / "mace_rungs.png")
-    print(text)
+        pair = {
+            kind: outcome(xpot.run(study(kind, seed, args, train), runs=args.runs, progress=False))
+            for kind in NAMES
+        }
+        found = dict(sorted({**found, seed: pair}.items()))
+        write_outcomes(stored, settings, found)
+        text = page(found, settings)
+        (args.results / "mace_rungs.md").write_text(text, encoding="utf-8")
+        figure(found, args.results / "mace_rungs.png")
+        print(text, flush=True)
 
 
 if __name__ == "__main__":
