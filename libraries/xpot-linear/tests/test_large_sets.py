@@ -11,6 +11,7 @@ import pytest
 from linear_cases import small_data
 from xpot_linear import LinearDesign, predict
 from xpot_linear.blocks import reduce
+from xpot_linear.blocks.force_rows import ForceRows
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.row_file import row_file
 from xpot_linear.regression.regression import Regression
@@ -49,17 +50,17 @@ def _coefficients(design: LinearDesign, options: PairOptions) -> FloatArray:
 def test_rows_in_a_file_give_the_same_fit(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
 ) -> None:
-    monkeypatch.setattr(LinearDesign, "_few_rows", False)  # few are kept in memory
+    monkeypatch.setattr(ForceRows, "few", False)  # few are kept in memory
     options = IN_FILE.model_copy(update={"cache": cached})
     wanted = _coefficients(_final(data, tmp_path, OPTIONS), OPTIONS)
     if cached:
         PairFitter().prepare(FitRequest(options, data, tmp_path))
     design = _final(data, tmp_path, options)
-    assert design.row_file is not None
-    assert design.row_file.complete is not cached
+    assert design.force_rows.file is not None
+    assert design.force_rows.file.complete is not cached
     found = _coefficients(design, options)
     np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-9)
-    assert design.row_file.complete
+    assert design.force_rows.file.complete
     np.testing.assert_allclose(
         _coefficients(_final(data, tmp_path, COMPUTED), COMPUTED), wanted, rtol=1e-7, atol=1e-9
     )
@@ -70,8 +71,8 @@ def test_rows_are_computed_once_where_they_stand_in_a_file(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     design = _final(data, tmp_path, IN_FILE)
-    monkeypatch.setattr(design, "_computed_rows", lambda file: pytest.fail("computed anew"))
-    monkeypatch.setattr(LinearDesign, "_few_rows", False)
+    monkeypatch.setattr(ForceRows, "_computed", lambda rows: pytest.fail("computed anew"))
+    monkeypatch.setattr(ForceRows, "few", False)
     design.fit(IN_FILE, directory=tmp_path, final=True)
     design.predictions(IN_FILE)
 

@@ -21,17 +21,13 @@ from xpot_core.api import (
     InputError,
     LeftOut,
     Predictions,
-    Tell,
     Uncertainty,
-    told,
-    untold,
 )
 from xpot_linear.author import Author
 from xpot_linear.basis import checked_prior
 from xpot_linear.blocks.block_set import BlockSet, IntArray
-from xpot_linear.blocks.build import force_rows
+from xpot_linear.blocks.force_rows import ForceRows
 from xpot_linear.blocks.problem import Problem
-from xpot_linear.blocks.row_file import RowFile
 from xpot_linear.finalists.left_out import Factor, leave_out_each
 from xpot_linear.finalists.uncertainty import PredictiveVariance, summary, weights_by_group
 from xpot_linear.model import LinearModel
@@ -42,12 +38,6 @@ from xpot_linear.solve.solution import Solution
 
 _WEAK = 1e5
 """Condition of the rows above which the rounding of their squares, 1e-6 in the weakest direction, shows."""
-_CHEAP = 2e8
-"""Operations of a QR that takes 0.02 s."""
-
-
-def _length(part: tuple[FloatArray, IntArray, FloatArray]) -> int:
-    return len(part[0])
 
 
 @dataclass(eq=False)
@@ -68,14 +58,10 @@ class LinearDesign:
         Element -> energy (eV) subtracted from the targets.
     seconds
         What the preparation cost.
-    workers
-        Number of processes for rows that must be computed anew.
+    force_rows
+        For the solvers that need them all.
     notes
         What the user should know of the preparation.
-    row_file
-        Where the force rows stand, or are put once they are needed; None computes them each time.
-    progress
-        Hears how far the rows are that are computed anew.
     """
 
     problem: Problem
@@ -85,10 +71,8 @@ class LinearDesign:
     groups: tuple[str, ...]
     shifts: Mapping[str, float]
     seconds: Mapping[str, float]
-    workers: int = 1
+    force_rows: ForceRows
     notes: tuple[str, ...] = ()
-    row_file: RowFile | None = None
-    progress: Tell = untold
 
     def __post_init__(self) -> None:
         self.regression = Regression(
@@ -96,9 +80,8 @@ class LinearDesign:
             len(self.problem.constants),
             self.problem.basis.penalties(),
             checked_prior(self.problem.basis),
-            self._force_rows,
+            self.force_rows,
         )
-        self._rows: list[tuple[FloatArray, IntArray, FloatArray]] | None = None
         self._last: tuple[Any, dict[int | None, Solution]] | None = None
         self._best: tuple[Any, Solution] | None = None
         self._finalists: tuple[Any, tuple[LeftOut, PredictiveVariance]] | None = None
@@ -266,32 +249,7 @@ class LinearDesign:
         Without ridge the normal equations hold what they do not resolve: QR would follow directions that are noise.
         """
         weak = quick.method == "eigen" or quick.ridge > 0.0 or quick.condition > _WEAK
-        return weights.penalised and weak and self._few_rows
-
-    @property
-    def _few_rows(self) -> bool:
-        k = self.blocks.n_columns
-        return int(self.problem.n_force_rows.sum()) < min(64 * k, _CHEAP / k**2)
-
-    def _force_rows(self) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
-        """Computed anew, since the cache has none; few are kept."""
-        if not self._few_rows:
-            file = self.row_file
-            return iter(file) if file is not None and file.complete else self._computed_rows(file)
-        if self._rows is None:
-            self._rows = list(force_rows(self.problem, self.workers))
-        return iter(self._rows)
-
-    def _computed_rows(self, file: RowFile | None) -> Iterator[tuple[FloatArray, IntArray, FloatArray]]:
-        if file is not None:
-            file.clear()
-        rows = force_rows(self.problem, self.workers)
-        for part in told(rows, self.progress, "force row", int(self.problem.n_force_rows.sum()), _length):
-            if file is not None:
-                file.add(int(part[1][0]), part[0], part[2])
-            yield part
-        if file is not None:
-            file.complete = True
+        return weights.penalised and weak and self.force_rows.few
 
     def _quick(self, weights: Weights, columns: IntArray | None, leave_out: int | None) -> Solution:
         key = weights, None if columns is None else columns.tobytes()

@@ -14,6 +14,7 @@ from xpot_linear.basis import Basis
 from xpot_linear.blocks.block_set import BlockSet
 from xpot_linear.blocks.build import build_blocks, bytes_needed, matrix_bytes
 from xpot_linear.blocks.cache import block_cache, from_entry, key_of, to_entry
+from xpot_linear.blocks.force_rows import ForceRows
 from xpot_linear.blocks.problem import Problem
 from xpot_linear.blocks.row_file import row_file
 from xpot_linear.design import LinearDesign
@@ -78,10 +79,8 @@ class LinearFitter(Author[B, L]):
             data.groups,
             shifts,
             {"descriptors": time.perf_counter() - start},
-            workers,
+            ForceRows(problem, workers, file, request.progress),
             notes,
-            file,
-            request.progress,
         )
 
     def fit(self, request: FitRequest) -> FittedPotential:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -132,6 +134,21 @@ class StagedRules(FitterBench):
             after = design.errors(options, leave_out=1)
         assert before.validation.to_json() == after.validation.to_json()
         assert before.train.to_json() == after.train.to_json()
+
+    def test_a_design_is_freed_when_nothing_refers_to_it(self) -> None:
+        """Designs are large: in a circle of references they would pile up until Python looks for circles."""
+        options, data = self.options(), self.data(folds=_FOLDS)
+        gc.collect()
+        gc.disable()
+        try:
+            with scratch() as folder:
+                design = self.prepare(options, data, folder / "design")
+                design.errors(options, leave_out=0)
+                alive = weakref.ref(design)
+                del design
+                assert alive() is None, "something that the design refers to refers to the design"
+        finally:
+            gc.enable()
 
     def test_preparing_and_solving_are_timed(self) -> None:
         """`seconds` tells where the time goes."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy.linalg import blas
 
 from xpot_core.api import ErrorTable, FitError, FloatArray
 from xpot_linear.blocks.block_set import BlockSet, IntArray
+from xpot_linear.blocks.force_rows import ForceRows
 from xpot_linear.blocks.gram import pack, unpack
 from xpot_linear.regression.errors import ErrorsOfBlocks, deviations
 from xpot_linear.regression.folds import trained, validated
@@ -18,9 +19,6 @@ from xpot_linear.solve.rows import solve_rows
 from xpot_linear.solve.solution import Penalty, Solution
 
 CHUNK = 4096
-
-ForceRows = Callable[[], Iterator[tuple[FloatArray, IntArray, FloatArray]]]
-"""Makes force rows (n, K + 1) with the frame and the factor of each row, chunk by chunk."""
 
 
 class Regression:
