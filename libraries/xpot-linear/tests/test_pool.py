@@ -1,5 +1,6 @@
 """Worker processes: crashes are survived once, errors reach the fit."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -95,3 +96,24 @@ def test_any_work_is_done_in_the_order_of_tasks(processes):
     assert list(run_tasks(Cubes(), tasks, processes)) == [(n, n**3) for n in tasks]
     with pytest.raises((FitError, ValueError), match="seven has no cube"):
         list(run_tasks(Cubes(), [7, 1], processes))
+
+
+class Process(Cubes):
+    """Tells who does it."""
+
+    def do(self, task):
+        return os.getpid()
+
+
+def test_work_apart_is_done_in_another_process_which_is_replaced_once_it_is_large(monkeypatch):
+    def who():
+        (process,) = {found for _, found in run_tasks(Process(), [1, 2, 3], 1, apart=True)}
+        return process
+
+    first = who()
+    assert first != os.getpid()
+    assert who() == first
+    monkeypatch.setattr(pool, "LARGE", 1.0)
+    assert who() not in (first, os.getpid())
+    assert {found for _, found in run_tasks(Process(), [1, 2], 1)} == {os.getpid()}
+    assert list(run_tasks(Process(), [], 1, apart=True)) == []

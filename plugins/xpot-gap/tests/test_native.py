@@ -19,6 +19,7 @@ from xpot_gap.gap_fit.plan import Plan
 from xpot_gap.native import build as native
 from xpot_gap.native.choose import NESTED, choose, choose_cur, choose_uniform, distinct
 from xpot_gap.native.columns import KeptColumns
+from xpot_gap.native.descriptors import by_quippy
 from xpot_gap.native.passes import ahead
 from xpot_gap.native.passes.forecast import forecast
 from xpot_gap.native.passes.work import Structure, Task
@@ -293,6 +294,20 @@ def test_descriptors_are_computed_once_where_they_fit(
     assert len(calls) == passes * 8  # two descriptors of four structures
     assert not ahead.room(0)
     assert ahead.room(1)
+
+
+def test_what_quippy_does_not_free_ends_with_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = make_options(cache_gb=0)
+    here = GapFitter().prepare(make_request(make_data(4), tmp_path, options=options))
+    before = by_quippy.lost()
+    assert before > 0
+    monkeypatch.setattr("xpot_gap.native.passes.all_structures.MOST_LOST", -1.0)
+    apart = GapFitter().prepare(make_request(make_data(4), tmp_path, options=options))
+    assert by_quippy.lost() == before
+    assert apart.errors(options).validation.to_json() == here.errors(options).validation.to_json()
+    assert apart.errors(options).train.to_json() == here.errors(options).train.to_json()
 
 
 @pytest.mark.slow

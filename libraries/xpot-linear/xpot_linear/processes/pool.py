@@ -19,8 +19,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from xpot_core.api import THREAD_VARIABLES, FitError, log_tail, logged
 from xpot_linear.processes.work import Result, Task, Work
+
+LARGE = 1.5e9
+"""Bytes of a process that has nothing to do, from which on it is replaced: libraries in it may lose memory."""
 
 
 class _Worker:
@@ -44,6 +49,13 @@ class _Worker:
         )
         theirs.close()
         self.task: int | None = None
+
+    def memory(self) -> int:
+        """Bytes that the process holds; 0 if there is none any more."""
+        try:
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def exit_description(self) -> str:
         """How the process ended and its last words."""
@@ -84,6 +96,9 @@ class WorkerPool:
 
     def run(self, work: Work[Task, Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
         """Results in the order of tasks; see `run_tasks`."""
+        for worker in [w for w in self._workers if w.memory() > LARGE]:
+            self._workers.remove(worker)
+            worker.close()
         self._workers = [w for w in self._workers if w.process.poll() is None]
         while len(self._workers) < self.size:
             self._workers.append(_Worker())

@@ -9,7 +9,7 @@ from xpot_linear.processes.work import Result, Task, Work
 
 
 def run_tasks(
-    work: Work[Task, Result], tasks: Sequence[Task], processes: int = 1
+    work: Work[Task, Result], tasks: Sequence[Task], processes: int = 1, *, apart: bool = False
 ) -> Iterator[tuple[Task, Result]]:
     """Do tasks and give the results in the order of tasks, each as soon as it is there.
 
@@ -21,6 +21,8 @@ def run_tasks(
         Several for each process, expensive ones first.
     processes
         Number of processes, each with one thread for BLAS and OpenMP; 1 works in this one.
+    apart
+        Whether work for one process is done in another one too: it is replaced where its memory grows.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def run_tasks(
         If a process crashes twice in the same task.
     """
     processes = min(processes, len(tasks))
-    if processes > 1:
+    if processes > 1 or (apart and tasks):
         yield from shared_pool(processes).run(work, tasks)
         return
     try:

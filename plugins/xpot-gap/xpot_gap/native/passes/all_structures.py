@@ -14,7 +14,9 @@ from xpot_core.api import FitRequest, FloatArray, InfeasibleError, Limits
 from xpot_gap.gap_fit.plan import available_bytes
 from xpot_gap.native.choose import IntArray
 from xpot_gap.native.covariance import Kernel
+from xpot_gap.native.descriptors.by_quippy import lost
 from xpot_gap.native.kernels import SparsePoints
+from xpot_gap.native.passes import ahead
 from xpot_gap.native.passes.work import KernelRows, Structure, Task, Values, tasks_of
 from xpot_gap.native.terms import DescriptorOf
 
@@ -22,6 +24,8 @@ _LOG = logging.getLogger("xpot.gap")
 _SECONDS_BETWEEN_WORDS = 10.0
 AHEAD_BYTES = 8e8
 """Of environments that wait for the kernel, in all processes."""
+MOST_LOST = 3e8
+"""Bytes that quippy may lose in this process, which may run a whole study, before its work is done in another one."""
 
 
 def all_values(
@@ -67,7 +71,10 @@ def _each(
     """Results of all tasks; a long pass tells how far it is and how long it will take."""
     begin = told = time.perf_counter()
     done, total = 0, sum(len(s.atoms) for s in structures)
-    for task, result in run_tasks(work, tasks_of(structures), request.threads):
+    apart = lost() > MOST_LOST
+    if apart:  # another process cannot take what this one has kept
+        ahead.clear()
+    for task, result in run_tasks(work, tasks_of(structures), request.threads, apart=apart):
         yield task, result
         done += sum(len(s.atoms) for s in task.structures)
         now = time.perf_counter()
