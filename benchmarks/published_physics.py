@@ -61,7 +61,9 @@ def tested(row: Row, runs: Path) -> Physics:
     if row.search == "nested":
         values = {k: v for k, v in values.items() if not k.startswith(("eweight", "fweight"))}
     del raw["data"]["keys"]
-    raw |= {"start_with": [values], "validate": "default", "optimizer": "sobol"}
+    if "gap" in raw["fitter"]:
+        raw["fitter"]["gap"]["virials"] = False
+    raw |= {"start_with": [values], "validate": "default", "optimizer": "sobol", "seed": row.seed}
     made = Study(study_from_dict(raw, Path.cwd()), runs)
     made.run()
     results = StudyResults.open(made.directory)
