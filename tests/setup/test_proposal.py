@@ -86,6 +86,23 @@ def test_the_proposal_for_silicon_can_be_run(fitter: str, registry: Registry, tm
         assert written.loss["energy-force"]["virial_share"] > 0
 
 
+def test_an_iterative_fit_is_proposed_with_rungs_and_one_held_out_part(
+    registry: Registry, tmp_path: Path
+) -> None:
+    train = SILICON / "silicon_train.xyz"
+    found = propose_study(look_at([train]), Wishes((train,), fitter="numpy-descent", folder=tmp_path), registry)
+    path = tmp_path / "study.yaml"
+    path.write_text(found.text, encoding="utf-8")
+    written = read_study(path).config
+    assert written.fidelity is not None
+    assert (written.fidelity.option_path, written.fidelity.rungs) == ("epochs", [4, 13])
+    assert written.data.validation.kfold is None
+    assert written.data.validation.fraction == 0.15
+    assert written.budget.trials == found.trials == 18 + 6 + 2
+    outcome = CliRunner().invoke(cli, ["run", str(path), "--runs", str(tmp_path), "--trials", "3"])
+    assert outcome.exit_code == 0, outcome.output
+
+
 @pytest.mark.slow
 def test_the_proposal_passes_the_whole_doctor(registry: Registry, tmp_path: Path) -> None:
     if "snap" not in registry.names("fitter"):

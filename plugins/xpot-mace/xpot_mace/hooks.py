@@ -29,6 +29,7 @@ def xpot_register_fitters() -> Iterable[FitterProvider]:
         citation=_CITATION,
         contract="xpot_mace.contract:CONTRACT",
         export="xpot_mace.export:export",
+        propose="xpot_mace.propose:propose",
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from xpot_core.options.find import option_with
 from xpot_core.options.roles import Role
 from xpot_core.plugins.registry import Registry
-from xpot_core.setup.proposal.choices import WIDTH, chosen_by, chosen_options, space_of
+from xpot_core.setup.proposal.choices import WIDTH, Chosen, chosen_by, chosen_options, space_of
 from xpot_core.setup.proposal.look import DataFacts
 from xpot_core.space.parameters import Space
 from xpot_core.study_file.read import flow_yaml
@@ -29,6 +29,11 @@ _VIRIALS = 0.1
 """Share of virials in the loss. A fixed weight is a tenth of one element's loss and half of another's."""
 _TESTED = 3
 _FOLDS = 5
+_POINTS = 18
+"""Of an iterative fit, which begin at the lowest rung: two of them come to full length."""
+_KEEP = 3
+"""One of so many goes on to the next rung, with so many times the steps."""
+_HELD_OUT = 0.15
 _MANY_FRAMES = 5000
 """Frames above which one held-out part says as much as a cross-validation, at a fifth of the cost."""
 
@@ -106,15 +111,17 @@ def propose_study(facts: DataFacts, wishes: Wishes, registry: Registry) -> Propo
     options = chosen_options(model, facts, own)
     space = space_of(model, facts, options)
     search, moved = _search(registry, fitter, space)
-    trials = wishes.trials or _trials(search, moved)
+    steps = _steps(model, options)
+    trials = wishes.trials or (_trials(search, moved) if steps is None else _trials_of_rungs())
     lines = [
         *_header(facts, registry, fitter),
         f"study: {flow_yaml(study)}",
         "data:",
-        *_data(facts, wishes),
+        *_data(facts, wishes, iterative=steps is not None),
         "fitter:",
         f"  {fitter}:" if options else f"  {fitter}: {{}}",
         *(line for chosen in options for line in chosen.lines("    ")),
+        *_fidelity(steps),
         "loss:",
         f"  {DEFAULT_LOSS}:",
         *_loss(facts, registry.provider("loss", DEFAULT_LOSS).options),
@@ -165,10 +172,40 @@ def _trials(search: str, moved: int) -> int:
     return max(10 * math.ceil(wanted / 10), 2 * moved)
 
 
+# -- iterative fits ----------------------------------------------------------------------------
+
+
+def _steps(model: type[BaseModel], options: list[Chosen]) -> tuple[str, int] | None:
+    """The option that counts the steps of an iterative fit, and its value; None for other fits."""
+    name = option_with(model, Role.STEPS)
+    if name is None:
+        return None
+    written = {o.name: o.value for o in options}
+    return name, int(written.get(name, model.model_fields[name].default))
+
+
+def _trials_of_rungs() -> int:
+    """Those of all rungs: each counts for itself."""
+    return sum(_POINTS // _KEEP**rung for rung in range(3))
+
+
+def _fidelity(steps: tuple[str, int] | None) -> list[str]:
+    if steps is None:
+        return []
+    name, most = steps
+    rungs = sorted({max(most // _KEEP**2, 1), max(most // _KEEP, 1)} - {most})
+    if not rungs:
+        return []
+    return [
+        "# Rungs: the best third of the trials goes on from its checkpoint; only a full-length trial can win.",
+        f"fidelity: {flow_yaml({'option': name, 'rungs': rungs})}",
+    ]
+
+
 # -- the data block --------------------------------------------------------------------------
 
 
-def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
+def _data(facts: DataFacts, wishes: Wishes, *, iterative: bool) -> list[str]:
     def path(file: Path) -> str:
         return flow_yaml(path_from(file, wishes.folder))
 
@@ -176,6 +213,8 @@ def _data(facts: DataFacts, wishes: Wishes) -> list[str]:
     lines = [f"  train: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}"]
     if wishes.validation is not None:
         lines.append(f"  validation: {path(wishes.validation)}")
+    elif iterative:
+        lines.append(f"  validation: {{fraction: {_HELD_OUT}, copies: together}}  # a fit in steps takes long: no cross-validation")
     elif facts.frames > _MANY_FRAMES:
         lines.append("  validation: {fraction: 0.1}    # many structures: one held-out part is enough")
     else:
