@@ -1,7 +1,7 @@
 """Memory and time of every step against the number of structures, and the ratio to FitSNAP on its WBe example.
 
     python benchmarks/scale.py [--sizes 500,2500,10000,25000] [--twojmax 4] [--data FILE]
-    python benchmarks/scale.py --wbe FOLDER
+    python benchmarks/scale.py --wbe FOLDER [--nested]
 
 Structures are strained and rattled bcc cells of 16 atoms in seven groups with energies, forces and virials of a Morse
 potential (made here), or the first of FILE, copied and rattled where it has too few (forces tell the change of energy).
@@ -12,7 +12,8 @@ Writes ``benchmarks/results/scale.csv`` and ``.md``; rows of other sizes that st
 
 ``--wbe`` takes the folder of FitSNAP's example WBe_PRB2019 with its JSON files (25,422 structures, not ours to ship),
 converts it, fits it, runs FitSNAP itself, and compares time, memory and coefficients; an hour. Writes
-``benchmarks/results/scale_wbe.md``.
+``benchmarks/results/scale_wbe.md``. With ``--nested`` a nested study of 10 trials of quadratic SNAP, twojmax 4, runs on
+all of it instead, the weights of every group inside each trial; writes ``scale_wbe_nested.md``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ import numpy as np
 import yaml
 
 from xpot_core.data.checks.neighbours import neighbours
+from xpot_core.results.read import StudyResults
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(os.environ.get("XPOT_RESULTS", ROOT / "benchmarks" / "results"))
@@ -227,11 +229,8 @@ def _counts(file: Path) -> Iterator[str]:
 def beside_fitsnap(source: Path, folder: Path) -> list[str]:
     """Conversion and fit of FitSNAP's example, and FitSNAP itself; a table in lines."""
     example = next(source.glob("*.in"))
-    shutil.copy(example, folder)
-    (folder / "JSON").symlink_to((source / "JSON").resolve())
     cache, rows = folder / "cache", {}
-    convert = ["-c", XPOT, "init", "--from", "fitsnap", example.name, "-o", "study.yaml"]
-    rows["xpot init --from fitsnap"] = watched(convert, folder, cache)
+    rows["xpot init --from fitsnap"] = converted(example, folder, cache)
     rows["xpot fit"] = watched(["-c", XPOT, "fit", "study.yaml"], folder, cache)
     command = str(ROOT / "benchmarks" / "fitsnap_command.py")
     rows["FitSNAP"] = watched([command, example.name], folder, cache)
@@ -245,6 +244,49 @@ def beside_fitsnap(source: Path, folder: Path) -> list[str]:
         "largest at most.",
     ]
     return lines
+
+
+def converted(example: Path, folder: Path, cache: Path) -> Row:
+    """The study file of FitSNAP's example, in a folder."""
+    shutil.copy(example, folder)
+    (folder / "JSON").symlink_to((example.parent / "JSON").resolve())
+    return watched(["-c", XPOT, "init", "--from", "fitsnap", example.name, "-o", "study.yaml"], folder, cache)
+
+
+def nested_on_wbe(source: Path, folder: Path) -> list[str]:
+    """A nested study of 10 trials on FitSNAP's example; a table and what it found, in lines."""
+    cache = folder / "cache"
+    converted(next(source.glob("*.in")), folder, cache)
+    study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    fixed = study["fitter"]["snap"]
+    groups = len(fixed["eweight"])
+    kept = ("rfac0", "wj", "radelem", "reference", "zbl_inner", "zbl_outer", "energy_shift", "vweight")
+    weights = {name: {"tune": True, "per": "group"} for name in ("eweight", "fweight")}
+    snap = {**{k: fixed[k] for k in kept if k in fixed}, **weights}
+    snap |= {"twojmax": 4, "quadratic": True, "ridge": 1e-9, "rcutfac": {"min": 4.4, "max": 5.2}}
+    nested = {
+        "study": "nested",
+        "data": {**study["data"], "validation": {"fraction": 0.1}},
+        "fitter": {"snap": snap},
+        "loss": "energy-force",
+        "search": "nested",
+        "optimizer": "sobol",
+        "budget": {"trials": 10},
+        "executor": {"local": {"workers": 2}},
+    }
+    (folder / "nested.yaml").write_text(yaml.safe_dump(nested, sort_keys=False), encoding="utf-8")
+    row = watched(["-c", XPOT, "run", "nested.yaml"], folder, cache)
+    results = StudyResults.open(folder / "nested.yaml", folder / "runs")
+    done = [t for t in results.trials if t.loss is not None]
+    losses = [t.loss for t in done if t.loss is not None]
+    return [
+        "| trials | weights inside each | wall s | CPU s | peak GB, all processes | first line after s |",
+        "|---|---|---|---|---|---|",
+        f"| {len(done)} | {2 * groups} | {row['wall']:.0f} | {row['cpu']:.0f} | {row['gb']:.2f} | {row['first']:.1f} |",
+        "",
+        f"Quadratic SNAP, twojmax 4, a tenth held out, two workers. Loss of the first trial {losses[0]:.4g}, of the "
+        f"best {min(losses):.4g}.",
+    ]
 
 
 def coefficients_apart(folder: Path) -> float:
@@ -320,14 +362,17 @@ def main() -> None:
         "--data", type=Path, help="extended XYZ with REF_energy, REF_forces, REF_virial, config_type"
     )
     parser.add_argument("--wbe", type=Path, help="folder of FitSNAP's WBe example")
+    parser.add_argument("--nested", action="store_true", help="with --wbe: a nested study on it, no FitSNAP")
     given = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     if given.wbe:
         with tempfile.TemporaryDirectory() as folder:
-            lines = beside_fitsnap(given.wbe, Path(folder))
+            measured = nested_on_wbe if given.nested else beside_fitsnap
+            lines = measured(given.wbe, Path(folder))
         head = f"{datetime.date.today()}; {platform.machine()}, {os.cpu_count()} cores, shared; one run."
         text = "\n".join(["# FitSNAP's WBe example: 25,422 structures, 44 groups", "", head, "", *lines])
-        (RESULTS / "scale_wbe.md").write_text(text + "\n", encoding="utf-8")
+        page = "scale_wbe_nested.md" if given.nested else "scale_wbe.md"
+        (RESULTS / page).write_text(text + "\n", encoding="utf-8")
         print(text)
         return
     rows = [] if given.data else earlier(given.sizes.split(","))
