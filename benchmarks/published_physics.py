@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from published_studies import ELEMENTS, SEARCHES, SELECTIONS, study
+from published_studies import ELEMENTS, INNER, SEARCHES, SELECTIONS, study
 from published_table import RESULTS, Row, read_rows
 
 from xpot_core.report.statistics.validators import physics_verdict
@@ -59,7 +59,7 @@ def tested(row: Row, runs: Path) -> Physics:
             f"the weights of {'-'.join(row.kind)} are not in the table: run published_table.py for it again"
         )
     if row.search == "nested":
-        values = {k: v for k, v in values.items() if not k.startswith(("eweight", "fweight"))}
+        values = {k: v for k, v in values.items() if not k.startswith(INNER)}
     del raw["data"]["keys"]
     if "gap" in raw["fitter"]:
         raw["fitter"]["gap"]["virials"] = False

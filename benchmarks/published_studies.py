@@ -15,6 +15,8 @@ DATA = Path(os.environ.get("XPOT_DATA", "../shared/data")).resolve() / "zuo2020"
 ELEMENTS = ("Si", "Mo", "Cu")
 SELECTIONS = ("CV", "test set")
 SEARCHES = ("flat", "nested")
+INNER = ("eweight", "fweight", "sigma_")
+"""How the names begin of what a nested search finds inside each trial."""
 PUBLISHED = {
     "Si": {
         "qSNAP, Zuo 2020": (6.28, 0.29),

@@ -31,7 +31,7 @@ from typing import Any
 
 from ase.io import read
 from published_figure import update
-from published_studies import ELEMENTS, PUBLISHED, SEARCHES, SELECTIONS, copied, errors, study, worst
+from published_studies import ELEMENTS, INNER, PUBLISHED, SEARCHES, SELECTIONS, copied, errors, study, worst
 
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
@@ -214,9 +214,9 @@ def page(rows: list[Row]) -> str:
 
 
 def descriptors(values: str) -> str:
-    """The winner without its weights, which are many: the CSV file holds all of them."""
+    """The winner without its weights or sigmas, which are many: the CSV file holds all of them."""
     pairs = (pair.split("=") for pair in values.split())
-    return " ".join(f"{k}={float(v):.4g}" for k, v in pairs if not k.startswith(("eweight", "fweight")))
+    return " ".join(f"{k}={float(v):.4g}" for k, v in pairs if not k.startswith(INNER))
 
 
 def parse() -> argparse.Namespace:
