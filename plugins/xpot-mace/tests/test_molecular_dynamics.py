@@ -14,7 +14,7 @@ from xpot_core.testing.frames import frames, write_frames
 pytest.importorskip("xpot_lammps")
 
 
-def test_a_study_says_how_stable_its_potential_is(tmp_path: Path) -> None:
+def test_a_study_says_how_stable_its_potential_is_and_what_it_costs(tmp_path: Path) -> None:
     write_frames(tmp_path / "train.xyz", frames())
     dynamics: dict[str, Any] = {
         "structure": {"crystal": "diamond", "species": "Si", "a": 5.0},
@@ -24,6 +24,7 @@ def test_a_study_says_how_stable_its_potential_is(tmp_path: Path) -> None:
         "steps": 6,
         "min_atoms": 8,
     }
+    speed = {"structure": dynamics["structure"], "min_atoms": 8, "steps": 2, "min_seconds": 0, "repeats": 1}
     study = {
         "study": "md",
         "data": {"train": str(tmp_path / "train.xyz"), "validation": {"fraction": 0.25}},
@@ -31,10 +32,11 @@ def test_a_study_says_how_stable_its_potential_is(tmp_path: Path) -> None:
         "optimizer": "random",
         "budget": {"trials": 1},
         "executor": "serial",
-        "validate": [{"lammps-md": dynamics}],
+        "validate": [{"lammps-md": dynamics}, {"lammps-speed": speed}],
     }
     opened = xpot.run(study, runs=tmp_path / "runs", progress=False)
     assert opened.results.final is not None
-    (report,) = opened.results.final["validators"]
-    assert report["validator"] == "lammps-md"
-    assert report["values"]["stable_ps"] > 0.0
+    stable, cost = opened.results.final["validators"]
+    assert (stable["validator"], cost["validator"]) == ("lammps-md", "lammps-speed")
+    assert stable["values"]["stable_ps"] > 0.0
+    assert cost["values"]["relative_cost"] > 1.0
