@@ -1,6 +1,7 @@
 """Worker processes: crashes are survived once, errors reach the fit."""
 
 import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -35,10 +36,12 @@ def test_crashing_worker_is_reported_with_its_structures(monkeypatch):
     original = pool.WorkerPool._tell
 
     def tell(self, worker, work, tasks, waiting, first=False):
+        worker.process.send_signal(signal.SIGSTOP)  # it must not answer before it is killed
         original(self, worker, work, tasks, waiting, first)
         if worker.task == 0 and len(killed) < deaths:
             killed.append(worker.process.pid)
             worker.process.kill()
+        worker.process.send_signal(signal.SIGCONT)
 
     monkeypatch.setattr(pool.WorkerPool, "_tell", tell)
     deaths = 1
