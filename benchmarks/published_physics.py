@@ -5,7 +5,8 @@
 The winners of ``results/published_table.csv`` are fitted once more, with ``validate: default``: those whose weights or
 sigmas stand in the table as they are, the others by one nested trial at the descriptors that won, whose weights the
 inner search finds again. Virials are read, so that elastic constants can be compared with those that the data's own
-strained cells imply, and not fitted, as in the table. Each winner is a row of ``results/published_physics.csv`` and ``.md``, in place of an earlier one.
+strained cells imply, and not fitted, as in the table. Each winner is a row of ``results/published_physics.csv`` and
+``.md``, in place of an earlier one.
 Data: ``$XPOT_DATA/zuo2020``.
 """
 
