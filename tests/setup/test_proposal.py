@@ -90,7 +90,9 @@ def test_an_iterative_fit_is_proposed_with_rungs_and_one_held_out_part(
     registry: Registry, tmp_path: Path
 ) -> None:
     train = SILICON / "silicon_train.xyz"
-    found = propose_study(look_at([train]), Wishes((train,), fitter="numpy-descent", folder=tmp_path), registry)
+    found = propose_study(
+        look_at([train]), Wishes((train,), fitter="numpy-descent", folder=tmp_path), registry
+    )
     path = tmp_path / "study.yaml"
     path.write_text(found.text, encoding="utf-8")
     written = read_study(path).config

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from xpot_mace.propose import propose
 
 from xpot_core.plugins.registry import load_registry
 from xpot_core.setup.proposal import Wishes, look_at, propose_study
 from xpot_core.study_file.read import read_study
 from xpot_core.testing.frames import frames, write_frames
-from xpot_mace.propose import propose
 
 
 def test_few_hyperparameters_are_searched_by_rungs_of_epochs(tmp_path: Path) -> None:

@@ -214,7 +214,9 @@ def _data(facts: DataFacts, wishes: Wishes, *, iterative: bool) -> list[str]:
     if wishes.validation is not None:
         lines.append(f"  validation: {path(wishes.validation)}")
     elif iterative:
-        lines.append(f"  validation: {{fraction: {_HELD_OUT}, copies: together}}  # a fit in steps takes long: no cross-validation")
+        lines.append(
+            f"  validation: {{fraction: {_HELD_OUT}, copies: together}}  # a fit takes long: no cross-validation"
+        )
     elif facts.frames > _MANY_FRAMES:
         lines.append("  validation: {fraction: 0.1}    # many structures: one held-out part is enough")
     else:
