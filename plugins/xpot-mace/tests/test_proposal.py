@@ -25,11 +25,11 @@ def test_few_hyperparameters_are_searched_by_rungs_of_epochs(tmp_path: Path) -> 
     assert {"lr", "batch_size", "energy_weight", "r_max", "ema_decay"} <= searched
     assert found.searched == len(searched) <= 6
     assert written.fidelity is not None
-    assert written.fidelity.rungs == [50, 150]
-    assert options["max_num_epochs"] == 450
+    assert written.fidelity.rungs == [16, 48]
+    assert options["max_num_epochs"] == 144
 
 
-@pytest.mark.parametrize(("atoms", "epochs"), [(1, 450), (10_000, 54), (10**6, 45)])
+@pytest.mark.parametrize(("atoms", "epochs"), [(1, 144), (10_000, 54), (10**6, 45)])
 def test_a_training_ends_in_bounded_time(atoms: int, epochs: int) -> None:
     assert propose(atoms=atoms)["max_num_epochs"] == epochs
 
