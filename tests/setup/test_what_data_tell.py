@@ -74,5 +74,21 @@ def test_rows_that_say_nothing_do_not_ask_for_many_coefficients(registry: Regist
         facts = look_at([tmp_path / f"{name}.xyz"])
         assert (facts.components > 0) == (amount > 0)
         wishes = Wishes((tmp_path / f"{name}.xyz",), fitter="snap", folder=tmp_path)
-        options = yaml.safe_load(propose_study(facts, wishes, registry).text)["fitter"]["snap"]
-        assert ("quadratic" in options) == (amount > 0)
+        proposed = yaml.safe_load(propose_study(facts, wishes, registry).text)
+        assert ("quadratic" in proposed["fitter"]["snap"]) == (amount > 0)
+        if "phonons" in registry.names("validator"):
+            assert proposed["constraints"] == [{"default": {"tests": ["phonons"]}}]
+
+
+def test_where_data_say_enough_no_trial_is_refused(registry: Registry, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    frames = []
+    for _ in range(20):
+        atoms = labelled(bulk("Si", cubic=True) * 3)
+        atoms.arrays["REF_forces"] = rng.normal(size=(len(atoms), 3))
+        frames.append(atoms)
+    write(tmp_path / "much.xyz", frames, format="extxyz")
+    facts = look_at([tmp_path / "much.xyz"])
+    for fitter in {"snap", "gap"} & {*registry.names("fitter")}:
+        wishes = Wishes((tmp_path / "much.xyz",), fitter=fitter, folder=tmp_path)
+        assert "constraints" not in yaml.safe_load(propose_study(facts, wishes, registry).text)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from study_cases import Make, run
 
+from xpot_core.plugins.registry import load_registry
+
 PANEL_PLUGIN = """
 from xpot_core.api import InputError, NoOptions, ValidatorProvider, hookimpl
 from xpot_core.api.validator import ValidationReport
@@ -46,14 +48,18 @@ def xpot_register_validators():
 
 @pytest.fixture
 def only_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The panel of one plugin file, without the tests of the plugins that happen to be installed."""
+    """The panel of one plugin file, as if it were installed, without the tests of those that are."""
+    import xpot_core.builtin.panel
     from xpot_core.trial import panel
 
     (tmp_path / "panel_plugin.py").write_text(PANEL_PLUGIN)
+    monkeypatch.setattr(
+        xpot_core.builtin.panel, "load_registry", lambda: load_registry([tmp_path / "panel_plugin.py"])
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     every = panel.panel
     own = {"good", "wrong", "elsewhere"}
-    monkeypatch.setattr(panel, "panel", lambda registry: [b for b in every(registry) if own & {*b}])
+    monkeypatch.setattr(panel, "panel", lambda r, only=None: [b for b in every(r, only) if own & {*b}])
     return str(tmp_path / "panel_plugin.py")
 
 
@@ -81,3 +87,34 @@ def test_validate_without_a_list_runs_the_panel(
     done = call("validate", "argon", "--json", "--trust")
     assert {r["validator"] for r in json.loads(done.out)} == {"good", "wrong", "elsewhere"}
     assert done.status == 1
+
+
+def test_the_panel_as_a_constraint_of_some_of_its_tests(
+    study: Make, folder: Path, call: Callable[..., Any], only_these: str
+) -> None:
+    """What cannot be done with the data refuses no trial; a test that is not named is not run."""
+    kept, refused = (
+        run(
+            study(
+                {
+                    "study": names[0],
+                    "plugins": [only_these],
+                    "constraints": [{"default": {"tests": names}}],
+                    "budget": {"trials": 2},
+                }
+            )
+        )[1]
+        for names in (["good", "elsewhere"], ["wrong"])
+    )
+    assert [t.state for t in kept.trials] == ["COMPLETE", "COMPLETE"]
+    assert [t.state for t in refused.trials] == ["INFEASIBLE", "INFEASIBLE"]
+
+
+def test_the_panel_has_no_such_test(
+    study: Make, folder: Path, call: Callable[..., Any], only_these: str
+) -> None:
+    study({"plugins": [only_these], "constraints": [{"default": {"tests": ["goood"]}}]})
+    done = call("run", "study.yaml", "--trust")
+    assert done.status == 2
+    assert "constraints.0.default.tests" in done.err
+    assert "did you mean 'good'?" in done.err

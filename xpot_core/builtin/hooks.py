@@ -12,7 +12,7 @@ from xpot_core.plugins.interfaces.provider import (
     OptimizerProvider,
     ValidatorProvider,
 )
-from xpot_core.trial.panel import PANEL
+from xpot_core.trial.panel import PANEL, PanelOptions
 
 PAPER = "D. F. Thomas du Toit and V. L. Deringer, J. Chem. Phys. 159, 024803 (2023)"
 
@@ -65,6 +65,7 @@ def xpot_register_validators() -> list[ValidatorProvider]:
             PANEL,
             "every cheap physical test of the installed plugins that the data allow",
             "xpot_core.builtin.panel:Panel",
+            PanelOptions,
             contract="xpot_core.builtin.contracts:PANEL",
         )
     ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xpot_core.plugins.interfaces import NoOptions
 from xpot_core.plugins.registry import load_registry
-from xpot_core.trial.panel import NOT_TESTED, PANEL
+from xpot_core.trial.panel import NOT_TESTED, PANEL, PanelOptions, panel
 from xpot_core.trial.run_validators import run_validators
 from xpot_core.types.fitting import FittedPotential
 from xpot_core.types.structures import ALWAYS_TRAIN, TrainingData
@@ -19,11 +18,15 @@ class Panel:
     Parameters
     ----------
     options
-        It has none.
+        Which tests.
     """
 
-    def __init__(self, options: NoOptions) -> None:
+    def __init__(self, options: PanelOptions) -> None:
         self.options = options
+
+    def check(self, data: TrainingData) -> None:
+        """Whether the panel has the tests that are named; see `xpot_core.api.CheckedValidator`."""
+        panel(load_registry(), self.options.tests)
 
     def validate(self, potential: FittedPotential, request: ValidationRequest) -> ValidationReport:
         """See `xpot_core.api.Validator`; values are named ``TEST.VALUE``."""
@@ -36,7 +39,7 @@ class Panel:
         )
         rows = run_validators(
             load_registry(),
-            [{PANEL: {}}],
+            [{PANEL: self.options.model_dump()}],
             potential,
             data,
             request.directory,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from xpot_core.errors import InputError
+from xpot_core.errors import InputError, nearest
+from xpot_core.options.declare import OptionsModel, option
 from xpot_core.plugins.interfaces import CheckedValidator, ValidatorProvider
 from xpot_core.plugins.registry import Registry
 from xpot_core.types.structures import TrainingData
@@ -16,10 +17,42 @@ NOT_TESTED = "not-tested"
 """Reason of a test of the panel that does not go with the data: no verdict, and no fault."""
 
 
-def panel(registry: Registry) -> list[dict[str, Any]]:
-    """Blocks of the tests that belong to the panel, cheap ones first."""
+class PanelOptions(OptionsModel):
+    """Options of the panel."""
+
+    tests: list[str] | None = option(
+        None, "Only these tests of the panel, e.g. the cheapest for a constraint. By default all."
+    )
+
+
+def panel(registry: Registry, only: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Blocks of the tests that belong to the panel, cheap ones first.
+
+    Parameters
+    ----------
+    registry
+        The installed plugins.
+    only
+        Names of tests to take; None takes all.
+
+    Raises
+    ------
+    InputError
+        If the panel has no test of such a name.
+    """
     providers = [registry.get(ValidatorProvider, name) for name in registry.names("validator")]
-    return [{p.name: dict(options)} for p in sorted(providers, key=lambda p: p.effort) for options in p.panel]
+    members = [p for p in sorted(providers, key=lambda p: p.effort) if p.panel]
+    if only is not None:
+        names = {p.name for p in members}
+        if unknown := [name for name in only if name not in names]:
+            raise InputError(
+                f"the panel has no test '{unknown[0]}'",
+                key="tests",
+                value=list(only),
+                remedy=nearest(unknown[0], names),
+            )
+        members = [p for p in members if p.name in only]
+    return [{p.name: dict(options)} for p in members for options in p.panel]
 
 
 def expanded(
@@ -36,7 +69,7 @@ def expanded(
         if PANEL not in block:
             yield block, ""
             continue
-        for one in panel(registry):
+        for one in panel(registry, block[PANEL].get("tests")):
             yield one, _refusal(registry, one, data, format)
 
 

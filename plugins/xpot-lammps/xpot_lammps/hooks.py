@@ -86,6 +86,7 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         citation=f"{_ASE}; engine phonopy: A. Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)",
         contract="xpot_lammps.contract:PHONONS",
         panel=(_CRYSTAL,),
+        constrains=True,
     )
     yield ValidatorProvider(
         name="lammps-speed",

@@ -177,6 +177,9 @@ class ValidatorProvider(Provider):
     panel
         Options with which it belongs to the tests of ``validate: default``, one mapping for each run of it: cheap,
         and of use to every study. Empty if it does not belong. Where its ``check`` refuses the data it is left out.
+    constrains
+        Whether ``xpot init`` proposes it as a constraint where data are few: for a test of the panel that takes
+        seconds, and that sound potentials pass.
     cost
         Name of the value that says what use of the potential costs, by which one of several equal trials is chosen;
         empty if it tells none.
@@ -186,6 +189,7 @@ class ValidatorProvider(Provider):
     effort: int = 1
     reasons: Mapping[str, str] = field(default_factory=dict)
     panel: tuple[Mapping[str, Any], ...] = ()
+    constrains: bool = False
     cost: str = ""
 
     kind: ClassVar[Kind] = "validator"
