@@ -146,7 +146,7 @@ def worst(frames: list[Atoms]) -> tuple[str, float]:
     """Group of the structure with the largest energy error per atom, and the energy RMSE without it (meV/atom)."""
     squared = np.array([(a.info["pred_energy"] - a.info["REF_energy"]) / len(a) for a in frames]) ** 2
     index = int(squared.argmax())
-    return frames[index].info["config_type"], 1000 * float(np.sqrt(np.delete(squared, index).mean()))
+    return frames[index].info.get("config_type", ""), 1000 * float(np.sqrt(np.delete(squared, index).mean()))
 
 
 def copied(element: str, frames: list[Atoms]) -> list[bool]:
