@@ -54,6 +54,7 @@ class Row:
     day: str
     hyperparameters: int
     trials: int
+    refused: int
     budget: str
     cpu_seconds: float
     validation_E: float
@@ -135,7 +136,8 @@ def run(target: str, arguments: argparse.Namespace) -> Row:
         arguments.fitter,
         str(date.today()),
         len(results.space),
-        len(done),
+        sum(t.state in ("COMPLETE", "INFEASIBLE") for t in results.trials),
+        sum(t.state == "INFEASIBLE" for t in results.trials),
         f"{arguments.trials or 'all'} of {results.study_file.config.budget.trials} trials",
         after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         shown["energy_rmse"] or nan,
@@ -163,6 +165,11 @@ def add(row: Row) -> None:
     write(sorted([*old, new], key=lambda r: (r["data"], r["fitter"])))
 
 
+def refused(row: dict[str, str]) -> str:
+    """How many trials a constraint refused, where it refused any."""
+    return f", {row['refused']} refused" if int(row["refused"]) else ""
+
+
 def write(rows: list[dict[str, str]]) -> None:
     """Both tables."""
     with (RESULTS / "proposals.csv").open("w", newline="", encoding="utf-8") as stream:
@@ -185,7 +192,8 @@ def write(rows: list[dict[str, str]]) -> None:
     for r in rows:
         number = {k: float(r[k]) for k in r if k.startswith(("validation_", "test_")) or k.endswith("_loss")}
         lines.append(
-            f"| {r['data']} | {r['fitter']} | {r['trials']} | {r['budget']} | {float(r['cpu_seconds']):.0f} "
+            f"| {r['data']} | {r['fitter']} | {r['trials']}{refused(r)} | {r['budget']} "
+            f"| {float(r['cpu_seconds']):.0f} "
             f"| {number['first_loss']:.4f} → {number['best_loss']:.4f} "
             f"| {number['validation_E']:.2f} / {number['validation_F']:.3f} / {number['validation_V']:.1f} "
             f"| {number['test_E']:.2f} / {number['test_F']:.3f} | {number['test_E_without']:.2f} ({r['worst']}) "
