@@ -56,6 +56,6 @@ class Panel:
             units |= {f"{row.validator}.{k}": unit for k, unit in row.units.items()}
             tables |= {f"{row.validator}: {k}": table for k, table in (row.tables or {}).items()}
         told = "; ".join(faults) or f"{len(done)} of {len(rows)} tests could be done, and are passed"
-        if len(done) == 1 and not faults:
-            told = f"{done[0].validator}: {done[0].summary}"
+        if len(rows) == 1 or not done:
+            told = "; ".join(f"{row.validator}: {row.summary}" for row in rows)
         return ValidationReport(not faults, told, values, tables, units=units)

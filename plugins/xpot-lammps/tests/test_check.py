@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from ase import Atoms
+from ase.build import bulk
 from lammps_cases import DIAMOND
+from xpot_lammps.structures.options import StructureOptions
+from xpot_lammps.structures.start import starting_structure
 from xpot_lammps.validators.dimer import DimerOptions, DimerValidator
 
-from xpot_core.api import CheckedValidator, InputError
+from xpot_core.api import CheckedValidator, Frame, InputError
 from xpot_core.deliver.validate_finished import run_tests
 from xpot_core.results.read import StudyResults
 from xpot_core.search.loop import Study
@@ -68,3 +73,38 @@ def test_paths_start_from_the_study_file(tmp_path: Path) -> None:
     write_frames(tmp_path / "start.xyz", frames()[:1])
     assert study(tmp_path, constraints=[{"lammps-md": {"structure": {"file": "start.xyz"}}}])
     assert not isinstance(DimerValidator(DimerOptions()), CheckedValidator)
+
+
+def _liquid() -> Atoms:
+    atoms = bulk("Si", cubic=True) * (2, 1, 1)
+    return Atoms("Si16", np.random.default_rng(1).random((16, 3)), cell=atoms.cell, pbc=True)
+
+
+def _thermal() -> Atoms:
+    atoms = bulk("Si", cubic=True) * 2
+    atoms.rattle(0.01, seed=2)
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("atoms", "force", "refusal"),
+    [
+        (Atoms("Si2", [[0, 0, 0], [0, 0, 2.3]]), 0.0, "it is not periodic"),
+        (_liquid(), 1.5, "it repeats no smaller cell, and has forces up to 1.5 eV/Å"),
+        (_liquid(), 0.01, ""),
+        (_thermal(), 1.5, ""),
+        (bulk("Si"), 0.0, ""),
+    ],
+    ids=["cluster", "liquid", "relaxed glass", "thermal crystal", "crystal"],
+)
+def test_the_panel_tests_crystals_only(atoms: Atoms, force: float, refusal: str) -> None:
+    """A snapshot of a liquid or a cluster has no lattice constant, and its phonons refuse sound potentials."""
+    forces = np.zeros((len(atoms), 3))
+    forces[0, 0] = force
+    frames = (Frame(atoms, -5.0 * len(atoms), forces, None, "all", "made#0", "id0"),)
+    options = StructureOptions(primitive=True, most_atoms=20, crystal_only=True)
+    if refusal:
+        with pytest.raises(InputError, match=f"no crystal: {refusal}"):
+            starting_structure(options, ["Si"], frames, relaxed=True)
+    else:
+        assert len(starting_structure(options, ["Si"], frames, relaxed=True)) in (2, 16)

@@ -18,8 +18,9 @@ from xpot_lammps.validators.vacancy import VacancyOptions
 xpot_api_version = 1
 
 CITATION = "A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022)"
-_CRYSTAL = {"structure": {"primitive": True, "most_atoms": 20}}
+_CELL = {"primitive": True, "most_atoms": 20}
 """What the default panel tests: one primitive cell of the best crystal in the data, where it is small."""
+_CRYSTAL = {"structure": {**_CELL, "crystal_only": True}}
 _SHORT_RUN = {"min_atoms": 30, "steps": 400}
 _ASE = "A. Hjorth Larsen et al., J. Phys.: Condens. Matter 29, 273002 (2017)"
 
@@ -109,8 +110,8 @@ def xpot_register_validators() -> Iterable[ValidatorProvider]:
         citation=CITATION,
         contract="xpot_lammps.contract:MD",
         panel=(
-            {**_CRYSTAL, **_SHORT_RUN, "temperature": 300.0},
-            {**_CRYSTAL, **_SHORT_RUN, "melting_fraction": 0.8},
+            {"structure": _CELL, **_SHORT_RUN, "temperature": 300.0},
+            {"structure": _CELL, **_SHORT_RUN, "melting_fraction": 0.8},
         ),
     )
     yield ValidatorProvider(

@@ -30,6 +30,11 @@ class StructureOptions(OptionsModel):
     cubic: bool = option(True, "Whether `crystal` is made as the conventional cubic cell where there is one.")
 
     primitive: bool = option(False, "Whether the structure is reduced to one primitive cell of its crystal.")
+    crystal_only: bool = option(
+        False,
+        "Whether the test is not done for clusters and liquids: the structure must be periodic, and be at rest or "
+        "repeat a smaller cell.",
+    )
     most_atoms: int | None = option(
         None, "Atoms beyond which the test is not done, because it would take long.", ge=1
     )

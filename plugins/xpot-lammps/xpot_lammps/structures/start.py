@@ -16,6 +16,9 @@ from xpot_lammps.crystals.lattice import primitive_crystal
 from xpot_lammps.structures.cells import periodic
 from xpot_lammps.structures.options import StructureOptions
 
+_AT_REST = 0.1
+"""eV/Å: relaxed by an ordinary calculation; in a liquid the largest force is ten times that and more."""
+
 
 def starting_structure(
     options: StructureOptions, elements: Sequence[str], frames: Sequence[Frame], *, relaxed: bool
@@ -39,9 +42,10 @@ def starting_structure(
     InputError
         If there is no such structure, or the potential does not know its elements.
     """
-    atoms = _chosen(options, frames, relaxed)
-    if options.primitive and atoms.pbc.all():
-        atoms = primitive_crystal(atoms)
+    chosen = _chosen(options, frames, relaxed)
+    atoms = primitive_crystal(chosen) if options.primitive and chosen.pbc.all() else chosen
+    if options.crystal_only:
+        _must_be_crystal(chosen, atoms, frames)
     if options.most_atoms is not None and len(atoms) > options.most_atoms:
         raise InputError(
             f"the structure has {len(atoms)} atoms, more than {options.most_atoms}",
@@ -104,6 +108,18 @@ def _chosen(options: StructureOptions, frames: Sequence[Frame], relaxed: bool) -
         return min(candidates, key=lambda f: _per_atom(f, candidates)).atoms
     largest = max(f.n_atoms for f in candidates)
     return min((f for f in candidates if f.n_atoms == largest), key=_largest_force).atoms
+
+
+def _must_be_crystal(chosen: Atoms, atoms: Atoms, frames: Sequence[Frame]) -> None:
+    """Refuse a cluster, and a cell whose atoms are not at rest and that repeats no smaller one, as in a liquid."""
+    if not chosen.pbc.all():
+        raise InputError("the structure is no crystal: it is not periodic", key="structure.crystal_only")
+    force = next((_largest_force(f) for f in frames if f.atoms is chosen), 0.0)
+    if len(atoms) == len(chosen) and force > _AT_REST:
+        raise InputError(
+            f"the structure is no crystal: it repeats no smaller cell, and has forces up to {force:.2g} eV/Å",
+            key="structure.crystal_only",
+        )
 
 
 def _crystal(options: StructureOptions) -> Atoms:
