@@ -134,6 +134,16 @@ def test_ridges_equal_further_rows(data, tmp_path, solver, fitter, ridges):
     assert design.solution(options).coefficients == pytest.approx(expected(np.vstack([a, more])), rel=1e-7)
 
 
+def test_a_gradient_takes_the_errors_that_are_known(data, tmp_path, monkeypatch):
+    design = prepared(data, tmp_path)
+    known = design.errors(OPTIONS, leave_out=1)
+    monkeypatch.setattr(design.regression, "errors", lambda *_: pytest.fail("computed again"))
+    assert (
+        design.error_gradient(OPTIONS, ["eweight"], sensitivity, leave_out=1)[0].validation
+        == known.validation
+    )
+
+
 def loss(table):
     return (
         table.total("energy_sqrt").rmse + 0.3 * table.total("force").rmse + 0.1 * table.total("virial").rmse

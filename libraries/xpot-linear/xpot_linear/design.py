@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,6 +86,10 @@ class LinearDesign:
         self._last: tuple[Any, dict[int | None, Solution]] | None = None
         self._best: tuple[Any, Solution] | None = None
         self._finalists: tuple[Any, tuple[LeftOut, PredictiveVariance]] | None = None
+        # a gradient asks for the errors of the fit whose errors were asked for just before
+        self._tables: weakref.WeakKeyDictionary[Solution, tuple[ErrorTable, ErrorTable]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     @property
     def nbytes(self) -> int:
@@ -270,7 +275,9 @@ class LinearDesign:
 
     def _errors(self, solution: Solution, leave_out: int | None, start: float) -> DesignErrors:
         solved = time.perf_counter()
-        train, validation = self.regression.errors(solution.coefficients, leave_out)
+        if solution not in self._tables:
+            self._tables[solution] = self.regression.errors(solution.coefficients, leave_out)
+        train, validation = self._tables[solution]
         seconds = {"solve": solved - start, "predict": time.perf_counter() - solved}
         return DesignErrors(train, validation, seconds, solution.facts, self._notes(solution))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
@@ -143,24 +144,26 @@ class Factor:
             )
         return cls(triangle, solve_triangular(r[:n, :n], r[:n, n]))
 
+    @cached_property
+    def _square(self) -> FloatArray:
+        """R without the target, in the order of Fortran: LAPACK would copy another one for every vector."""
+        n = len(self.solved)
+        return np.asfortranarray(self.triangle.factor[:n, :n])
+
     def whitened(self, rows: FloatArray) -> FloatArray:
         """``R^-T a`` for rows (m, K) of any scaling, shape (n, m)."""
         t = self.triangle
         scaled = rows[:, t.used] * t.scale[t.used]
-        n = scaled.shape[1]
-        white: FloatArray = solve_triangular(t.factor[:n, :n], scaled.T, trans="T", check_finite=False)
-        return white
+        return self.solved_white(scaled.T)
 
     def solved_white(self, vector: FloatArray) -> FloatArray:
-        """``R^-T v`` for v (n,) in scaled columns."""
-        n = len(vector)
-        white: FloatArray = solve_triangular(self.triangle.factor[:n, :n], vector, trans="T")
+        """``R^-T v`` for v (n,) or (n, m) in scaled columns."""
+        white: FloatArray = solve_triangular(self._square, vector, trans="T", check_finite=False)
         return white
 
     def unwhitened(self, white: FloatArray) -> FloatArray:
         """``R^-1 v``: the change of the scaled coefficients, shape (n,)."""
-        n = len(white)
-        change: FloatArray = solve_triangular(self.triangle.factor[:n, :n], white)
+        change: FloatArray = solve_triangular(self._square, white, check_finite=False)
         return change
 
     def coefficients(self, solved: FloatArray) -> FloatArray:

@@ -45,17 +45,18 @@ class ErrorsOfBlocks:
         vector = np.append(coefficients, -1.0)
         b = self.blocks
         exact = exact and b.matrix is not None
+        forces = _ForceDeviations(b, vector)
         tables = []
         for part in (trained, validated):
             table, chosen, keys = ErrorTable(), part(b.fold, leave_out), part(self.fold, leave_out)
             tables.append(table)
             self._small_errors(vector, chosen, table)
             if exact:
-                self._exact_forces(vector, chosen, table)
+                forces.add(chosen, table)
                 continue
             for i in np.flatnonzero(keys):
                 if b.keys[i].kind == "force":
-                    table.add("force", b.keys[i].group, self._force_sums(int(i), vector))
+                    table.add("force", b.keys[i].group, self._force_sums(int(i), vector, forces))
         return tables[0], tables[1]
 
     def times(self, packed: FloatArray, vector: FloatArray) -> FloatArray:
@@ -63,7 +64,7 @@ class ErrorsOfBlocks:
         product: FloatArray = blas.dspmv(self.blocks.width, 1.0, packed, vector, lower=0)
         return product
 
-    def _force_sums(self, index: int, vector: FloatArray) -> ErrorSums:
+    def _force_sums(self, index: int, vector: FloatArray, forces: _ForceDeviations) -> ErrorSums:
         """Sum of squared force errors of a block from its Gram matrix."""
         b = self.blocks
         gram = b.error_gram(index)
@@ -72,7 +73,7 @@ class ErrorsOfBlocks:
         if square < size * np.finfo(float).eps / ROUNDING_LIMIT and b.matrix is not None:
             table, key = ErrorTable(), b.keys[index]
             chosen = (b.fold == key.fold) & (b.group == b.groups.index(key.group))
-            self._exact_forces(vector, chosen, table)
+            forces.add(chosen, table)
             return table.total("force")
         return ErrorSums(int(b.counts[index]), max(square, 0.0), None)
 
@@ -91,15 +92,33 @@ class ErrorsOfBlocks:
                 if quantity == "energy":
                     table.add("energy_sqrt", b.groups[g], ErrorSums.of((deviation * root)[own]))
 
-    def _exact_forces(self, vector: FloatArray, chosen: BoolArray, table: ErrorTable) -> None:
-        b = self.blocks
+
+class _ForceDeviations:
+    """Deviations of all force rows from the kept matrix, computed where they are first needed.
+
+    Parameters
+    ----------
+    blocks
+        With their matrix.
+    vector
+        ``[coefficients, -1]``.
+    """
+
+    def __init__(self, blocks: BlockSet, vector: FloatArray) -> None:
+        self._blocks, self._vector = blocks, vector
+        self._values: FloatArray | None = None
+
+    def add(self, chosen: BoolArray, table: ErrorTable) -> None:
+        """Add the errors of the chosen frames to the table, group by group."""
+        b = self._blocks
         assert b.matrix is not None
         assert b.matrix_frame is not None
-        deviation = b.matrix @ vector
+        if self._values is None:
+            self._values = b.matrix @ self._vector
         for g in np.unique(b.group[chosen]):
             own = (chosen & (b.group == g))[b.matrix_frame]
             if own.any():
-                table.add("force", b.groups[g], ErrorSums.of(deviation[own]))
+                table.add("force", b.groups[g], ErrorSums.of(self._values[own]))
 
 
 def deviations(small: SmallRows, vector: FloatArray, mask: BoolArray) -> FloatArray:
