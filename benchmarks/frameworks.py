@@ -69,13 +69,14 @@ def trial_times(results: StudyResults) -> list[tuple[float, float]]:
     return [(t.started, t.finished) for t in results.trials if t.started and t.finished]
 
 
-def time_left(file: Path, home: Path, seconds: float) -> str:
-    """What is left of the time of the search: a finished search is not begun again."""
+def budget_left(file: Path, home: Path, seconds: float) -> list[str]:
+    """Options of `xpot run` for the rest of the time of the search: a finished search is not begun again."""
     if not (home / "runs" / f"{home.name}-{file.stem}").is_dir():
-        return f"{seconds:.0f}s"
+        return []
     times = trial_times(StudyResults.open(file, home / "runs"))
     spent = max(end for _, end in times) - min(start for start, _ in times) if times else 0.0
-    return f"{max(seconds - spent, 1.0):.0f}s"
+    left = seconds - spent
+    return ["--time", f"{left:.0f}s"] if left >= 1.0 else ["--trials", str(len(times))]
 
 
 def run(data: str, fitter: str, arguments: argparse.Namespace) -> Row:
@@ -94,9 +95,8 @@ def run(data: str, fitter: str, arguments: argparse.Namespace) -> Row:
         study["budget"] = {"trials": 10_000, "time": f"{60 * arguments.minutes:.0f}s"}
         study["validate"] = [{"default": {}}, {"lammps-speed": {}}]
         file.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
-    subprocess.run(
-        [PROGRAM, "run", str(file), "--time", time_left(file, home, 60 * arguments.minutes)], cwd=home
-    )
+    left = budget_left(file, home, 60 * arguments.minutes)
+    subprocess.run([PROGRAM, "run", str(file), *left], check=False, cwd=home)
     results = StudyResults.open(file, home / "runs")
     errors = results.final_errors("test")
     if errors is None:

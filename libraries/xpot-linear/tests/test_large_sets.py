@@ -77,6 +77,19 @@ def test_rows_are_computed_once_where_they_stand_in_a_file(
     design.predictions(IN_FILE)
 
 
+def test_rows_of_cached_blocks_are_computed_once(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ForceRows, "few", False)
+    options = OPTIONS.model_copy(update={"cache": True})
+    PairFitter().prepare(FitRequest(options, data, tmp_path))
+    design = _final(data, tmp_path, options)
+    assert design.blocks.matrix is None
+    design.fit(options, directory=tmp_path, final=True)
+    monkeypatch.setattr(ForceRows, "_computed", lambda rows: pytest.fail("computed anew"))
+    design.leave_one_out(options)
+
+
 @pytest.mark.parametrize("options", [OPTIONS, IN_FILE, COMPUTED], ids=["memory", "file", "computed"])
 def test_predictions_are_those_of_the_potential(
     data: TrainingData, tmp_path: Path, options: PairOptions

@@ -12,7 +12,7 @@ from xpot_core.api import FitRequest, FittedPotential, InfeasibleError, cache_li
 from xpot_linear.author import Author
 from xpot_linear.basis import Basis
 from xpot_linear.blocks.block_set import BlockSet
-from xpot_linear.blocks.build import build_blocks, bytes_needed, matrix_bytes
+from xpot_linear.blocks.build import build_blocks, bytes_needed
 from xpot_linear.blocks.cache import block_cache, from_entry, key_of, to_entry
 from xpot_linear.blocks.force_rows import ForceRows
 from xpot_linear.blocks.problem import Problem
@@ -59,7 +59,7 @@ class LinearFitter(Author[B, L]):
             _check_memory(request.limits.memory_bytes, problem)
         workers = max(request.threads, 1)
         file = None
-        if request.final and matrix_bytes(problem) > matrix_memory:
+        if request.final:  # blocks from the cache have no matrix, however small
             largest = options.max_matrix_disk * GB
             file = row_file(request.directory, int(problem.n_force_rows.sum()), problem.width, largest)
         build = partial(
